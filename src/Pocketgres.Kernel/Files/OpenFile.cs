@@ -1,0 +1,108 @@
+namespace Pocketgres.Kernel.Files;
+
+/// <summary>
+/// An open file description (POSIX term): what open(2), socket(2) and pipe(2) create and what dup(2) and fork share,
+/// with its offset and status flags. Counted references; the last <see cref="Release"/> closes it.
+/// Used under the kernel's global lock only, except where a member says otherwise.
+/// Byte counts are returned as &gt;= 0, errors as negated <see cref="Errno"/>.
+/// </summary>
+public abstract unsafe class OpenFile
+{
+    private int _references = 1;
+
+    /// <summary>Access mode and status flags (O_APPEND, O_NONBLOCK) as fcntl(F_GETFL) reports them.</summary>
+    public OpenFlags Flags { get; set; }
+
+    /// <summary>The file offset, shared by all descriptors of this description.</summary>
+    public long Position { get; set; }
+
+    /// <summary>The host descriptor that poll(2) may wait on, or -1 when this file is always ready.</summary>
+    public virtual int PollDescriptor => -1;
+
+    /// <summary>The host descriptor of the content, for mmap and the like, or -1 when the content is not a host file.</summary>
+    public virtual int HostDescriptor => -1;
+
+    /// <summary>True when the file has an offset (regular files); false for pipes, sockets and terminals.</summary>
+    public virtual bool IsSeekable => true;
+
+    /// <summary>Absolute path this was opened with, as the process saw it; for fchdir-like lookups relative to a descriptor.</summary>
+    public string? Path { get; set; }
+
+    /// <summary>Adds a reference (dup, fork).</summary>
+    public OpenFile AddReference()
+    {
+        _references++;
+        return this;
+    }
+
+    /// <summary>Drops a reference; the last one closes.</summary>
+    public void Release()
+    {
+        if (--_references == 0)
+        {
+            Close();
+        }
+    }
+
+    /// <summary>pread(2).</summary>
+    public virtual int ReadAt(byte* buffer, int count, long offset) => -(int)Errno.ESPIPE;
+
+    /// <summary>pwrite(2).</summary>
+    public virtual int WriteAt(byte* buffer, int count, long offset) => -(int)Errno.ESPIPE;
+
+    /// <summary>read(2): at <see cref="Position"/>, which it advances.</summary>
+    public virtual int Read(byte* buffer, int count)
+    {
+        int n = ReadAt(buffer, count, Position);
+        if (n > 0)
+        {
+            Position += n;
+        }
+
+        return n;
+    }
+
+    /// <summary>write(2): at <see cref="Position"/> or, with O_APPEND, at the end.</summary>
+    public virtual int Write(byte* buffer, int count)
+    {
+        if ((Flags & OpenFlags.Append) != 0)
+        {
+            Position = Status(out var status) == Errno.None ? status.Size : Position;
+        }
+
+        int n = WriteAt(buffer, count, Position);
+        if (n > 0)
+        {
+            Position += n;
+        }
+
+        return n;
+    }
+
+    /// <summary>fstat(2).</summary>
+    public abstract Errno Status(out FileStatus status);
+
+    /// <summary>ftruncate(2).</summary>
+    public virtual Errno Truncate(long length) => Errno.EINVAL;
+
+    /// <summary>posix_fallocate(3): afterwards writes in the range cannot fail for lack of space.</summary>
+    public virtual Errno Allocate(long offset, long length) => Errno.ENODEV;
+
+    /// <summary>fsync(2), or fdatasync(2) with <paramref name="dataOnly"/>. Called WITHOUT the global lock, from any thread.</summary>
+    public virtual Errno Sync(bool dataOnly) => Errno.None;
+
+    /// <summary>fchmod(2).</summary>
+    public virtual Errno ChangeMode(int mode) => Errno.None;
+
+    /// <summary>The directory's entries including "." and "..", read anew on each call; null when this is no directory.</summary>
+    public virtual IReadOnlyList<DirectoryEntry>? ReadDirectory() => null;
+
+    /// <summary>The descriptor of a memory file that mmap(MAP_SHARED) maps, at least <paramref name="length"/> bytes long, or -1 if unsupported.
+    /// From then on the file's content lives there: reads, writes and maps see the same bytes.</summary>
+    public virtual int ShareAsMemory(long length) => -1;
+
+    /// <summary>Called when the last reference goes.</summary>
+    protected virtual void Close()
+    {
+    }
+}

@@ -1,0 +1,13 @@
+namespace Pocketgres.Kernel;
+
+/// <summary>
+/// Marks a static method that translated code may call: <c>static R Name(byte* m, ...)</c> with int, long, float and double only.
+/// The build reads these marks from the compiled assemblies and binds imports (and patched functions) to them by name.
+/// </summary>
+/// <param name="name">The import's name, for example <c>__syscall_openat</c>.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class HostFunctionAttribute(string name) : Attribute
+{
+    /// <summary>The import's name.</summary>
+    public string Name { get; } = name;
+}

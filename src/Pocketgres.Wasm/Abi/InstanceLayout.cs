@@ -1,0 +1,56 @@
+namespace Pocketgres.Wasm.Abi;
+
+/// <summary>
+/// Where things lie around linear memory. Every translated method gets <c>byte* m</c>, the address of linear memory's byte 0.
+/// What a WebAssembly engine would keep in objects (globals, function table, handle to the process) lies at negative offsets
+/// from <c>m</c>: no object reference on the hot path, and one contiguous range is a whole snapshot.
+/// </summary>
+/// <remarks>
+/// <code>
+///   m - 0x100000   function table: 65,536 code pointers of 8 bytes (index masked to 16 bits, so no bounds check)
+///   m -  0x80000   globals of side modules, handed out downwards from m - 0x2000 at translation
+///   m -   0x2000   scratch for outlined code (return values of cold blocks)
+///   m -    0x808   GCHandle of the kernel's process object (8 bytes)
+///   m -    0x800   memory size in 64 KiB pages (4 bytes)
+///   m -      8*k   mutable global k-1 of the main module; global 0 is the shadow stack pointer
+///   m              linear memory, 8 GiB reserved: m + (uint)address + offset never leaves the reservation
+/// </code>
+/// </remarks>
+internal static class InstanceLayout
+{
+    /// <summary>Bytes mapped below <c>m</c>.</summary>
+    public const long NegativeBytes = 0x100000;
+
+    /// <summary>Offset of the function table.</summary>
+    public const int TableOffset = -0x100000;
+
+    /// <summary>Slots in the function table; a power of two, so that masking replaces the bounds check.</summary>
+    public const int TableSlots = 0x10000;
+
+    /// <summary>Lowest offset that side modules' globals may use.</summary>
+    public const int SideGlobalsLow = -0x80000;
+
+    /// <summary>First offset below which side modules' globals are handed out.</summary>
+    public const int SideGlobalsHigh = -0x2000;
+
+    /// <summary>Offset just above the scratch slots of outlined blocks (slot k is at <c>OutlineScratch + 8*k</c>).</summary>
+    public const int OutlineScratch = -0x1800;
+
+    /// <summary>Offset of the GCHandle (as <see cref="nint"/>) of the kernel's process object.</summary>
+    public const int ProcessHandle = -0x808;
+
+    /// <summary>Offset of the current memory size in 64 KiB pages (int).</summary>
+    public const int MemoryPages = -0x800;
+
+    /// <summary>Offset of the shadow stack pointer (main module's global 0).</summary>
+    public const int StackPointer = -8;
+
+    /// <summary>Bytes reserved for linear memory itself: 4 GiB of address plus 4 GiB of static offset.</summary>
+    public const long ReservedBytes = 1L << 33;
+
+    /// <summary>Size of a WebAssembly page.</summary>
+    public const int PageSize = 65536;
+
+    /// <summary>Offset of the main module's mutable global with this index.</summary>
+    public static int MainGlobal(int index) => -8 * (index + 1);
+}
