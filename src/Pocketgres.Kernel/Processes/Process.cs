@@ -80,6 +80,9 @@ public sealed unsafe partial class Process
 
     internal SchedulerWaiter Waiter { get; } = new();
 
+    /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
+    internal LongjmpException Longjmp { get; } = new();
+
     internal DynamicLinker Linker { get; }
 
     internal AddressSpace AddressSpace => _memory!;
@@ -96,10 +99,11 @@ public sealed unsafe partial class Process
     /// fork(2): a copy-on-write child that shares descriptors and shared memory and runs <paramref name="body"/> on its own thread.
     /// </summary>
     /// <param name="title">Label of the child.</param>
+    /// <param name="tag">The child's <see cref="Tag"/>.</param>
     /// <param name="body">What the child does instead of returning from fork; ends by returning or by <see cref="ExitException"/>.</param>
     /// <returns>The child, already started (it runs when it gets the global lock).</returns>
     /// <exception cref="OutOfMemoryException">The host refuses memory or descriptors.</exception>
-    public Process Fork(string title, Action<Process> body)
+    public Process Fork(string title, object? tag, Action<Process> body)
     {
         var space = AddressSpace.Fork((uint)Linker.BreakAddress());
         FileDescriptorTable? files = null;
@@ -112,7 +116,7 @@ public sealed unsafe partial class Process
                 Environment = Environment,
                 WorkingDirectory = WorkingDirectory,
                 Umask = Umask,
-                Tag = Tag,
+                Tag = tag,
             };
             child.Start();
             return child;
