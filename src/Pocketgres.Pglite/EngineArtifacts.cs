@@ -10,8 +10,8 @@ namespace Pocketgres.Pglite;
 ///   Pocketgres.Translated.Postgres.dll       the server program, ReadyToRun
 ///   Pocketgres.Translated.Postgres.manifest  what the kernel's loader must know of it
 ///   Pocketgres.Translated.Postgres.mem       initial linear memory from address 0 (side modules: from their memory base), sparse
-///   support.image                            Postgres' installed files, to be mounted at /pglite
-///   template.image                           a data directory fresh from initdb (when the build was given a way to run initdb)
+///   support.image, support.index             Postgres' installed files, to be mounted at /pglite
+///   template.image, template.index           a data directory fresh from initdb (when the build was given a program that makes it)
 ///   report.txt                               how every import is bound, the biggest functions, times
 /// </code>
 /// </remarks>
@@ -29,8 +29,14 @@ public static class EngineArtifacts
     /// <summary>Name of the image of Postgres' installed files.</summary>
     public const string SupportImage = "support.image";
 
+    /// <summary>Name of its index.</summary>
+    public const string SupportIndex = "support.index";
+
     /// <summary>Name of the image of a fresh data directory.</summary>
     public const string TemplateImage = "template.image";
+
+    /// <summary>Name of its index.</summary>
+    public const string TemplateIndex = "template.index";
 
     /// <summary>Name of the build's report.</summary>
     public const string Report = "report.txt";

@@ -1,6 +1,8 @@
+using Pocketgres.Build.Images;
 using Pocketgres.Pglite;
 using Pocketgres.Pglite.Patches;
 using Pocketgres.Wasm;
+using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Build.Modules;
 
@@ -20,7 +22,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
         results.Add(TranslateProgram(sources.Initdb, directory));
 
         // Each library's globals lie below the previous one's, so that any of them can be loaded together.
-        int? top = null;
+        int top = InstanceLayout.SideGlobalsHigh;
         foreach (var library in sources.Libraries)
         {
             var module = Parse(library);
@@ -30,7 +32,8 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
                 AssemblyName = library.AssemblyName,
                 HostFunctions = hostFunctions,
                 Main = main,
-            }, top);
+                SideGlobalsTop = top,
+            });
             top = translated.Report.SideGlobalsBottom;
             results.Add(Write(library, translated, isSideModule: true, directory));
         }
@@ -78,11 +81,11 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
         }
     }
 
-    private static TranslatedModule Translate(ModuleSource source, TranslationOptions options, int? sideGlobalsTop = null)
+    private static TranslatedModule Translate(ModuleSource source, TranslationOptions options)
     {
         try
         {
-            return ModuleTranslator.Translate(sideGlobalsTop is { } top ? options.WithSideGlobalsTop(top) : options);
+            return ModuleTranslator.Translate(options);
         }
         catch (Exception e) when (e is TranslationException or WasmFormatException)
         {
@@ -99,15 +102,15 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
             translated.SaveManifest(manifest);
         }
 
-        Images.SparseFile.Write(path + EngineArtifacts.MemoryExtension, translated.MemoryImage);
+        SparseFile.Write(path + EngineArtifacts.MemoryExtension, translated.MemoryImage);
         return new Result(new EngineModule(source.Name, source.AssemblyName, isSideModule), source, translated.Report);
     }
 
-    private static Wasm.Abi.ModuleManifest ReadManifest(TranslatedModule translated)
+    private static ModuleManifest ReadManifest(TranslatedModule translated)
     {
         using var stream = new MemoryStream();
         translated.SaveManifest(stream);
         stream.Position = 0;
-        return Wasm.Abi.ModuleManifest.Load(stream);
+        return ModuleManifest.Load(stream);
     }
 }
