@@ -21,7 +21,7 @@ public static unsafe class ChildLaunch
             return postmaster.Fork(kind.ToString(), PostgresProcess.Child(kind, postmaster),
                 child => Run(child, kind, slot, startupData, startupDataLength, clientSocket)).Pid;
         }
-        catch (Exception e) when (e is OutOfMemoryException or IOException or ThreadStateException)
+        catch (Exception e) when (e is HostResourceException or OutOfMemoryException)
         {
             return LibcError.Result(m, Errno.ENOMEM);
         }

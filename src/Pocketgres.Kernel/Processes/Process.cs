@@ -37,7 +37,7 @@ public sealed unsafe partial class Process
         _wakeDescriptor = Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec);
         if (_wakeDescriptor < 0)
         {
-            throw new IOException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
+            throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
         }
     }
 
@@ -102,7 +102,7 @@ public sealed unsafe partial class Process
     /// <param name="tag">The child's <see cref="Tag"/>.</param>
     /// <param name="body">What the child does instead of returning from fork; ends by returning or by <see cref="ExitException"/>.</param>
     /// <returns>The child, already started (it runs when it gets the global lock).</returns>
-    /// <exception cref="OutOfMemoryException">The host refuses memory or descriptors.</exception>
+    /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
     public Process Fork(string title, object? tag, Action<Process> body)
     {
         var space = AddressSpace.Fork((uint)Linker.BreakAddress());

@@ -1,4 +1,3 @@
-using System.Text;
 using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Kernel.Programs;
