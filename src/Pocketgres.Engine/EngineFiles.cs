@@ -14,8 +14,9 @@ public sealed class EngineFiles
     internal const string InitdbModule = "Pocketgres.Translated.Initdb";
 
     private const string ModuleIndex = "modules.txt";
-    private const string SupportImage = "support.image";
-    private const string TemplateImage = "template.image";
+    private const string SupportImage = "support";
+    private const string TemplateImage = "template";
+    private const string IndexSuffix = ".index", DataSuffix = ".data";
     private const string FolderName = "postgres";
     private const string PathFile = "pocketgres-engine.path";
 
@@ -34,8 +35,8 @@ public sealed class EngineFiles
         Directory = directory;
         _index = new(() => File.ReadLines(Path.Combine(directory, ModuleIndex))
             .Select(line => line.Split('\t')).Where(f => f.Length == 2).ToDictionary(f => f[0], f => f[1], StringComparer.Ordinal));
-        _support = new(() => FileSystemImage.Open(Path.Combine(directory, SupportImage)));
-        _template = new(() => FileSystemImage.Open(Path.Combine(directory, TemplateImage)));
+        _support = new(() => OpenImage(SupportImage));
+        _template = new(() => OpenImage(TemplateImage));
         _programs = new(() => new Port.EnginePrograms(this));
     }
 
@@ -59,11 +60,14 @@ public sealed class EngineFiles
     internal ModuleImage? FindSideModule(string baseName) =>
         _index.Value.TryGetValue(baseName, out string? assembly) ? LoadModule(assembly) : null;
 
+    private FileSystemImage OpenImage(string name) =>
+        FileSystemImage.Open(Path.Combine(Directory, name + IndexSuffix), Path.Combine(Directory, name + DataSuffix));
+
     // Beside the application: real files when published or packed, a pointer to the build's cache in a local build.
     private static EngineFiles Locate()
     {
         string beside = Path.Combine(AppContext.BaseDirectory, FolderName);
-        if (File.Exists(Path.Combine(beside, SupportImage)))
+        if (File.Exists(Path.Combine(beside, SupportImage + IndexSuffix)))
         {
             return new EngineFiles(beside);
         }
@@ -72,7 +76,7 @@ public sealed class EngineFiles
         if (File.Exists(pointer))
         {
             string directory = File.ReadAllText(pointer).Trim();
-            if (File.Exists(Path.Combine(directory, SupportImage)))
+            if (File.Exists(Path.Combine(directory, SupportImage + IndexSuffix)))
             {
                 return new EngineFiles(directory);
             }

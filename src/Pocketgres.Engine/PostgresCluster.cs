@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -229,7 +228,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     private unsafe bool IsReady() => _kernel.RunStopped(() =>
     {
         if (_postmaster.HasExited
-            || _kernel.FileSystem.Open("/", DataDirectory + "/postmaster.pid", OpenFlags.ReadOnly, 0, out var file) != Errno.None)
+            || _kernel.FileSystem.Open(DataDirectory + "/postmaster.pid", OpenFlags.ReadOnly, 0, out var file) != Errno.None)
         {
             return false;
         }

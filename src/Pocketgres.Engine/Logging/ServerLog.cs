@@ -69,7 +69,12 @@ internal sealed class ServerLog(ILogger? logger)
                 }
             }
 
-            logger?.Log(LevelOf(entry.Severity), default, entry, null, static (e, _) => e.ToString());
+            var level = LevelOf(entry.Severity);
+            if (logger is not null && logger.IsEnabled(level))
+            {
+                logger.Log(level, default, entry, null, static (e, _) => e.ToString());
+            }
+
             Written?.Invoke(entry);
         }
     }

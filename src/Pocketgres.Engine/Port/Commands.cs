@@ -104,7 +104,7 @@ internal sealed unsafe class Commands(EnginePrograms programs)
     private static ICommand StartProgram(Process parent, Kernel.Programs.ProgramImage program, ShellCommand command, OpenFile? input, OpenFile? output)
     {
         var files = parent.Files.Fork();
-        files.CloseFrom(3);
+        files.CloseWhere(static (fd, _) => fd > 2);
         if (input is not null)
         {
             files.Replace(0, input.AddReference());
@@ -141,7 +141,7 @@ internal sealed unsafe class Commands(EnginePrograms programs)
             return Errno.None;
         }
 
-        var error = parent.Kernel.FileSystem.Open(parent.WorkingDirectory, path, flags, 0x1B6, out var file);
+        var error = parent.Kernel.FileSystem.Open(Path.Combine(parent.WorkingDirectory, path), flags, 0x1B6, out var file);
         if (error == Errno.None)
         {
             files.Replace(fd, file!);

@@ -1,5 +1,4 @@
 using Pocketgres.Kernel;
-using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Net;
 using Pocketgres.Kernel.Syscalls;
 
@@ -44,9 +43,6 @@ public static unsafe class ServerSockets
     /// <summary>What a forked child does first: only the postmaster listens.</summary>
     internal static void CloseListening(Process process)
     {
-        foreach (int fd in process.Files.Where(file => file is SocketFile { IsListening: true }))
-        {
-            process.Files.Close(fd);
-        }
+        process.Files.CloseWhere(static (_, file) => file is SocketFile { IsListening: true });
     }
 }

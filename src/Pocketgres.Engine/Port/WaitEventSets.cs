@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Net;
 using Pocketgres.Pglite;
+using Stopwatch = System.Diagnostics.Stopwatch;
 using Set = Pocketgres.Pglite.PgliteStructs.WaitEventSet;
 using Event = Pocketgres.Pglite.PgliteStructs.WaitEvent;
 using Latch = Pocketgres.Pglite.PgliteStructs.Latch;
