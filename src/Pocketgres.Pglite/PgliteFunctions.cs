@@ -143,6 +143,11 @@ public static class PgliteFunctions
     /// <summary><c>static void LWLockReleaseInternal(LWLock *lock, LWLockMode mode)</c> with LWLockWakeup inlined.</summary>
     public const int LWLockReleaseInternal = 5663;
 
+    // ---- Executor
+
+    /// <summary><c>static Datum ExecInterpExpr(ExprState *, ExprContext *, bool *isnull)</c> (executor/execExprInterp.c): the hottest function.</summary>
+    public const int ExecInterpExpr = 2977;
+
     // ---- C library
 
     /// <summary><c>long __syscall_ret(unsigned long r)</c> (musl): waitpid() was folded to <c>__syscall_ret(-1)</c>.</summary>
