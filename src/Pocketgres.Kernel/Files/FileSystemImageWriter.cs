@@ -203,11 +203,12 @@ public sealed unsafe class FileSystemImageWriter(long modified = 0)
         private readonly byte[] _chunk = new byte[ChunkPool.ChunkSize];
         private int _filled;
         private int _chunks;
+        private int _firstExtent;
 
         public Stored Store(ContentReader content)
         {
             long start = data.Length;
-            int firstExtent = extents.Count;
+            int firstExtent = _firstExtent = extents.Count;
             long size = 0;
             _filled = _chunks = 0;
             Align();
@@ -237,7 +238,7 @@ public sealed unsafe class FileSystemImageWriter(long modified = 0)
             return stored;
         }
 
-        /// <summary>A page boundary, so that a Postgres page spans two pages of the host and not three. Also keeps addresses even (bit 0 is a mark).</summary>
+        /// <summary>Addresses of chunks must be even: bit 0 is a mark (<see cref="FileContent"/>).</summary>
         private void Align()
         {
             long aligned = (data.Position + 15) & ~15L;
@@ -265,8 +266,8 @@ public sealed unsafe class FileSystemImageWriter(long modified = 0)
             var bytes = _chunk.AsSpan(0, _filled);
             if (bytes.ContainsAnyExcept((byte)0))
             {
-                var last = extents.Count > 0 ? extents[^1] : default;
-                if (_chunks > 0 && last.Chunks > 0 && last.FirstChunk + last.Chunks == _chunks && last.Offset + ((long)last.Chunks * ChunkPool.ChunkSize) == data.Position)
+                var last = extents.Count > _firstExtent ? extents[^1] : default;
+                if (last.Chunks > 0 && last.FirstChunk + last.Chunks == _chunks && last.Offset + ((long)last.Chunks * ChunkPool.ChunkSize) == data.Position)
                 {
                     extents[^1] = last with { Chunks = last.Chunks + 1 };
                 }

@@ -219,6 +219,10 @@ internal sealed unsafe class HostFile : OpenFile
         return entries;
     }
 
+    /// <summary>The file itself. It is not made longer: pages wholly behind its end must not be touched, as with any mmap.</summary>
+    public override int ShareAsMemory(long length) =>
+        _type == 0x8000 && Status(out var status) == Errno.None && status.Size > 0 && length <= ((status.Size + 0xFFFF) & ~0xFFFFL) ? _fd : -1;
+
     protected override void Close() => _ = close(_fd);
 
     private void HostAppends(bool append)

@@ -97,11 +97,11 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
     }
 
     /// <inheritdoc/>
-    public Errno Rename(string from, string to)
+    public Errno Rename(string from, string target)
     {
         byte* source = stackalloc byte[PathEncoding.MaxPath];
-        byte* target = stackalloc byte[PathEncoding.MaxPath];
-        return !Encode(from, source) || !Encode(to, target) ? Errno.ENAMETOOLONG : rename(source, target) < 0 ? HostErrno.Last() : Errno.None;
+        byte* replaced = stackalloc byte[PathEncoding.MaxPath];
+        return !Encode(from, source) || !Encode(target, replaced) ? Errno.ENAMETOOLONG : rename(source, replaced) < 0 ? HostErrno.Last() : Errno.None;
     }
 
     /// <inheritdoc/>

@@ -163,15 +163,15 @@ public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
     }
 
     /// <inheritdoc/>
-    public Errno Rename(string from, string to)
+    public Errno Rename(string from, string target)
     {
-        if (from == "/" || to == "/")
+        if (from == "/" || target == "/")
         {
             return Errno.EBUSY;
         }
 
         var error = LookupParent(from, out var source, out var sourceName);
-        if (error != Errno.None || (error = LookupParent(to, out var target, out var targetName)) != Errno.None)
+        if (error != Errno.None || (error = LookupParent(target, out var into, out var targetName)) != Errno.None)
         {
             return error;
         }
@@ -183,12 +183,12 @@ public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
         }
 
         // Linux' order: source above target is EINVAL, target above source ENOTEMPTY, then the kinds, then emptiness.
-        if (node.IsDirectory && IsSelfOrAncestor(node, target!))
+        if (node.IsDirectory && IsSelfOrAncestor(node, into!))
         {
             return Errno.EINVAL;
         }
 
-        var replaced = target!.Child(targetName);
+        var replaced = into!.Child(targetName);
         if (replaced != null)
         {
             if (replaced.IsDirectory && IsSelfOrAncestor(replaced, source))
@@ -211,19 +211,19 @@ public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
                 return Errno.ENOTEMPTY;
             }
 
-            Detach(target, targetName, replaced);
+            Detach(into, targetName, replaced);
         }
 
         source.Children!.Remove(sourceName.ToString());
-        target.Children![targetName.ToString()] = node;
+        into.Children![targetName.ToString()] = node;
         if (node.IsDirectory)
         {
             source.Links--;
-            target.Links++;
-            node.Parent = target;
+            into.Links++;
+            node.Parent = into;
         }
 
-        source.Modified = source.Changed = target.Modified = target.Changed = node.Changed = Now;
+        source.Modified = source.Changed = into.Modified = into.Changed = node.Changed = Now;
         return Errno.None;
     }
 
@@ -334,9 +334,9 @@ public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
     }
 
     /// <inheritdoc/>
-    public bool FindLink(string path, bool includeLast, out int end, out string target)
+    public bool FindLink(string path, bool includeLast, out int linkEnd, out string target)
     {
-        end = 0;
+        linkEnd = 0;
         target = "";
         if (_linkCount == 0)
         {
@@ -357,7 +357,7 @@ public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
 
             if (child.IsLink && (includeLast || slash >= 0))
             {
-                end = stop;
+                linkEnd = stop;
                 target = child.Target!;
                 return true;
             }

@@ -22,11 +22,11 @@ internal sealed unsafe class AddressSpace : IDisposable
 
     private AddressSpace()
     {
-        _region = Libc.mmap(null, (nint)Reservation, Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
+        _region = Libc.mmap(null, unchecked((nint)Reservation), Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
         if ((nint)_region == -1)
         {
             _region = null;
-            throw new OutOfMemoryException($"cannot reserve {Reservation >> 30} GiB of address space (errno {Marshal.GetLastPInvokeError()}); check ulimit -v");
+            throw new HostResourceException($"cannot reserve {Reservation >> 30} GiB of address space (errno {Marshal.GetLastPInvokeError()}); check ulimit -v");
         }
     }
 
@@ -56,7 +56,7 @@ internal sealed unsafe class AddressSpace : IDisposable
         if (!space.Grow(size))
         {
             space.Dispose();
-            throw new OutOfMemoryException($"cannot commit {size >> 20} MiB of linear memory");
+            throw new HostResourceException($"cannot commit {size >> 20} MiB of linear memory");
         }
 
         return space;
@@ -206,7 +206,7 @@ internal sealed unsafe class AddressSpace : IDisposable
             return;
         }
 
-        _ = Libc.munmap(_region, (nint)Reservation);
+        _ = Libc.munmap(_region, unchecked((nint)Reservation));
         _region = null;
         _template?.Dispose();
         foreach (var s in _shared)
@@ -221,7 +221,7 @@ internal sealed unsafe class AddressSpace : IDisposable
     {
         if (Libc.mmap(address, (nint)length, Libc.ProtReadWrite, flags, fd, (nint)offset) != address)
         {
-            throw new OutOfMemoryException($"mmap of {length} bytes failed (errno {Marshal.GetLastPInvokeError()}); check vm.max_map_count");
+            throw new HostResourceException($"mmap of {length} bytes failed (errno {Marshal.GetLastPInvokeError()}); check vm.max_map_count");
         }
     }
 
@@ -231,7 +231,7 @@ internal sealed unsafe class AddressSpace : IDisposable
     {
         if (result != 0)
         {
-            throw new OutOfMemoryException($"mprotect failed (errno {Marshal.GetLastPInvokeError()})");
+            throw new HostResourceException($"mprotect failed (errno {Marshal.GetLastPInvokeError()})");
         }
     }
 }

@@ -29,7 +29,7 @@ internal sealed unsafe class ForkTemplate : IDisposable
         _descriptor = Libc.memfd_create("pocketgres-fork", 1);
         if (_descriptor < 0 || Libc.ftruncate(_descriptor, end) != 0)
         {
-            throw new OutOfMemoryException($"cannot create the fork template (errno {Marshal.GetLastPInvokeError()})");
+            throw new HostResourceException($"cannot create the fork template (errno {Marshal.GetLastPInvokeError()})");
         }
 
         byte* region = parent.Region;
@@ -108,7 +108,7 @@ internal sealed unsafe class ForkTemplate : IDisposable
             nint n = Libc.pwrite(_descriptor, source, (nint)count, offset);
             if (n <= 0)
             {
-                throw new OutOfMemoryException($"cannot fill the fork template (errno {Marshal.GetLastPInvokeError()})");
+                throw new HostResourceException($"cannot fill the fork template (errno {Marshal.GetLastPInvokeError()})");
             }
 
             source += n;

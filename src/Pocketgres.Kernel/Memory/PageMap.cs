@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Memory;

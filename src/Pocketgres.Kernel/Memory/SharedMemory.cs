@@ -24,7 +24,7 @@ internal sealed class SharedMemory
         int fd = Libc.memfd_create(name, 1);
         if (fd < 0 || Libc.ftruncate(fd, length) != 0)
         {
-            throw new OutOfMemoryException($"cannot create {length} bytes of shared memory (errno {Marshal.GetLastPInvokeError()})");
+            throw new HostResourceException($"cannot create {length} bytes of shared memory (errno {Marshal.GetLastPInvokeError()})");
         }
 
         return new SharedMemory(fd, owned: true);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 

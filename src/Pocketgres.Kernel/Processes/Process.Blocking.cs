@@ -16,6 +16,21 @@ public sealed unsafe partial class Process
     /// <summary>Takes the global lock again.</summary>
     internal void LeaveBlocking() => Kernel.Scheduler.Acquire(this);
 
+    /// <summary>Runs a host call that may block without the global lock. It must not touch linear memory of other processes.</summary>
+    public T RunBlocking<T>(Func<T> call)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        EnterBlocking();
+        try
+        {
+            return call();
+        }
+        finally
+        {
+            LeaveBlocking();
+        }
+    }
+
     /// <summary>A preemption point: delivers signals and lets a waiting process run. The program must hold no lock.</summary>
     public void PreemptionPoint()
     {

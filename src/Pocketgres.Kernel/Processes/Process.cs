@@ -37,7 +37,7 @@ public sealed unsafe partial class Process
         _wakeDescriptor = Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec);
         if (_wakeDescriptor < 0)
         {
-            throw new IOException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
+            throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
         }
     }
 
@@ -80,6 +80,9 @@ public sealed unsafe partial class Process
 
     internal SchedulerWaiter Waiter { get; } = new();
 
+    /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
+    internal LongjmpException Longjmp { get; } = new();
+
     internal DynamicLinker Linker { get; }
 
     internal AddressSpace AddressSpace => _memory!;
@@ -96,10 +99,11 @@ public sealed unsafe partial class Process
     /// fork(2): a copy-on-write child that shares descriptors and shared memory and runs <paramref name="body"/> on its own thread.
     /// </summary>
     /// <param name="title">Label of the child.</param>
+    /// <param name="tag">The child's <see cref="Tag"/>.</param>
     /// <param name="body">What the child does instead of returning from fork; ends by returning or by <see cref="ExitException"/>.</param>
     /// <returns>The child, already started (it runs when it gets the global lock).</returns>
-    /// <exception cref="OutOfMemoryException">The host refuses memory or descriptors.</exception>
-    public Process Fork(string title, Action<Process> body)
+    /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
+    public Process Fork(string title, object? tag, Action<Process> body)
     {
         var space = AddressSpace.Fork((uint)Linker.BreakAddress());
         FileDescriptorTable? files = null;
@@ -112,7 +116,7 @@ public sealed unsafe partial class Process
                 Environment = Environment,
                 WorkingDirectory = WorkingDirectory,
                 Umask = Umask,
-                Tag = Tag,
+                Tag = tag,
             };
             child.Start();
             return child;

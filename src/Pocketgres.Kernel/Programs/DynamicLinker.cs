@@ -1,4 +1,3 @@
-using System.Text;
 using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Kernel.Programs;
@@ -51,7 +50,7 @@ internal sealed unsafe class DynamicLinker
     {
         var manifest = Main.Manifest;
         _process.AddressSpace.MapImage(Main.DataPath);
-        nint empty = (nint)(delegate*<void>)&EmptySlot;
+        nint empty = (nint)(delegate*<byte*, void>)&WasmRuntime.EmptyTableSlot;
         new Span<nint>(Memory + InstanceLayout.TableOffset, InstanceLayout.TableSlots).Fill(empty);
         Main.FillTable(Memory + InstanceLayout.TableOffset);
         TableLength = Math.Max(manifest.TableEnd, 1);
@@ -127,8 +126,6 @@ internal sealed unsafe class DynamicLinker
 
         return module.Image.Manifest.Variables.TryGetValue(name, out int offset) ? offset + module.MemoryBase : 0;
     }
-
-    private static void EmptySlot() => throw new TrapException("indirect call through an empty slot of the function table");
 
     private void SetGlobals(ModuleManifest manifest)
     {

@@ -8,6 +8,6 @@ public static unsafe class FunctionTable
 {
     /// <summary>Code address behind a C function pointer. Like translated code, masks instead of checking; empty slots trap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static nint Get(byte* m, int pointer) =>
-        *(nint*)(m + InstanceLayout.TableOffset + (8L * (pointer & (InstanceLayout.TableSlots - 1))));
+    public static nint Get(byte* m, int index) =>
+        *(nint*)(m + InstanceLayout.TableOffset + (8L * (index & (InstanceLayout.TableSlots - 1))));
 }

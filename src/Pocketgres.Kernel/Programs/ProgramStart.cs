@@ -1,5 +1,4 @@
 using System.Text;
-using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Kernel.Programs;
 

@@ -1,4 +1,3 @@
-using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Memory;
 using Pocketgres.Wasm.Abi;
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Net;
-using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Net;
