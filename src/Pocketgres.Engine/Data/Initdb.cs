@@ -56,8 +56,9 @@ public static class Initdb
             {
                 throw new InvalidOperationException($"initdb ended with status {status}{(crash is null ? "" : ": " + crash)}\n{output}");
             }
-        }
 
-        return pglite;
+            // The kernel frees what is mounted; the clone shares the content.
+            return pglite.Clone();
+        }
     }
 }
