@@ -122,6 +122,18 @@ public sealed class FileDescriptorTable(int limit = FileDescriptorTable.DefaultL
         }
     }
 
+    /// <summary>The open descriptors and their descriptions, by number.</summary>
+    public IEnumerable<(int Descriptor, OpenFile File)> OpenDescriptors()
+    {
+        for (int fd = 0; fd < _slots.Length; fd++)
+        {
+            if (_slots[fd].File is { } file)
+            {
+                yield return (fd, file);
+            }
+        }
+    }
+
     /// <summary>Closes the descriptors that a condition on number and description holds for.</summary>
     public void CloseWhere(Func<int, OpenFile, bool> condition)
     {

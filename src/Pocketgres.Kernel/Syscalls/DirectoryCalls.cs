@@ -62,9 +62,18 @@ public static unsafe class DirectoryCalls
     public static int Rename(byte* m, int fromDirectory, int from, int toDirectory, int to)
     {
         var error = PathArguments.Resolve(m, fromDirectory, from, false, out var source, nameOnly: true);
-        if (error != Errno.None || (error = PathArguments.Resolve(m, toDirectory, to, false, out var target, nameOnly: true)) != Errno.None)
+        if (error != Errno.None)
         {
             return -(int)error;
+        }
+
+        error = PathArguments.Resolve(m, toDirectory, to, false, out var target, nameOnly: true);
+        if (error != Errno.None)
+        {
+            // What is wrong with the old path is reported first.
+            string above = source.Path[..Math.Max(1, source.Path.LastIndexOf('/'))];
+            var first = source.FileSystem.Stat(above, true, out var directory);
+            return -(int)(first != Errno.None ? first : !directory.IsDirectory ? Errno.ENOTDIR : error);
         }
 
         if (source.IsMountPoint || target.IsMountPoint)
@@ -89,20 +98,23 @@ public static unsafe class DirectoryCalls
         return -(int)source.FileSystem.Rename(source.Path, target.Path);
     }
 
-    /// <summary>linkat(2).</summary>
+    /// <summary>linkat(2). AT_SYMLINK_FOLLOW has no effect on the host's own links (link(2) does not set it).</summary>
     [HostFunction("__syscall_linkat")]
     public static int Link(byte* m, int existingDirectory, int existing, int createdDirectory, int created, int flags)
     {
         bool follow = (flags & FollowFlag) != 0;
         var error = PathArguments.Resolve(m, existingDirectory, existing, follow, out var source);
-        if (error != Errno.None || (error = PathArguments.Resolve(m, createdDirectory, created, false, out var target, nameOnly: true)) != Errno.None)
+        if (error != Errno.None || (error = StatusCalls.Stat(source, follow, out _)) != Errno.None
+            || (error = PathArguments.Resolve(m, createdDirectory, created, false, out var target, nameOnly: true)) != Errno.None)
         {
             return -(int)error;
         }
 
-        if (source.MustBeDirectory && (error = StatusCalls.Stat(source, true, out _)) != Errno.None)
+        if (source.MustBeDirectory)
         {
-            return -(int)error;
+            // A directory, perhaps behind a link, which the file system would link itself.
+            error = target.FileSystem.Stat(target.Path, false, out _);
+            return -(int)(error == Errno.None ? Errno.EEXIST : error == Errno.ENOENT ? Errno.EPERM : error);
         }
 
         return source.FileSystem != target.FileSystem ? -(int)Errno.EXDEV

@@ -27,14 +27,14 @@ public static unsafe class FileCalls
             return duplicate == -(int)Errno.EBADF ? -(int)Errno.ENOENT : duplicate;
         }
 
+        if (create && (location.MustBeDirectory || location.IsMountPoint))
+        {
+            return -(int)(location.IsMountPoint && (open & OpenFlags.Exclusive) != 0 ? Errno.EEXIST : Errno.EISDIR);
+        }
+
         if (location.MustBeDirectory)
         {
-            if (create)
-            {
-                return -(int)Errno.EISDIR;
-            }
-
-            open |= OpenFlags.Directory;
+            open = (open | OpenFlags.Directory) & ~OpenFlags.NoFollow; // the slash makes a link be followed
         }
 
         int mode = create && arguments != 0 ? *(int*)(m + (uint)arguments) & 0xFFF & ~process.Umask : 0;
@@ -56,9 +56,14 @@ public static unsafe class FileCalls
     [HostFunction("__syscall_truncate64")]
     public static int Truncate(byte* m, int path, long length)
     {
-        var error = length < 0 ? Errno.EINVAL : PathArguments.Resolve(m, path, true, out var location) is var e and not Errno.None ? e
-            : location.MustBeDirectory ? Errno.ENOTDIR : location.FileSystem.Truncate(location.Path, length);
-        return -(int)error;
+        Location location = default;
+        var error = length < 0 ? Errno.EINVAL : PathArguments.Resolve(m, path, true, out location);
+        if (error == Errno.None && location.MustBeDirectory)
+        {
+            error = StatusCalls.Stat(location, true, out _) is var e and not Errno.None ? e : Errno.EISDIR;
+        }
+
+        return error != Errno.None ? -(int)error : -(int)location.FileSystem.Truncate(location.Path, length);
     }
 
     /// <summary>ftruncate(2).</summary>

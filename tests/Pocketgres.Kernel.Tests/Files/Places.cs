@@ -19,7 +19,9 @@ internal sealed class Places : IDisposable
         if (place == Place.Host)
         {
             _directory = Directory.CreateTempSubdirectory("pocketgres-files-").FullName;
-            Root = new HostFileSystem(_directory);
+            RootDirectory = Directory.CreateDirectory(Path.Combine(_directory, "root")).FullName;
+            Root = new HostFileSystem(RootDirectory);
+            Root.ChangeMode("/", 0x1ED); // as the memory file system's root
         }
         else
         {
@@ -33,15 +35,19 @@ internal sealed class Places : IDisposable
 
     public IFileSystem Root { get; }
 
+    /// <summary>The host's directory that is the root, or null.</summary>
+    public string? RootDirectory { get; }
+
     public MemoryFileSystem? Memory { get; }
 
     public MountTable Mounts { get; }
 
     public static TheoryData<Place> Both => [Place.Host, Place.Memory];
 
-    public static void Run(Place place, Action<Guest> test)
+    public static void Run(Place place, Action<Guest> test, Action<Places>? prepare = null)
     {
         using var places = new Places(place);
+        prepare?.Invoke(places);
         Guest.Run(places.Mounts, test);
         Assert.Equal(0, places.Memory?.LiveChunks ?? 0); // the kernel disposed the file system: nothing may be left
     }
