@@ -2,7 +2,8 @@
 """Time from the start of the process to the first answered query, with a client that costs next to nothing.
 
 usage: eng/measure-start.py [-n RUNS] COMMAND...     for example: eng/measure-start.py ./pocketgres serve file:/tmp/data --port 0
-Prints the median and range of: ready line, first answer, stop, and the resident memory at the first answer.
+Prints the median and range of: ready line, first answer, processor time of all threads until then (what a busy machine does not
+distort as much), stop, and the resident memory at the first answer.
 """
 import json, os, re, signal, socket, statistics, struct, subprocess, sys, time
 
@@ -34,6 +35,16 @@ def query(port):
         s.sendall(b"Q" + struct.pack("!I", len(text) + 4) + text)
         until_ready(s)
 
+def cpu(pid):
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+                total += int(f.read().split()[0])
+        except FileNotFoundError:
+            pass  # ended meanwhile
+    return total / 1e6
+
 def run(command):
     begin = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -46,9 +57,10 @@ def run(command):
     t_answer = time.perf_counter()
     with open(f"/proc/{ready['pid']}/status") as f:
         rss = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) / 1024
+    used = cpu(ready["pid"])
     process.send_signal(signal.SIGTERM)
     process.wait()
-    return [(t_ready - begin) * 1e3, (t_answer - begin) * 1e3, (time.perf_counter() - t_answer) * 1e3, rss]
+    return [(t_ready - begin) * 1e3, (t_answer - begin) * 1e3, used, (time.perf_counter() - t_answer) * 1e3, rss]
 
 runs, command = 9, sys.argv[1:]
 if command[:1] == ["-n"]:
@@ -57,5 +69,5 @@ if not command:
     sys.exit(__doc__)
 run(command)  # warms the file cache, makes the data directory
 results = [run(command) for _ in range(runs)]
-for name, values in zip(("ready line, ms", "first answer, ms", "stop, ms", "RSS, MB"), zip(*results)):
+for name, values in zip(("ready line, ms", "first answer, ms", "CPU, ms", "stop, ms", "RSS, MB"), zip(*results)):
     print(f"{name:18} median {statistics.median(values):6.0f}   range {min(values):.0f}..{max(values):.0f}")
