@@ -157,7 +157,8 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     {
         var clock = Stopwatch.StartNew();
         var results = new EngineTranslator(hostFunctions).TranslateAll(ModuleSources.From(package, index), directory);
-        EngineModule.WriteIndex(directory, results.Select(r => r.Module));
+        File.WriteAllLines(
+            Path.Combine(directory, EngineArtifacts.ModuleIndex), results.Select(r => $"{r.Source.Name}\t{r.Source.AssemblyName}"));
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
         log.WriteLine(
             $"translate: {results.Count} modules, {results.Sum(r => r.Report.Functions):N0} functions, " +

@@ -16,7 +16,7 @@ public sealed class EngineFiles
     private const string ModuleIndex = "modules.txt";
     private const string SupportImage = "support";
     private const string TemplateImage = "template";
-    private const string IndexSuffix = ".index", DataSuffix = ".data";
+    private const string IndexSuffix = ".index", DataSuffix = ".image";
     private const string FolderName = "postgres";
     private const string PathFile = "pocketgres-engine.path";
 

@@ -1,12 +1,11 @@
 namespace Pocketgres.Pglite;
 
 /// <summary>
-/// The directory of translated modules and images: its file names and where the engine looks for it. Shared by the build, which fills it, and
-/// the engine, which reads it.
+/// The directory of translated modules and images: its file names. Written by the build, read by the engine.
 /// </summary>
 /// <remarks>
 /// <code>
-///   modules.txt                              index: one module a line, see <see cref="EngineModule"/>
+///   modules.txt                              index: a line "name TAB assembly" for each program and shared library
 ///   Pocketgres.Translated.Postgres.dll       the server program, ReadyToRun
 ///   Pocketgres.Translated.Postgres.manifest  what the kernel's loader must know of it
 ///   Pocketgres.Translated.Postgres.mem       initial linear memory from address 0 (side modules: from their memory base), sparse
@@ -58,30 +57,4 @@ public static class EngineArtifacts
 
     /// <summary>Assembly of the initdb program.</summary>
     public const string InitdbAssembly = AssemblyPrefix + "Initdb";
-
-    /// <summary>
-    /// Finds the artifacts of an application: <see cref="PublishedDirectory"/> beside it, else what <see cref="PathFile"/> names.
-    /// </summary>
-    /// <param name="applicationDirectory">Usually <see cref="AppContext.BaseDirectory"/>.</param>
-    /// <exception cref="DirectoryNotFoundException">There is neither; the message says what to do.</exception>
-    public static string Locate(string applicationDirectory)
-    {
-        string published = Path.Combine(applicationDirectory, PublishedDirectory);
-        if (File.Exists(Path.Combine(published, ModuleIndex)))
-        {
-            return published;
-        }
-
-        string pathFile = Path.Combine(applicationDirectory, PathFile);
-        if (!File.Exists(pathFile))
-        {
-            throw new DirectoryNotFoundException(
-                $"the PostgreSQL modules are missing: there is neither {published} nor {pathFile}; reference the project Pocketgres.Postgres");
-        }
-
-        string directory = File.ReadLines(pathFile).FirstOrDefault() ?? "";
-        return File.Exists(Path.Combine(directory, ModuleIndex))
-            ? directory
-            : throw new DirectoryNotFoundException($"{pathFile} names {directory}, which is gone: build the application again");
-    }
 }

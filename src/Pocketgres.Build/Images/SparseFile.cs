@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Pocketgres.Build.Images;
 
 /// <summary>Writes a memory image: whole pages, runs of zeros left as holes where the file system supports them.</summary>

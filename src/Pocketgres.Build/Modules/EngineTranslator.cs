@@ -9,8 +9,8 @@ namespace Pocketgres.Build.Modules;
 /// <summary>Translates all modules to IL assemblies and writes each with its manifest and memory image.</summary>
 internal sealed class EngineTranslator(HostFunctions hostFunctions)
 {
-    /// <summary>A module's source and what became of it.</summary>
-    public sealed record Result(EngineModule Module, ModuleSource Source, TranslationReport Report);
+    /// <summary>A module and what became of it.</summary>
+    public sealed record Result(ModuleSource Source, TranslationReport Report);
 
     /// <summary>Translates into a directory. The server program comes first: the libraries are bound to it.</summary>
     /// <exception cref="BuildException">A module does not fit: a pinned fact, a patch or a binding; the message names it.</exception>
@@ -35,7 +35,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
                 SideGlobalsTop = top,
             });
             top = translated.Report.SideGlobalsBottom;
-            results.Add(Write(library, translated, isSideModule: true, directory));
+            results.Add(Write(library, translated, directory));
         }
 
         return results;
@@ -55,7 +55,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
             ExportsByIndex = PgliteHiddenExports.ByName,
         });
         PinnedFacts.CheckVariables(ReadManifest(translated));
-        return (Write(source, translated, isSideModule: false, directory), translated.Linkage);
+        return (Write(source, translated, directory), translated.Linkage);
     }
 
     private Result TranslateProgram(ModuleSource source, string directory)
@@ -66,7 +66,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
             AssemblyName = source.AssemblyName,
             HostFunctions = hostFunctions,
         });
-        return Write(source, translated, isSideModule: false, directory);
+        return Write(source, translated, directory);
     }
 
     private static WasmModule Parse(ModuleSource source)
@@ -93,7 +93,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
         }
     }
 
-    private static Result Write(ModuleSource source, TranslatedModule translated, bool isSideModule, string directory)
+    private static Result Write(ModuleSource source, TranslatedModule translated, string directory)
     {
         string path = Path.Combine(directory, source.AssemblyName);
         File.WriteAllBytes(path + ".dll", translated.Assembly);
@@ -103,7 +103,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
         }
 
         SparseFile.Write(path + EngineArtifacts.MemoryExtension, translated.MemoryImage);
-        return new Result(new EngineModule(source.Name, source.AssemblyName, isSideModule), source, translated.Report);
+        return new Result(source, translated.Report);
     }
 
     private static ModuleManifest ReadManifest(TranslatedModule translated)

@@ -42,7 +42,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
         return PackageFiles.Load(Unpacked);
     }
 
-    private PackageFiles FetchGiven(string given)
+    private static PackageFiles FetchGiven(string given)
     {
         if (Directory.Exists(given))
         {

@@ -6,6 +6,9 @@ namespace Pocketgres.Build.ReadyToRun;
 /// <summary>Runs crossgen2: IL assemblies in, ReadyToRun assemblies (IL plus native code) out.</summary>
 internal sealed class CrossGen(CrossGenOptions options, TextWriter log)
 {
+    // Compilations shorter than this are not worth a line.
+    private const int LogFrom = 1000;
+
     /// <summary>Compiles assemblies, each on its own (no code of one is inlined into another, so that they can be replaced one by one).</summary>
     /// <param name="inputs">IL assemblies, of different names.</param>
     /// <param name="references">Assemblies they refer to beside the framework.</param>
@@ -63,7 +66,12 @@ internal sealed class CrossGen(CrossGenOptions options, TextWriter log)
             throw new BuildException($"crossgen2 failed on {Path.GetFileName(input)} with exit code {process.ExitCode}: {detail}");
         }
 
-        log.WriteLine($"  r2r {Path.GetFileName(input)}: {new FileInfo(input).Length:N0} -> {new FileInfo(output).Length:N0} bytes, {clock.ElapsedMilliseconds:N0} ms");
+        if (clock.ElapsedMilliseconds >= LogFrom)
+        {
+            log.WriteLine(
+                $"  r2r {Path.GetFileName(input)}: {new FileInfo(input).Length:N0} -> {new FileInfo(output).Length:N0} bytes, " +
+                $"{clock.ElapsedMilliseconds:N0} ms");
+        }
     }
 
     private IEnumerable<string> ResponseFile(string input, IEnumerable<string> references, string output, int threads)

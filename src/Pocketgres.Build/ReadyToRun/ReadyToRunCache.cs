@@ -23,14 +23,7 @@ internal sealed class ReadyToRunCache(string directory, CrossGenOptions options,
         string[] missing = [.. assemblies.Where(a => !File.Exists(CachePath(keys[a])))];
         if (missing.Length > 0)
         {
-            string temporary = Directory.CreateDirectory(Path.Combine(directory, $".partial-{Environment.ProcessId}")).FullName;
-            new CrossGen(options, log).Compile(missing, [.. references, .. assemblies], temporary);
-            foreach (string assembly in missing)
-            {
-                File.Move(Path.Combine(temporary, Path.GetFileName(assembly)), CachePath(keys[assembly]), overwrite: true);
-            }
-
-            Directory.Delete(temporary, recursive: true);
+            Compile(missing, [.. references, .. assemblies], keys);
         }
 
         foreach (string assembly in assemblies)
@@ -49,6 +42,23 @@ internal sealed class ReadyToRunCache(string directory, CrossGenOptions options,
         foreach (string file in Directory.EnumerateFiles(directory, "*.dll").Where(f => !used.Contains(Path.GetFileNameWithoutExtension(f))))
         {
             File.Delete(file);
+        }
+    }
+
+    private void Compile(string[] missing, string[] references, Dictionary<string, string> keys)
+    {
+        string temporary = Directory.CreateDirectory(Path.Combine(directory, $".partial-{Environment.ProcessId}")).FullName;
+        try
+        {
+            new CrossGen(options, log).Compile(missing, references, temporary);
+            foreach (string assembly in missing)
+            {
+                File.Move(Path.Combine(temporary, Path.GetFileName(assembly)), CachePath(keys[assembly]), overwrite: true);
+            }
+        }
+        finally
+        {
+            Directory.Delete(temporary, recursive: true);
         }
     }
 

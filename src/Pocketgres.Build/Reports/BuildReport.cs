@@ -1,7 +1,6 @@
 using System.Globalization;
 using Pocketgres.Build.Modules;
 using Pocketgres.Build.Publishing;
-using Pocketgres.Wasm;
 
 namespace Pocketgres.Build.Reports;
 
@@ -24,13 +23,13 @@ internal static class BuildReport
         foreach (var m in modules)
         {
             w.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{m.Module.Name}\t{m.Module.AssemblyName}\t{m.Report.Functions}\t{m.Report.ExportedFunctions}\t{m.Report.WasmBytes}\t{m.Report.ILBytes}\t{m.Report.Unresolved.Count()}"));
+                $"{m.Source.Name}\t{m.Source.AssemblyName}\t{m.Report.Functions}\t{m.Report.ExportedFunctions}\t{m.Report.WasmBytes}\t{m.Report.ILBytes}\t{m.Report.Unresolved.Count()}"));
         }
 
         Section(w, "Unresolved imports: calling one ends the calling process, so a library that needs one of these is usable only in part");
         foreach (var m in modules.Where(m => m.Report.Unresolved.Any()))
         {
-            w.WriteLine($"{m.Module.Name}: {string.Join(", ", m.Report.Unresolved.Select(i => i.Name))}");
+            w.WriteLine($"{m.Source.Name}: {string.Join(", ", m.Report.Unresolved.Select(i => i.Name))}");
         }
 
         foreach (var m in modules)
@@ -42,7 +41,7 @@ internal static class BuildReport
     private static void WriteModule(TextWriter w, EngineTranslator.Result module)
     {
         var report = module.Report;
-        Section(w, $"{module.Module.Name} ({module.Source.Origin})");
+        Section(w, $"{module.Source.Name} ({module.Source.Origin})");
         if (report.Patches.Count > 0)
         {
             w.WriteLine("patches and how often each matched:");

@@ -37,7 +37,7 @@ internal sealed partial class DataDirectory : IDisposable
             string parent = System.IO.Path.GetDirectoryName(full)
                 ?? throw new ClusterException(ClusterError.ForeignDirectory, "the root directory cannot be a data directory: choose another one");
             Directory.CreateDirectory(parent);
-            if (Directory.ResolveLinkTarget(full, returnFinalTarget: true) is { } target)
+            if (Directory.Exists(full) && Directory.ResolveLinkTarget(full, returnFinalTarget: true) is { } target)
             {
                 full = target.FullName;
             }

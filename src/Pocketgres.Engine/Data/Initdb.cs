@@ -7,8 +7,11 @@ namespace Pocketgres.Engine.Data;
 /// <summary>Runs initdb, PostgreSQL's own, on a kernel of its own with everything in memory.</summary>
 public static class Initdb
 {
-    /// <summary>Where the new data directory lies in the file system that is returned.</summary>
+    /// <summary>Where the new data directory lies for the processes.</summary>
     public const string DataDirectory = "/pglite/data";
+
+    /// <summary>Where it lies in the file system that <see cref="Run"/> returns.</summary>
+    public const string DataDirectoryInResult = "/data";
 
     // What an embedded server needs different from a stock one. Written to postgresql.conf, so that a user's own edits win.
     private static readonly string[] s_defaults =
@@ -24,7 +27,7 @@ public static class Initdb
     /// <summary>Makes a data directory: UTF-8, C.UTF-8, superuser postgres, trust for local clients, data checksums on.</summary>
     /// <param name="engine">The engine's files.</param>
     /// <param name="output">What initdb printed.</param>
-    /// <returns>A memory file system with the data directory at <see cref="DataDirectory"/>.</returns>
+    /// <returns>A memory file system with the data directory at <see cref="DataDirectoryInResult"/>.</returns>
     /// <exception cref="InvalidOperationException">initdb failed; the message holds what it printed.</exception>
     public static MemoryFileSystem Run(EngineFiles engine, out string output)
     {
@@ -53,8 +56,9 @@ public static class Initdb
             {
                 throw new InvalidOperationException($"initdb ended with status {status}{(crash is null ? "" : ": " + crash)}\n{output}");
             }
-        }
 
-        return pglite;
+            // The kernel frees what is mounted; the clone shares the content.
+            return pglite.Clone();
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Pocketgres.Kernel;
+using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Programs;
 using Pocketgres.Pglite;
 
@@ -43,6 +44,16 @@ public static unsafe class ChildLaunch
         Set(m, PgliteAddresses.OnProcExitIndex, 0);
         *(long*)(m + PgliteAddresses.PendingSignals) = 0;
         ServerSockets.CloseListening(child);
+
+        // The module lost the fcntl(O_NONBLOCK) on the pipe whose end of file tells that the postmaster died: a read of it, which must
+        // only look, would wait for ever (PostmasterIsAliveInternal, in recovery).
+        foreach (var (_, file) in child.Files.OpenDescriptors())
+        {
+            if (file is Pipe)
+            {
+                file.Flags |= OpenFlags.NonBlocking;
+            }
+        }
 
         // InitPostmasterChild(): latch and signal set-up of a new process, here through its single-user sister.
         int name = ((delegate*<byte*, int, int>)child.Export("malloc"))(m, 16);

@@ -74,11 +74,13 @@ internal sealed unsafe class Commands(EnginePrograms programs)
     private static int OpenStream(Process process, string path, string mode)
     {
         byte* m = process.Memory;
-        int text = ((delegate*<byte*, int, int>)process.Export("malloc"))(m, path.Length + 8);
-        CString.TryWrite(m, text, path.Length + 1, path);
-        CString.TryWrite(m, text + path.Length + 1, 4, mode);
-        int stream = ((delegate*<byte*, int, int, int>)process.Export("fopen"))(m, text, text + path.Length + 1);
-        ((delegate*<byte*, int, void>)process.Export("free"))(m, text);
+        int stack = process.StackPointer;
+        int pathText = process.StackAllocate(path.Length + 1);
+        int modeText = process.StackAllocate(2);
+        CString.TryWrite(m, pathText, path.Length + 1, path);
+        CString.TryWrite(m, modeText, 2, mode);
+        int stream = ((delegate*<byte*, int, int, int>)process.Export("fopen"))(m, pathText, modeText);
+        process.StackPointer = stack;
         return stream;
     }
 

@@ -122,6 +122,38 @@ public sealed class FileDescriptorTable(int limit = FileDescriptorTable.DefaultL
         }
     }
 
+    /// <summary>The open descriptors and their descriptions, by number.</summary>
+    public IEnumerable<(int Descriptor, OpenFile File)> OpenDescriptors()
+    {
+        for (int fd = 0; fd < _slots.Length; fd++)
+        {
+            if (_slots[fd].File is { } file)
+            {
+                yield return (fd, file);
+            }
+        }
+    }
+
+    /// <summary>Closes the descriptors that a condition on number and description holds for.</summary>
+    public void CloseWhere(Func<int, OpenFile, bool> condition)
+    {
+        ArgumentNullException.ThrowIfNull(condition);
+        for (int fd = 0; fd < _slots.Length; fd++)
+        {
+            if (_slots[fd].File is { } file && condition(fd, file))
+            {
+                Close(fd);
+            }
+        }
+    }
+
+    /// <summary>Makes a descriptor refer to <paramref name="file"/>, whose reference the table takes over; closes what it was.</summary>
+    public void Replace(int fd, OpenFile file)
+    {
+        Close(fd);
+        Put(fd, file, closeOnExec: false);
+    }
+
     private void Put(int fd, OpenFile file, bool closeOnExec)
     {
         if (fd >= _slots.Length)

@@ -77,6 +77,14 @@ public sealed class MountTable : IDisposable
         return table;
     }
 
+    /// <summary>open(2) with an absolute path, following symbolic links.</summary>
+    public Errno Open(ReadOnlySpan<char> path, OpenFlags flags, int mode, out OpenFile? file)
+    {
+        file = null;
+        var error = Resolve(path, followLast: true, out var location);
+        return error == Errno.None ? location.FileSystem.Open(location.Path, flags, mode, out file) : error;
+    }
+
     /// <summary>
     /// Finds the file system and the path inside it for an absolute path. The last component need not exist.
     /// </summary>

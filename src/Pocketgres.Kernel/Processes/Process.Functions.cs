@@ -1,4 +1,5 @@
 using Pocketgres.Kernel.Memory;
+using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Kernel;
 
@@ -11,6 +12,16 @@ public sealed unsafe partial class Process
     /// <summary>Code address of an exported function.</summary>
     /// <exception cref="MissingMethodException">No such export.</exception>
     public nint Export(string name) => Program.Main.Export(name);
+
+    /// <summary>The program's shadow stack pointer: save it, <see cref="StackAllocate"/>, call, restore it.</summary>
+    public int StackPointer
+    {
+        get => *(int*)(Memory + InstanceLayout.StackPointer);
+        set => *(int*)(Memory + InstanceLayout.StackPointer) = value;
+    }
+
+    /// <summary>Space on the shadow stack, 16-byte aligned.</summary>
+    public int StackAllocate(int size) => StackPointer = (StackPointer - size) & ~15;
 
     /// <summary>Makes a host function callable through a C function pointer, which is returned.</summary>
     public int AddFunctionPointer(nint code) => Linker.AppendFunction(code);

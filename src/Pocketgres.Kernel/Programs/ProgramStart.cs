@@ -11,12 +11,11 @@ internal static unsafe class ProgramStart
         process.Linker.LoadMain();
         process.Program.Abi.Loaded?.Invoke(process);
         byte* m = process.Memory;
-        var allocate = (delegate*<byte*, int, int>)process.Program.Main.Export("_emscripten_stack_alloc");
-        int argv = allocate(m, (arguments.Count + 1) * sizeof(int));
+        int argv = process.StackAllocate((arguments.Count + 1) * sizeof(int));
         for (int i = 0; i < arguments.Count; i++)
         {
             int size = Encoding.UTF8.GetByteCount(arguments[i]) + 1;
-            int text = allocate(m, size);
+            int text = process.StackAllocate(size);
             CString.TryWrite(m, text, size, arguments[i]);
             ((int*)(m + (uint)argv))[i] = text;
         }

@@ -131,17 +131,15 @@ public static unsafe class ProcessCalls
         }
 
         byte* m = process.Memory;
+        int stack = process.StackPointer;
         int size = Encoding.UTF8.GetByteCount(message) + 1;
-        int block = ((delegate*<byte*, int, int>)process.Program.Main.Export("malloc"))(m, size + 16);
-        if (block == 0)
-        {
-            return;
-        }
-
-        *(int*)(m + (uint)block) = block + 16;
-        CString.TryWrite(m, block + 4, 4, "%s");
-        CString.TryWrite(m, block + 16, size, message);
-        ((delegate*<byte*, int, int, void>)process.Program.Main.Function(f.Index))(m, block + 4, block);
-        ((delegate*<byte*, int, void>)process.Program.Main.Export("free"))(m, block);
+        int text = process.StackAllocate(size);
+        int format = process.StackAllocate(4);
+        int arguments = process.StackAllocate(sizeof(int));
+        CString.TryWrite(m, text, size, message);
+        CString.TryWrite(m, format, 4, "%s");
+        *(int*)(m + (uint)arguments) = text;
+        ((delegate*<byte*, int, int, void>)process.Program.Main.Function(f.Index))(m, format, arguments);
+        process.StackPointer = stack;
     }
 }

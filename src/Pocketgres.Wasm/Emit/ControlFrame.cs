@@ -32,6 +32,9 @@ internal sealed class ControlFrame(FrameKind kind, WasmType result, int height, 
 
     public bool HasElse { get; set; }
 
+    /// <summary>While outlining: position of the end or else that closes the part of the block being translated.</summary>
+    public int Closing { get; set; }
+
     /// <summary>Temporary that carries the frame's result.</summary>
     public int ResultTemp { get; set; } = -1;
 

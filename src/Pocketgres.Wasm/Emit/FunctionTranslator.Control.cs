@@ -9,6 +9,12 @@ internal sealed partial class FunctionTranslator
     private ControlFrame Target()
     {
         int depth = reader.Index();
+        if (parentFrames is not null && depth >= frames.Count - 1)
+        {
+            // Exits were checked when the region was chosen; frames[0] stands for the function.
+            return OuterFrame(parentFrames[parentFrames.Count - 1 - (depth - (frames.Count - 1))]);
+        }
+
         return depth < frames.Count ? frames[frames.Count - 1 - depth] : throw Malformed($"branch depth {depth} exceeds the open blocks");
     }
 

@@ -19,9 +19,13 @@ internal sealed partial class FunctionTranslator
     /// <summary>Locals an outlined method may take, and may hand back.</summary>
     private const int MaxOutlinedLocals = 60;
 
-    // Locals read anywhere in the function; null while not outlining.
-    private IReadOnlyDictionary<int, int>? functionReads;
+    // What the whole function reads, and where its blocks end; null while not outlining.
+    private RegionScan? whole;
     private int minimumOutlinedBytes;
+
+    // In a region: the frames open around it, and those of them it branches to (a giant has thousands open, a region uses a few).
+    private readonly Dictionary<ControlFrame, ControlFrame> outerFrames = [];
+    private List<ControlFrame>? parentFrames;
 
     /// <summary>Methods split off so far.</summary>
     public List<OutlinedMethod> Outlined { get; } = [];
@@ -30,19 +34,30 @@ internal sealed partial class FunctionTranslator
     {
         Outlined.Clear();
         minimumOutlinedBytes = minimumBytes;
-        functionReads = minimumBytes > 0 ? RegionScan.Function(reader, patches).Reads : null;
+        whole = minimumBytes > 0 ? RegionScan.Function(reader, patches) : null;
     }
 
     /// <summary>At a point where nothing is pending: moves the rest of the innermost block into a method, if that is possible and worthwhile.</summary>
     private void TryOutline()
     {
         var inner = frames[^1];
-        if (functionReads is null || inner.Kind == FrameKind.Function || inner.Result != WasmType.None || pending.Count != inner.Height ||
-            RegionScan.Region(reader, patches, MaxOutlinedBytes) is not { } scan || scan.End - reader.Position < minimumOutlinedBytes)
+        if (whole is null || inner.Kind == FrameKind.Function || inner.Result != WasmType.None || pending.Count != inner.Height)
         {
             return;
         }
 
+        if (whole.Closings.TryGetValue(reader.Position, out int closing))
+        {
+            inner.Closing = closing; // just entered
+        }
+
+        int size = inner.Closing - reader.Position;
+        if (size < minimumOutlinedBytes || size > MaxOutlinedBytes)
+        {
+            return;
+        }
+
+        var scan = RegionScan.Region(reader, patches);
         var exits = new List<ControlFrame>();
         bool returns = scan.Returns;
         foreach (int depth in scan.Exits)
@@ -68,7 +83,7 @@ internal sealed partial class FunctionTranslator
         }
 
         // A local written here may be read later on, or earlier in the next round of a loop around: hand back all that are read anywhere.
-        int[] results = [.. scan.Writes.Where(functionReads.ContainsKey).Order()];
+        int[] results = [.. scan.Writes.Where(whole.Reads.ContainsKey).Order()];
         int[] parameters = [.. scan.Reads.Keys.Union(results).Order()];
         if (parameters.Length > MaxOutlinedLocals || results.Length > MaxOutlinedLocals)
         {
@@ -79,6 +94,22 @@ internal sealed partial class FunctionTranslator
         Outlined.Add(region.TranslateRegion(this, scan, parameters, results, exits, returns));
         CallOutlined(scan, parameters, results, exits, returns);
         reader.Position = scan.End;
+    }
+
+    /// <summary>In a region: the frame that stands for one of the function the region was taken from.</summary>
+    private ControlFrame OuterFrame(ControlFrame parentFrame)
+    {
+        if (parentFrame.Kind == FrameKind.Function)
+        {
+            return frames[0];
+        }
+
+        if (!outerFrames.TryGetValue(parentFrame, out var frame))
+        {
+            outerFrames[parentFrame] = frame = new ControlFrame(FrameKind.Outer, WasmType.None, 0, Il.NewLabel());
+        }
+
+        return frame;
     }
 
     private void CallOutlined(RegionScan scan, int[] parameters, int[] results, List<ControlFrame> exits, bool returns)
@@ -168,11 +199,7 @@ internal sealed partial class FunctionTranslator
         int epilogue = Il.NewLabel();
         int returnValue = type.Result != WasmType.None ? NewTemp(type.Result) : -1;
         frames.Add(new ControlFrame(FrameKind.Outer, type.Result, 0, Il.NewLabel()) { ResultTemp = returnValue });
-        foreach (var _ in parent.frames.Skip(1))
-        {
-            frames.Add(new ControlFrame(FrameKind.Outer, WasmType.None, 0, Il.NewLabel()));
-        }
-
+        parentFrames = parent.frames;
         TranslateUntil(scan.End);
 
         // Codes are numbered as CallOutlined lists its labels: exits, return, onward.
@@ -194,7 +221,7 @@ internal sealed partial class FunctionTranslator
 
         foreach (var exit in exits)
         {
-            Il.Mark(frames[parent.frames.IndexOf(exit)].Label);
+            Il.Mark(OuterFrame(exit).Label);
             Leave();
         }
 

@@ -11,7 +11,8 @@ internal sealed class RegionScan
 {
     private readonly Dictionary<int, int> reads = [];
     private readonly HashSet<int> writes = [];
-    private readonly List<int> exits = [];
+    private readonly HashSet<int> exits = [];
+    private readonly Dictionary<int, int> closings = [];
 
     private RegionScan()
     {
@@ -24,7 +25,7 @@ internal sealed class RegionScan
     public IReadOnlySet<int> Writes => writes;
 
     /// <summary>Depths of blocks around the region that it branches to; 0 is the innermost.</summary>
-    public IReadOnlyList<int> Exits => exits;
+    public IReadOnlySet<int> Exits => exits;
 
     /// <summary>The region contains a return.</summary>
     public bool Returns { get; private set; }
@@ -35,48 +36,65 @@ internal sealed class RegionScan
     /// <summary>Control may reach the region's end.</summary>
     public bool FallsThrough { get; private set; } = true;
 
-    /// <summary>Scans from the reader's position, which is left unchanged; null if the region is longer than <paramref name="maximum"/> bytes.</summary>
-    public static RegionScan? Region(WasmReader reader, FunctionPatches? patches, int maximum) => Scan(reader, patches, maximum, wholeFunction: false);
+    /// <summary>In a scan of a function: for the position where the inside of each block starts (also after else), where it is closed.</summary>
+    public IReadOnlyDictionary<int, int> Closings => closings;
 
-    /// <summary>Scans the rest of a function.</summary>
-    public static RegionScan Function(WasmReader reader, FunctionPatches? patches) => Scan(reader, patches, int.MaxValue, wholeFunction: true)!;
-
-    private static RegionScan? Scan(WasmReader reader, FunctionPatches? patches, int maximum, bool wholeFunction)
+    /// <summary>Scans up to the end or else that closes the block around the reader's position. Leaves the reader where it is.</summary>
+    public static RegionScan Region(WasmReader reader, FunctionPatches? patches)
     {
         var scan = new RegionScan();
+        scan.Run(reader, patches, wholeFunction: false);
+        return scan;
+    }
+
+    /// <summary>Scans the rest of a function. Leaves the reader where it is.</summary>
+    public static RegionScan Function(WasmReader reader, FunctionPatches? patches)
+    {
+        var scan = new RegionScan();
+        scan.Run(reader, patches, wholeFunction: true);
+        return scan;
+    }
+
+    private void Run(WasmReader reader, FunctionPatches? patches, bool wholeFunction)
+    {
         int start = reader.Position;
-        int depth = 0;
-        bool fits = true;
+        var open = new Stack<int>();
         while (true)
         {
             int at = reader.Position;
-            if (at - start > maximum)
-            {
-                fits = false;
-                break;
-            }
-
             var op = reader.Opcode();
             if (op is WasmOpcode.End or WasmOpcode.Else)
             {
-                if (depth == 0 && (!wholeFunction || op == WasmOpcode.End))
+                if (open.Count == 0 && (!wholeFunction || op == WasmOpcode.End))
                 {
-                    scan.End = at;
+                    End = at;
                     break;
                 }
 
-                depth -= op == WasmOpcode.End ? 1 : 0;
-                scan.FallsThrough = true;
+                if (open.TryPop(out int inside) && wholeFunction)
+                {
+                    closings[inside] = at;
+                }
+
+                if (op == WasmOpcode.Else)
+                {
+                    open.Push(reader.Position);
+                }
+
+                FallsThrough = true;
                 continue;
             }
 
-            scan.Instruction(op, reader, patches, depth);
-            depth += op is WasmOpcode.Block or WasmOpcode.Loop or WasmOpcode.If ? 1 : 0;
-            scan.FallsThrough = depth != 0 || op is not (WasmOpcode.Br or WasmOpcode.BrTable or WasmOpcode.Return or WasmOpcode.Unreachable);
+            Instruction(op, reader, patches, open.Count);
+            if (op is WasmOpcode.Block or WasmOpcode.Loop or WasmOpcode.If)
+            {
+                open.Push(reader.Position);
+            }
+
+            FallsThrough = open.Count != 0 || op is not (WasmOpcode.Br or WasmOpcode.BrTable or WasmOpcode.Return or WasmOpcode.Unreachable);
         }
 
         reader.Position = start;
-        return fits ? scan : null;
     }
 
     private void Instruction(WasmOpcode op, WasmReader reader, FunctionPatches? patches, int depth)
@@ -120,7 +138,7 @@ internal sealed class RegionScan
 
     private void Exit(int depth)
     {
-        if (depth >= 0 && !exits.Contains(depth))
+        if (depth >= 0)
         {
             exits.Add(depth);
         }

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs the drivers of other languages that the tests connect with: node-postgres into artifacts/clients/node (npm), asyncpg, psycopg 2
+# and 3 for the system's Python and pgjdbc (Debian's packages; pgjdbc only where there is a Java). A second run finds everything there
+# and returns at once. The psql family is eng/pg18.sh's.
+set -euo pipefail
+
+repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+node="${POCKETGRES_CLIENTS_DIR:-$repository/artifacts/clients}/node"
+
+say() { echo "clients: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+mkdir -p "$node"
+exec 9>"$(dirname "$node")/.lock"
+flock 9
+
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+run() { "$@" >"$log" 2>&1 || { sed -E 's#[a-z]+://[^ /]*#…#g' "$log" >&2; die "failed: $1 ${*: -1}"; }; }
+started=$SECONDS
+
+# Python: Debian's packages are built for /usr/bin/python3, whatever python3 is first in PATH.
+packages=()
+/usr/bin/python3 -c 'import asyncpg, psycopg, psycopg2' 2>/dev/null || packages+=(python3 python3-asyncpg python3-psycopg python3-psycopg2)
+if command -v java >/dev/null && [[ ! -f /usr/share/java/postgresql.jar ]]; then
+    packages+=(libpostgresql-jdbc-java)
+fi
+if ((${#packages[@]})); then
+    export DEBIAN_FRONTEND=noninteractive
+    apt=(apt-get -y -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120)
+    if ! apt-get -qq -s install "${packages[@]}" >/dev/null 2>&1; then
+        run "${apt[@]}" update
+    fi
+    # Lists that are there but old name files that are gone: then update and try once more.
+    "${apt[@]}" install --no-install-recommends "${packages[@]}" >"$log" 2>&1 \
+        || { run "${apt[@]}" update && run "${apt[@]}" install --no-install-recommends "${packages[@]}"; }
+    say "installed ${packages[*]}, $((SECONDS - started)) s"
+fi
+
+# Node: the versions are pinned in tests/clients/node/package.json.
+manifest="$repository/tests/clients/node/package.json"
+if ! cmp -s "$manifest" "$node/package.json" || [[ ! -f "$node/.stamp" ]]; then
+    command -v npm >/dev/null || die "needs npm"
+    started=$SECONDS
+    rm -rf "$node"
+    mkdir -p "$node"
+    cp "$manifest" "$node/package.json"
+    run npm install --prefix "$node" --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+    touch "$node/.stamp"
+    say "installed node-postgres, $((SECONDS - started)) s"
+fi

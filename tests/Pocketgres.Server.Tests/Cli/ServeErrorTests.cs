@@ -1,0 +1,97 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Pocketgres.Server.Tests.Infrastructure;
+
+namespace Pocketgres.Server.Tests.Cli;
+
+/// <summary>Starts that must fail: non-zero, nothing on stdout, and one line that names the thing.</summary>
+public class ServeErrorTests
+{
+    [CliFact]
+    public async Task A_busy_port()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        string port = ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+        await FailsNamingAsync(port, "serve", "memory:", "--port", port);
+    }
+
+    [CliFact]
+    public async Task A_path_that_is_a_file()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Combine("a-file");
+        await File.WriteAllTextAsync(path, "not a directory");
+        await FailsNamingAsync(path, "serve", "file:" + path, "--port", "0");
+        Assert.Equal("not a directory", await File.ReadAllTextAsync(path));
+    }
+
+    [CliFact]
+    public async Task A_path_that_cannot_be_created()
+    {
+        // Root may read anything, so the unreadable directory is one that the kernel itself refuses.
+        const string Path = "/proc/1/no-such-directory/data";
+        await FailsNamingAsync(Path, "serve", "file:" + Path, "--port", "0");
+    }
+
+    [CliFact]
+    public async Task A_foreign_directory_is_left_as_it_is()
+    {
+        using var directory = new TemporaryDirectory();
+        await File.WriteAllTextAsync(directory.Combine("letter.txt"), "dear");
+        await FailsNamingAsync(directory.Path, "serve", "file:" + directory.Path, "--port", "0");
+        Assert.Equal([directory.Combine("letter.txt")], Directory.GetFileSystemEntries(directory.Path));
+    }
+
+    [CliFact]
+    public async Task A_newer_data_directory_is_left_as_it_is()
+    {
+        using var directory = new TemporaryDirectory();
+        await File.WriteAllTextAsync(directory.Combine("PG_VERSION"), "19\n");
+        string error = await FailsNamingAsync(directory.Path, "serve", "file:" + directory.Path, "--port", "0");
+        Assert.Contains("19", error.Replace(directory.Path, "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal([directory.Combine("PG_VERSION")], Directory.GetFileSystemEntries(directory.Path));
+    }
+
+    [CliFact]
+    public async Task A_directory_that_another_server_has_open()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Combine("data");
+        await using CliServer first = await CliServer.StartAsync(["serve", "file:" + path, "--port", "0"]);
+        await FailsNamingAsync(path, "serve", "file:" + path, "--port", "0");
+        await using NpgsqlConnection connection = await first.OpenAsync();
+        Assert.Equal(1, await connection.ScalarAsync<int>("select 1"));
+    }
+
+    [CliFact]
+    public Task An_unknown_option() => FailsNamingAsync("--nonsense", "serve", "memory:", "--nonsense");
+
+    [CliFact]
+    public Task An_unknown_scheme() => FailsNamingAsync("redis", "serve", "redis://localhost", "--port", "0");
+
+    [CliFact]
+    public Task A_port_that_is_none() => FailsNamingAsync("70000", "serve", "memory:", "--port", "70000");
+
+    [CliFact]
+    public Task An_unknown_setting() => FailsNamingAsync("no_such_setting", "serve", "memory:", "--port", "0", "-c", "no_such_setting=1");
+
+    [CliFact]
+    public async Task Help_is_not_an_error()
+    {
+        ToolResult result = (await CliServer.RunToEndAsync("serve", "--help")).Succeeded();
+        Assert.Contains("--port", result.Output, StringComparison.Ordinal);
+    }
+
+    static async Task<string> FailsNamingAsync(string name, params string[] arguments)
+    {
+        ToolResult result = await CliServer.RunToEndAsync(arguments);
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Equal("", result.Output);
+        Assert.Contains(name, result.Error, StringComparison.Ordinal);
+        // An error for people, not a stack trace.
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+        return result.Error;
+    }
+}

@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Pocketgres.Server.Tests.Infrastructure;
+
+namespace Pocketgres.Server.Tests.Cli;
+
+/// <summary>`pocketgres serve`: how it starts, says so, and stops.</summary>
+public class ServeTests
+{
+    [CliFact]
+    public async Task The_ready_line_is_all_that_stdout_gets()
+    {
+        await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0"]);
+        JsonElement ready = JsonDocument.Parse(server.ReadyLine).RootElement;
+        int port = ready.GetProperty("port").GetInt32();
+        Assert.InRange(port, 1, 65535);
+        var url = new Uri(ready.GetProperty("url").GetString()!);
+        Assert.Equal(("postgres", port), (url.Scheme, url.Port));
+        await using (NpgsqlConnection connection = await server.OpenAsync())
+        {
+            Assert.Equal("postgres", await connection.ScalarAsync<string>("select current_user"));
+        }
+
+        Assert.Equal(0, await server.StopAsync());
+        Assert.Equal("", await server.RestOfOutputAsync());
+    }
+
+    [CliFact]
+    public Task Sigterm_stops_cleanly() => StopsCleanlyAsync(Signals.Terminate);
+
+    [CliFact]
+    public Task Sigint_stops_cleanly() => StopsCleanlyAsync(Signals.Interrupt);
+
+    [CliFact]
+    public async Task It_stops_with_its_parent()
+    {
+        using Process parent = Process.Start(new ProcessStartInfo("sleep", "600"))!;
+        try
+        {
+            await using CliServer server = await CliServer.StartAsync(
+                ["serve", "memory:", "--port", "0", "--parent-pid", parent.Id.ToString(CultureInfo.InvariantCulture)]);
+            await using (NpgsqlConnection connection = await server.OpenAsync())
+            {
+                Assert.Equal(1, await connection.ScalarAsync<int>("select 1"));
+            }
+
+            parent.Kill();
+            await parent.WaitForExitAsync();
+            Assert.Equal(0, await server.ExitAsync());
+        }
+        finally
+        {
+            parent.Kill();
+        }
+    }
+
+    [CliFact]
+    public async Task The_database_is_created_once()
+    {
+        using var directory = new TemporaryDirectory();
+        for (int round = 1; round <= 2; round++)
+        {
+            await using CliServer server = await CliServer.StartAsync(
+                ["serve", "file:" + directory.Combine("data"), "--port", "0", "--database", "shop"]);
+            Assert.EndsWith("/shop", JsonDocument.Parse(server.ReadyLine).RootElement.GetProperty("url").GetString(), StringComparison.Ordinal);
+            await using NpgsqlConnection connection = await server.OpenAsync("shop");
+            await connection.ExecuteAsync("create table if not exists visits (n int); insert into visits values (1)");
+            Assert.Equal(round, await connection.ScalarAsync<long>("select count(*) from visits"));
+        }
+    }
+
+    [CliFact]
+    public async Task Settings_reach_postgres()
+    {
+        await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0", "-c", "work_mem=7MB", "-c", "app.name=test"]);
+        await using NpgsqlConnection connection = await server.OpenAsync();
+        Assert.Equal("7MB", await connection.ScalarAsync<string>("show work_mem"));
+        Assert.Equal("test", await connection.ScalarAsync<string>("show app.name"));
+    }
+
+    [CliFact]
+    public async Task Two_servers_at_once_know_nothing_of_each_other()
+    {
+        await using CliServer first = await CliServer.StartAsync(["serve", "memory:", "--port", "0"]);
+        await using CliServer second = await CliServer.StartAsync(["serve", "memory:", "--port", "0"]);
+        await using NpgsqlConnection one = await first.OpenAsync();
+        await using NpgsqlConnection other = await second.OpenAsync();
+        await one.ExecuteAsync("create table here (v int)");
+        await other.ExecuteAsync("select * from here").FailsAsync("42P01");
+        const string Identifier = "select system_identifier from pg_control_system()";
+        Assert.NotEqual(await one.ScalarAsync<long>(Identifier), await other.ScalarAsync<long>(Identifier));
+    }
+
+    [CliFact]
+    public async Task It_listens_on_loopback_only()
+    {
+        await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0"]);
+        // /proc/net/tcp: local address in hex, network byte order within the word, then the port; state 0A is LISTEN.
+        string port = server.Port.ToString("X4", CultureInfo.InvariantCulture);
+        string[] listening = [.. File.ReadLines("/proc/net/tcp").Concat(File.ReadLines("/proc/net/tcp6")).Skip(1)
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(fields => fields.Length > 3 && fields[3] == "0A" && fields[1].EndsWith(":" + port, StringComparison.Ordinal))
+            .Select(fields => fields[1].Split(':')[0])];
+        Assert.NotEmpty(listening);
+        Assert.All(listening, address => Assert.Contains(address, (string[])["0100007F", "00000000000000000000000001000000"]));
+    }
+
+    static async Task StopsCleanlyAsync(int signal)
+    {
+        using var directory = new TemporaryDirectory();
+        string url = "file:" + directory.Combine("data");
+        await using (CliServer server = await CliServer.StartAsync(["serve", url, "--port", "0"]))
+        {
+            await using NpgsqlConnection connection = await server.OpenAsync();
+            await connection.ExecuteAsync("create table t as select generate_series(1, 1000) v");
+            // A fast shutdown: open sessions are ended, not waited for.
+            Task session = connection.WaitAsync();
+            server.Signal(signal);
+            Assert.Equal(0, await server.ExitAsync());
+            await session.FailsAsync("57P01");
+        }
+
+        await using CliServer again = await CliServer.StartAsync(["serve", url, "--port", "0"]);
+        await using NpgsqlConnection check = await again.OpenAsync();
+        Assert.Equal(1000, await check.ScalarAsync<long>("select count(*) from t"));
+        Assert.False(again.Log.Contains("not properly shut down"), again.Log.Tail);
+    }
+}

@@ -1,0 +1,40 @@
+using System.Reflection;
+
+namespace Pocketgres.Server.Tests.Infrastructure;
+
+/// <summary>Where the clone, its artifacts and the installed client programs are.</summary>
+static class Workspace
+{
+    public static string Root { get; } = Metadata("RepositoryRoot");
+
+    public static string Configuration { get; } = Metadata("Configuration");
+
+    public static string Artifacts { get; } = Path.Combine(Root, "artifacts");
+
+    /// <summary>The scripts the tests of other languages' drivers run.</summary>
+    public static string ClientScripts { get; } = Path.Combine(Root, "tests", "clients");
+
+    static string Pg18Directory =>
+        Environment.GetEnvironmentVariable("POCKETGRES_PG18_DIR") is { Length: > 0 } directory ? directory : Path.Combine(Artifacts, "pg18");
+
+    static string ClientsDirectory =>
+        Environment.GetEnvironmentVariable("POCKETGRES_CLIENTS_DIR") is { Length: > 0 } directory ? directory : Path.Combine(Artifacts, "clients");
+
+    public static string NodeModules => Installed(Path.Combine(ClientsDirectory, "node", "node_modules", "pg"), "node-postgres", "eng/clients.sh")[..^"/pg".Length];
+
+    /// <summary>The path of one of PostgreSQL 18's own programs; fails the test when it is not installed.</summary>
+    public static string Pg18(string program) => Installed(Path.Combine(Pg18Directory, "bin", program), program, "eng/pg18.sh");
+
+    static string Installed(string path, string what, string script)
+    {
+        if (!Path.Exists(path))
+        {
+            Assert.Fail($"{what} is not installed ({path}): run {script}");
+        }
+
+        return path;
+    }
+
+    static string Metadata(string key) =>
+        typeof(Workspace).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(attribute => attribute.Key == key).Value!;
+}
