@@ -22,8 +22,8 @@ public interface IFileSystem
     /// <summary>unlink(2).</summary>
     Errno Unlink(string path);
 
-    /// <summary>rename(2): replaces an existing target atomically.</summary>
-    Errno Rename(string from, string to);
+    /// <summary>rename(2): replaces an existing <paramref name="target"/> atomically.</summary>
+    Errno Rename(string from, string target);
 
     /// <summary>link(2).</summary>
     Errno Link(string existing, string created);
@@ -38,7 +38,7 @@ public interface IFileSystem
     Errno ChangeMode(string path, int mode);
 
     /// <summary>utimensat(2), times in nanoseconds since 1970; null leaves a time as it is.</summary>
-    Errno SetTimes(string path, long? accessed, long? modified);
+    Errno SetTimes(string path, bool followLink, long? accessed, long? modified);
 
     /// <summary>truncate(2).</summary>
     Errno Truncate(string path, long length);
@@ -48,6 +48,25 @@ public interface IFileSystem
 
     /// <summary>statfs(2).</summary>
     Errno StatFileSystem(string path, out FileSystemStatus status);
+
+    /// <summary>
+    /// Finds the first symbolic link among the components of <paramref name="path"/> (the last one counts only with
+    /// <paramref name="includeLast"/>), so that the mount table can follow it into another file system.
+    /// A file system that follows links by itself (the host's) answers false.
+    /// </summary>
+    /// <param name="path">Path inside this file system.</param>
+    /// <param name="includeLast">Whether a link in the last component counts.</param>
+    /// <param name="linkEnd">Index just behind the link's own component.</param>
+    /// <param name="target">The link's text.</param>
+    bool FindLink(string path, bool includeLast, out int linkEnd, out string target)
+    {
+        linkEnd = 0;
+        target = "";
+        return false;
+    }
+
+    /// <summary>N when opening <paramref name="path"/> means dup(N), as for /dev/fd/N and /dev/stdin; else -1.</summary>
+    int DescriptorAlias(string path) => -1;
 }
 
 /// <summary>open(2) flags with the values of Linux on 32-bit, which the translated C library uses.</summary>
@@ -82,6 +101,9 @@ public readonly record struct FileStatus(
 
     /// <summary>True for a directory.</summary>
     public bool IsDirectory => (Mode & TypeMask) == 0x4000;
+
+    /// <summary>True for a regular file.</summary>
+    public bool IsRegular => (Mode & TypeMask) == 0x8000;
 
     /// <summary>True for a symbolic link.</summary>
     public bool IsLink => (Mode & TypeMask) == 0xA000;

@@ -28,6 +28,9 @@ public abstract unsafe class OpenFile
     /// <summary>Absolute path this was opened with, as the process saw it; for fchdir-like lookups relative to a descriptor.</summary>
     public string? Path { get; set; }
 
+    /// <summary>The listing that getdents64 walks, taken when <see cref="Position"/> is 0; lives with the description as the offset does.</summary>
+    internal IReadOnlyList<DirectoryEntry>? Listing { get; set; }
+
     /// <summary>Adds a reference (dup, fork).</summary>
     public OpenFile AddReference()
     {
@@ -79,6 +82,50 @@ public abstract unsafe class OpenFile
         return n;
     }
 
+    /// <summary>preadv(2) into <paramref name="count"/> buffers. The default reads one after the other and stops at a short one.</summary>
+    public virtual long ReadVectorAt(IoVector* vectors, int count, long offset)
+    {
+        long total = 0;
+        for (int i = 0; i < count; i++)
+        {
+            int n = ReadAt(vectors[i].Base, (int)vectors[i].Length, offset + total);
+            if (n < 0)
+            {
+                return total > 0 ? total : n;
+            }
+
+            total += n;
+            if (n < vectors[i].Length)
+            {
+                break;
+            }
+        }
+
+        return total;
+    }
+
+    /// <summary>pwritev(2) from <paramref name="count"/> buffers. The default writes one after the other and stops at a short one.</summary>
+    public virtual long WriteVectorAt(IoVector* vectors, int count, long offset)
+    {
+        long total = 0;
+        for (int i = 0; i < count; i++)
+        {
+            int n = WriteAt(vectors[i].Base, (int)vectors[i].Length, offset + total);
+            if (n < 0)
+            {
+                return total > 0 ? total : n;
+            }
+
+            total += n;
+            if (n < vectors[i].Length)
+            {
+                break;
+            }
+        }
+
+        return total;
+    }
+
     /// <summary>fstat(2).</summary>
     public abstract Errno Status(out FileStatus status);
 
@@ -94,6 +141,12 @@ public abstract unsafe class OpenFile
     /// <summary>fchmod(2).</summary>
     public virtual Errno ChangeMode(int mode) => Errno.None;
 
+    /// <summary>futimens(3), times in nanoseconds since 1970; null leaves a time as it is.</summary>
+    public virtual Errno SetTimes(long? accessed, long? modified) => Errno.None;
+
+    /// <summary>posix_fadvise(2): a hint, with the host's numbers for <paramref name="advice"/> (WILLNEED 3, DONTNEED 4).</summary>
+    public virtual Errno Advise(long offset, long length, int advice) => Errno.None;
+
     /// <summary>The directory's entries including "." and "..", read anew on each call; null when this is no directory.</summary>
     public virtual IReadOnlyList<DirectoryEntry>? ReadDirectory() => null;
 
@@ -105,4 +158,13 @@ public abstract unsafe class OpenFile
     protected virtual void Close()
     {
     }
+}
+
+/// <summary>One buffer of a scattered transfer; laid out as the host's <c>struct iovec</c>.</summary>
+/// <param name="Address">Address of the first byte.</param>
+/// <param name="Length">Bytes.</param>
+public readonly unsafe record struct IoVector(nint Address, nint Length)
+{
+    /// <summary>First byte.</summary>
+    public byte* Base => (byte*)Address;
 }

@@ -9,7 +9,7 @@ namespace Pocketgres.Wasm.Abi;
 /// <code>
 ///   m - 0x100000   function table: 65,536 code pointers of 8 bytes (index masked to 16 bits, so no bounds check)
 ///   m -  0x80000   globals of side modules, handed out downwards from m - 0x2000 at translation
-///   m -   0x2000   scratch for outlined code (return values of cold blocks)
+///   m -   0x1808   scratch for outlined code (return value, then the locals it hands back)
 ///   m -    0x808   GCHandle of the kernel's process object (8 bytes)
 ///   m -    0x800   memory size in 64 KiB pages (4 bytes)
 ///   m -      8*k   mutable global k-1 of the main module; global 0 is the shadow stack pointer
@@ -35,6 +35,9 @@ internal static class InstanceLayout
 
     /// <summary>Offset just above the scratch slots of outlined blocks (slot k is at <c>OutlineScratch + 8*k</c>).</summary>
     public const int OutlineScratch = -0x1800;
+
+    /// <summary>Offset of the scratch slot for the return value of a function that returns from outlined code.</summary>
+    public const int OutlineResult = -0x1808;
 
     /// <summary>Offset of the GCHandle (as <see cref="nint"/>) of the kernel's process object.</summary>
     public const int ProcessHandle = -0x808;

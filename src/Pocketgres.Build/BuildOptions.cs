@@ -1,0 +1,131 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Pocketgres.Build;
+
+/// <summary>The command line.</summary>
+internal sealed class BuildOptions
+{
+    public const string Usage = """
+        usage: Pocketgres.Build COMMAND [OPTION...]
+
+        commands
+          fetch       download and verify the npm package
+          translate   translate all modules to IL assemblies            needs --output
+          r2r         compile the IL assemblies of a directory in place needs --output
+          images      write the file system images                      needs --output
+          all         all of it into ARTIFACTS/engine/KEY, unless that exists; prints the directory
+
+        options
+          --artifacts DIR        downloads, caches and results (default: artifacts)
+          --host DLL             assembly with host functions; repeatable
+          --output DIR           directory of translate, r2r and images
+          --stamp FILE           all: write the resulting directory's path into this file
+          --crossgen DIR         unpacked package Microsoft.NETCore.App.Crossgen2.RID
+          --framework DIR        framework to compile against (default: the running one)
+          --rid RID              machine the code is for (default: this one)
+          --instruction-set SET  instruction sets the code may assume (default: crossgen2's own)
+          --jobs N               threads (default: one a processor)
+          --no-r2r               leave the assemblies as IL: quick to build, slow to start
+          --template PROGRAM     images, all: a program's dll that makes template.image; run as `dotnet PROGRAM ENGINE-DIR OUTPUT-DIR`
+          --template-key TEXT    changes when that program makes another image
+        """;
+
+    private static readonly string[] Commands = ["fetch", "translate", "r2r", "images", "all"];
+
+    public string Command { get; private set; } = "";
+
+    public string Artifacts { get; private set; } = "artifacts";
+
+    public List<string> HostAssemblies { get; } = [];
+
+    public string? Output { get; private set; }
+
+    public string? Stamp { get; private set; }
+
+    public string? CrossGen { get; private set; }
+
+    public string Framework { get; private set; } = Path.TrimEndingDirectorySeparator(RuntimeEnvironment.GetRuntimeDirectory());
+
+    public string RuntimeIdentifier { get; private set; } = PortableRuntimeIdentifier();
+
+    public string? InstructionSet { get; private set; }
+
+    public int Jobs { get; private set; } = Environment.ProcessorCount;
+
+    public bool ReadyToRun { get; private set; } = true;
+
+    public string? Template { get; private set; }
+
+    public string TemplateKey { get; private set; } = "";
+
+    /// <summary>Reads the command line.</summary>
+    /// <exception cref="BuildException">It does not make sense.</exception>
+    public static BuildOptions Parse(IReadOnlyList<string> args)
+    {
+        var options = new BuildOptions();
+        var rest = new Queue<string>(args);
+        while (rest.TryDequeue(out string? arg))
+        {
+            string Value() => rest.TryDequeue(out string? value) ? value : throw new BuildException($"option {arg} needs a value");
+            switch (arg)
+            {
+                case "--artifacts": options.Artifacts = Value(); break;
+                case "--host": options.HostAssemblies.Add(Value()); break;
+                case "--output": options.Output = Value(); break;
+                case "--stamp": options.Stamp = Value(); break;
+                case "--crossgen": options.CrossGen = Path.TrimEndingDirectorySeparator(Value()); break;
+                case "--framework": options.Framework = Path.TrimEndingDirectorySeparator(Value()); break;
+                case "--rid": options.RuntimeIdentifier = Value(); break;
+                case "--instruction-set": options.InstructionSet = Value(); break;
+                case "--jobs": options.Jobs = Number(arg, Value()); break;
+                case "--no-r2r": options.ReadyToRun = false; break;
+                case "--template": options.Template = Value(); break;
+                case "--template-key": options.TemplateKey = Value(); break;
+                default: options.SetCommand(arg); break;
+            }
+        }
+
+        options.Check();
+        return options;
+    }
+
+    private void SetCommand(string arg)
+    {
+        if (Command.Length > 0 || !Commands.Contains(arg))
+        {
+            throw new BuildException($"unknown argument \"{arg}\"");
+        }
+
+        Command = arg;
+    }
+
+    private void Check()
+    {
+        if (Command.Length == 0)
+        {
+            throw new BuildException("no command: give one of " + string.Join(", ", Commands));
+        }
+
+        if (Output is null && Command is "translate" or "r2r" or "images")
+        {
+            throw new BuildException($"{Command} needs --output");
+        }
+
+        if (CrossGen is null && (Command == "r2r" || (Command == "all" && ReadyToRun)))
+        {
+            throw new BuildException($"{Command} needs --crossgen, the directory of the NuGet package Microsoft.NETCore.App.Crossgen2.RID");
+        }
+    }
+
+    private static int Number(string option, string value) =>
+        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n > 0
+            ? n
+            : throw new BuildException($"option {option} needs a positive number, not \"{value}\"");
+
+    private static string PortableRuntimeIdentifier()
+    {
+        string os = OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : "linux";
+        return os + "-" + (RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "arm64" : "x64");
+    }
+}

@@ -1,0 +1,189 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using Pocketgres.Build.Images;
+using Pocketgres.Build.Modules;
+using Pocketgres.Build.Package;
+using Pocketgres.Build.Publishing;
+using Pocketgres.Build.ReadyToRun;
+using Pocketgres.Build.Reports;
+using Pocketgres.Pglite;
+using Pocketgres.Wasm;
+
+namespace Pocketgres.Build;
+
+/// <summary>The steps from the npm package to the artifacts directory, each also a command of its own.</summary>
+internal sealed class EngineBuild(BuildOptions options, TextWriter log)
+{
+    private string EngineDirectory => Path.Combine(options.Artifacts, "engine");
+
+    private CrossGenOptions CrossGenOptions => new()
+    {
+        PackageDirectory = options.CrossGen!,
+        FrameworkDirectory = options.Framework,
+        RuntimeIdentifier = options.RuntimeIdentifier,
+        InstructionSet = options.InstructionSet,
+        Parallelism = options.Jobs,
+    };
+
+    private ReadyToRunCache ReadyToRunCache => new(Path.Combine(EngineDirectory, ".r2r"), CrossGenOptions, log);
+
+    /// <summary>Downloads and verifies the package.</summary>
+    public PackageFiles Fetch() => new PackageFetcher(Path.Combine(options.Artifacts, "download"), log).Fetch();
+
+    /// <summary>Translates to IL.</summary>
+    public void Translate(string directory)
+    {
+        var package = Fetch();
+        Directory.CreateDirectory(directory);
+        Translate(package, IndexOf(package), LoadHostFunctions(), new CacheKey(), directory);
+    }
+
+    /// <summary>Compiles a directory's IL assemblies.</summary>
+    public void CompileReadyToRun(string directory)
+    {
+        var clock = Stopwatch.StartNew();
+        var (compiled, reused) = ReadyToRunCache.CompileAll(directory, options.HostAssemblies);
+        log.WriteLine($"r2r: {compiled} compiled, {reused} from the cache, {clock.ElapsedMilliseconds:N0} ms");
+    }
+
+    /// <summary>Writes the file system images.</summary>
+    public void WriteImages(string directory)
+    {
+        var package = Fetch();
+        Directory.CreateDirectory(directory);
+        SupportImage.Write(directory, package[PglitePackage.Data], IndexOf(package));
+        WriteTemplate(directory);
+    }
+
+    /// <summary>Everything. Returns the directory with the artifacts.</summary>
+    public string All()
+    {
+        var clock = Stopwatch.StartNew();
+        var package = Fetch();
+        var index = IndexOf(package);
+        var hostFunctions = LoadHostFunctions();
+        var key = KeyOf(hostFunctions);
+        var store = new ArtifactStore(EngineDirectory);
+        bool existed = store.Contains(key.Value);
+        string directory = store.GetOrAdd(key.Value, partial =>
+        {
+            Translate(package, index, hostFunctions, key, partial);
+            SupportImage.Write(partial, package[PglitePackage.Data], index);
+            if (options.ReadyToRun)
+            {
+                CompileReadyToRun(partial);
+            }
+
+            WriteTemplate(partial);
+        });
+        if (!existed)
+        {
+            var kept = store.Prune();
+            if (options.ReadyToRun)
+            {
+                ReadyToRunCache.Prune(kept);
+            }
+
+            log.WriteLine($"engine {key.Value}: {clock.ElapsedMilliseconds:N0} ms");
+        }
+
+        if (options.Stamp is { } stamp)
+        {
+            File.WriteAllText(stamp, directory + Environment.NewLine);
+        }
+
+        return directory;
+    }
+
+    private static IReadOnlyList<DataIndex.Entry> IndexOf(PackageFiles package)
+    {
+        var index = DataIndex.Parse(Encoding.UTF8.GetString(package[PglitePackage.DataIndexScript]), package[PglitePackage.Data].Length);
+        return index.Count == PglitePackage.DataFileCount
+            ? index
+            : throw new BuildException($"pglite.js lists {index.Count} files, expected {PglitePackage.DataFileCount}");
+    }
+
+    private HostFunctions LoadHostFunctions()
+    {
+        try
+        {
+            return HostFunctions.Load(options.HostAssemblies);
+        }
+        catch (Exception e) when (e is TranslationException or IOException)
+        {
+            throw new BuildException(e.Message, e);
+        }
+    }
+
+    private CacheKey KeyOf(HostFunctions hostFunctions)
+    {
+        var key = new CacheKey();
+        foreach (var (name, sha256) in PglitePackage.Sha256.OrderBy(f => f.Key, StringComparer.Ordinal))
+        {
+            key.Add(name, sha256);
+        }
+
+        // The translator, the patches and constants, and this tool. Builds are deterministic: equal sources are equal bytes.
+        foreach (var type in (Type[])[typeof(ModuleTranslator), typeof(PglitePackage), typeof(EngineBuild)])
+        {
+            key.AddFile(type.Assembly.GetName().Name!, type.Assembly.Location);
+        }
+
+        // The kernel is here for the format of file system images only; what it executes is no input.
+        key.Add("support image", SupportImageHash());
+        key.Add("host functions", hostFunctions.Fingerprint);
+        key.Add("code", options.ReadyToRun ? CrossGenOptions.Identity : "IL");
+        key.Add("template", options.Template is null ? "none" : options.TemplateKey);
+        return key;
+    }
+
+    private static string SupportImageHash()
+    {
+        string temporary = Directory.CreateTempSubdirectory("pocketgres-image-").FullName;
+        try
+        {
+            SupportImage.Write(temporary, "probe"u8.ToArray(), [new DataIndex.Entry(EngineArtifacts.MountPoint + "/probe", 0, 5)]);
+            return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(temporary, EngineArtifacts.SupportIndex))));
+        }
+        finally
+        {
+            Directory.Delete(temporary, recursive: true);
+        }
+    }
+
+    private void Translate(
+        PackageFiles package, IReadOnlyList<DataIndex.Entry> index, HostFunctions hostFunctions, CacheKey key, string directory)
+    {
+        var clock = Stopwatch.StartNew();
+        var results = new EngineTranslator(hostFunctions).TranslateAll(ModuleSources.From(package, index), directory);
+        File.WriteAllLines(
+            Path.Combine(directory, EngineArtifacts.ModuleIndex), results.Select(r => $"{r.Source.Name}\t{r.Source.AssemblyName}"));
+        BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
+        log.WriteLine(
+            $"translate: {results.Count} modules, {results.Sum(r => r.Report.Functions):N0} functions, " +
+            $"{results.Sum(r => r.Report.ILBytes):N0} bytes of IL, {clock.ElapsedMilliseconds:N0} ms");
+    }
+
+    // Making the template means running initdb on the translated engine, which this tool does not contain: it runs a program that does.
+    private void WriteTemplate(string directory)
+    {
+        if (options.Template is not { } program)
+        {
+            return;
+        }
+
+        var clock = Stopwatch.StartNew();
+        var start = new ProcessStartInfo("dotnet") { ArgumentList = { program, directory, directory }, RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        string error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        string image = Path.Combine(directory, EngineArtifacts.TemplateImage);
+        if (process.ExitCode != 0 || !File.Exists(image))
+        {
+            throw new BuildException($"{program} made no {image} (exit code {process.ExitCode}): {error.ReplaceLineEndings("; ")}");
+        }
+
+        log.WriteLine($"template: {clock.ElapsedMilliseconds:N0} ms");
+    }
+}

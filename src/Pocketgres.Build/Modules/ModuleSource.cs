@@ -1,0 +1,34 @@
+using System.Text;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Build.Modules;
+
+/// <summary>A WebAssembly module to translate.</summary>
+/// <param name="Name">Program name, or a library's file name without <c>.so</c>.</param>
+/// <param name="Origin">Where the bytes come from, for messages.</param>
+/// <param name="Bytes">The module.</param>
+internal sealed record ModuleSource(string Name, string Origin, ReadOnlyMemory<byte> Bytes)
+{
+    /// <summary>Name of the translated assembly: the module's name in .NET's casing after <see cref="EngineArtifacts.AssemblyPrefix"/>.</summary>
+    public string AssemblyName => EngineArtifacts.AssemblyPrefix + PascalCase(Name);
+
+    // utf8_and_big5 -> Utf8AndBig5, uuid-ossp -> UuidOssp.
+    private static string PascalCase(string name)
+    {
+        var result = new StringBuilder();
+        bool upper = true;
+        foreach (char c in name)
+        {
+            if (!char.IsAsciiLetterOrDigit(c))
+            {
+                upper = true;
+                continue;
+            }
+
+            result.Append(upper ? char.ToUpperInvariant(c) : c);
+            upper = false;
+        }
+
+        return result.Length > 0 ? result.ToString() : throw new BuildException($"module name \"{name}\" has no letters");
+    }
+}

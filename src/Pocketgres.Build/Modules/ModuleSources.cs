@@ -1,0 +1,52 @@
+using Pocketgres.Build.Package;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Build.Modules;
+
+/// <summary>Everything that is translated: two programs and the shared libraries. More bundles of libraries are added to <see cref="Libraries"/>.</summary>
+internal sealed class ModuleSources
+{
+    private const string LibraryExtension = ".so";
+
+    private ModuleSources(ModuleSource postgres, ModuleSource initdb, IReadOnlyList<ModuleSource> libraries)
+    {
+        Postgres = postgres;
+        Initdb = initdb;
+        Libraries = libraries;
+    }
+
+    /// <summary>The server program.</summary>
+    public ModuleSource Postgres { get; }
+
+    /// <summary>The initdb program.</summary>
+    public ModuleSource Initdb { get; }
+
+    /// <summary>The shared libraries, ordered by name so that translation is deterministic.</summary>
+    public IReadOnlyList<ModuleSource> Libraries { get; }
+
+    /// <summary>Collects the modules of the npm package.</summary>
+    /// <exception cref="BuildException">Two modules would become one assembly.</exception>
+    public static ModuleSources From(PackageFiles package, IReadOnlyList<DataIndex.Entry> index) => Create(
+        new ModuleSource("postgres", PglitePackage.PostgresWasm, package[PglitePackage.PostgresWasm]),
+        new ModuleSource("initdb", PglitePackage.InitdbWasm, package[PglitePackage.InitdbWasm]),
+        index.Where(e => IsLibrary(e.Path)).Select(e => new ModuleSource(
+            Path.GetFileNameWithoutExtension(e.Path), $"{PglitePackage.Data}:{e.Path}", package[PglitePackage.Data].AsMemory(e.Start, e.Length))));
+
+    /// <summary>As <see cref="From"/>, from given modules.</summary>
+    public static ModuleSources Create(ModuleSource postgres, ModuleSource initdb, IEnumerable<ModuleSource> libraries)
+    {
+        var sources = new ModuleSources(postgres, initdb, [.. libraries.OrderBy(l => l.Name, StringComparer.Ordinal)]);
+        foreach (var same in sources.Libraries.Append(postgres).Append(initdb).GroupBy(m => m.AssemblyName, StringComparer.OrdinalIgnoreCase))
+        {
+            if (same.Count() > 1)
+            {
+                throw new BuildException($"{string.Join(" and ", same.Select(m => m.Origin))} would both become the assembly {same.Key}");
+            }
+        }
+
+        return sources;
+    }
+
+    /// <summary>True for the path of a shared library.</summary>
+    public static bool IsLibrary(string path) => path.EndsWith(LibraryExtension, StringComparison.Ordinal);
+}

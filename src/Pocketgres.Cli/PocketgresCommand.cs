@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using Pocketgres.Cli.Serve;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Cli;
+
+/// <summary>The command line as a whole: the commands and what goes without one.</summary>
+internal sealed class PocketgresCommand
+{
+    private readonly RootCommand _root;
+
+    public PocketgresCommand()
+    {
+        _root = new RootCommand(
+            $"Real PostgreSQL {PglitePackage.PostgresMajorVersion} in one process.\n\n" +
+            "Exit codes: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
+            "4 data directory unusable; 5 data directory of another version.");
+
+        // Directives like [suggest] and the version option that come with a root command: the latter does not name PostgreSQL's version.
+        _root.Directives.Clear();
+        _root.Options.Clear();
+        _root.Options.Add(new HelpOption("--help", "-h") { Description = "Show this help.", Recursive = true });
+        _root.Options.Add(Version);
+        _root.Subcommands.Add(Serve.Command);
+    }
+
+    /// <summary><c>--version</c>.</summary>
+    public Option<bool> Version { get; } = new("--version") { Description = "Show the versions of this program and of PostgreSQL." };
+
+    /// <summary><c>serve</c>.</summary>
+    public ServeCommand Serve { get; } = new();
+
+    /// <summary>Parses arguments; the result asks for help, for the version, or for <see cref="Serve"/>.</summary>
+    /// <exception cref="UsageException">They do not make sense.</exception>
+    public ParseResult Parse(IReadOnlyList<string> args)
+    {
+        if (args.Count == 0)
+        {
+            throw new UsageException($"no command given: run \"{Program.Name} serve\", or see \"{Program.Name} --help\"");
+        }
+
+        // No @file: an argument is what it says.
+        var result = _root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        bool needsNoCommand = result.Action is HelpAction || (result.CommandResult.Command == _root && result.GetResult(Version) is { Implicit: false });
+        if (!needsNoCommand && result.Errors.Count > 0)
+        {
+            string command = result.CommandResult.Command == _root ? "" : result.CommandResult.Command.Name + " ";
+            throw new UsageException($"{result.Errors[0].Message.TrimEnd('.')}: see \"{Program.Name} {command}--help\"");
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,53 @@
+using System.CommandLine.Help;
+using Pocketgres.Cli.Serve;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Cli;
+
+/// <summary>The command <c>pocketgres</c>.</summary>
+internal static class Program
+{
+    public const string Name = "pocketgres";
+
+    private static int Main(string[] args)
+    {
+        try
+        {
+            return Run(args);
+        }
+        catch (UsageException e)
+        {
+            return Fail(e.Message, ExitCode.Usage);
+        }
+    }
+
+    private static int Run(string[] args)
+    {
+        var commandLine = new PocketgresCommand();
+        var result = commandLine.Parse(args);
+        if (result.Action is HelpAction)
+        {
+            return result.Invoke();
+        }
+
+        if (result.GetValue(commandLine.Version))
+        {
+            string version = typeof(Program).Assembly.GetName().Version!.ToString(3);
+            StandardStreams.WriteOutput($"{Name} {version} (PostgreSQL {PglitePackage.PostgresVersion})\n");
+            return ExitCode.Success;
+        }
+
+        return ServeRunner.Run(commandLine.Serve.Read(result));
+    }
+
+    /// <summary>Says in one line what is wrong.</summary>
+    internal static int Fail(string message, int exitCode)
+    {
+        StandardStreams.WriteError($"{Name}: {OneLine(message)}\n");
+        return exitCode;
+    }
+
+    /// <summary>A message of several lines as one.</summary>
+    internal static string OneLine(string message) =>
+        string.Join("; ", message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+}

@@ -1,0 +1,192 @@
+using Microsoft.Extensions.Logging;
+using Pocketgres.Engine;
+using Pocketgres.Pglite;
+using Pocketgres.Server;
+using Pocketgres.Server.Watching;
+
+namespace Pocketgres.Cli.Serve;
+
+/// <summary>Runs <c>serve</c> from start to exit code.</summary>
+internal sealed class ServeRunner : IDisposable
+{
+    // A parent that is gone cannot send a second signal.
+    private static readonly TimeSpan s_orphanPatience = TimeSpan.FromSeconds(10);
+
+    private readonly ServeSettings _settings;
+    private readonly StandardErrorLogger _log;
+    private readonly CancellationTokenSource _stopDuringStart = new();
+    private readonly Lock _lock = new();
+    private PostgresServer? _server;
+    private ShutdownMode? _stopMode;
+
+    private ServeRunner(ServeSettings settings)
+    {
+        _settings = settings;
+        _log = new StandardErrorLogger(settings.LogLevel, StandardStreams.WriteError);
+    }
+
+    /// <summary>Serves until stopped; returns the exit code.</summary>
+    public static int Run(ServeSettings settings)
+    {
+        using var runner = new ServeRunner(settings);
+        return runner.RunToEnd();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _log.Dispose();
+        _stopDuringStart.Dispose();
+    }
+
+    private int RunToEnd()
+    {
+        try
+        {
+            return RunAsync().GetAwaiter().GetResult();
+        }
+        catch (ClusterException e)
+        {
+            return Fail(e, e.Error switch
+            {
+                ClusterError.PortInUse or ClusterError.AddressUnavailable => ExitCode.AddressUnavailable,
+                ClusterError.DirectoryNotAccessible or ClusterError.ForeignDirectory or ClusterError.DirectoryInUse => ExitCode.DirectoryUnusable,
+                ClusterError.WrongVersion => ExitCode.WrongVersion,
+                _ => ExitCode.ServerFailed,
+            });
+        }
+        catch (OperationCanceledException) when (_stopDuringStart.IsCancellationRequested)
+        {
+            return ExitCode.Success;
+        }
+        catch (Exception e) when (e is ServerException or EngineFilesException)
+        {
+            return Fail(e, ExitCode.ServerFailed);
+        }
+#pragma warning disable CA1031 // The last catch of the process: a user gets one line and an exit code, not a dump.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return Fail(e, ExitCode.ServerFailed, $"internal error: {e.GetType().Name}: {e.Message} (--log-level debug shows where)");
+        }
+    }
+
+    private async Task<int> RunAsync()
+    {
+        using var signals = new StopSignals(Stop, Reload);
+        using var parent = _settings.ParentPid is { } pid ? ProcessWatch.Start(pid) : null;
+        if (parent is not null)
+        {
+            _ = StopWithParentAsync(parent);
+        }
+
+        if (_settings.ListensBeyondLoopback)
+        {
+            _log.Write(LogLevel.Warning,
+                $"listening on {_settings.Server.ListenAddress}: whoever can reach this address is let in without a password, unless pg_hba.conf says otherwise");
+        }
+
+        var server = await PostgresServer.StartAsync(_settings.Server with { Logger = _log }, _stopDuringStart.Token).ConfigureAwait(false);
+        ShutdownMode? stopMode;
+        lock (_lock)
+        {
+            _server = server;
+            stopMode = _stopMode;
+        }
+
+        if (stopMode is { } mode)
+        {
+            _ = server.StopAsync(mode);
+        }
+        else
+        {
+            TestHooks.StartIfAsked(server);
+            StandardStreams.WriteOutput(ReadyLine.Of(server));
+            _log.Write(LogLevel.Information,
+                $"PostgreSQL {PglitePackage.PostgresVersion} is ready: {server.ConnectionUrl} ({_settings.Server.Url}); SIGINT or Ctrl+C stops it");
+        }
+
+        int exitCode = await server.Completion.ConfigureAwait(false);
+        return Conclude(server.StopRequested, exitCode);
+    }
+
+    private int Conclude(bool asked, int exitCode)
+    {
+        ShutdownMode? mode;
+        lock (_lock)
+        {
+            mode = _stopMode;
+        }
+
+        // After an immediate shutdown the postmaster exits with 1, as asked: the next start recovers.
+        if (asked && (exitCode == 0 || mode == ShutdownMode.Immediate))
+        {
+            return ExitCode.Success;
+        }
+
+        _log.Dispose();
+        return Program.Fail(
+            asked ? $"the server did not stop cleanly (exit code {exitCode}): its log says why; the next start recovers"
+                : $"the server ended by itself (exit code {exitCode}): its log says why; start it again",
+            ExitCode.ServerFailed);
+    }
+
+    private void Stop(ShutdownMode mode)
+    {
+        PostgresServer? server;
+        lock (_lock)
+        {
+            _stopMode = mode;
+            server = _server;
+        }
+
+        if (server is not null)
+        {
+            _log.Write(LogLevel.Information, mode == ShutdownMode.Immediate ? "stopping at once" : "stopping");
+            _ = server.StopAsync(mode);
+        }
+        else
+        {
+            _stopDuringStart.Cancel();
+        }
+    }
+
+    private void Reload()
+    {
+        PostgresServer? server;
+        lock (_lock)
+        {
+            server = _server;
+        }
+
+        server?.Reload();
+    }
+
+    private async Task StopWithParentAsync(ProcessWatch parent)
+    {
+        try
+        {
+            await parent.Ended.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+
+        _log.Write(LogLevel.Information, $"process {_settings.ParentPid} (--parent-pid) has ended");
+        Stop(ShutdownMode.Fast);
+        await Task.Delay(s_orphanPatience).ConfigureAwait(false);
+        Stop(ShutdownMode.Immediate);
+    }
+
+    private int Fail(Exception exception, int exitCode, string? message = null)
+    {
+        _log.Dispose(); // what led to it comes first
+        if (_settings.LogLevel <= LogLevel.Debug)
+        {
+            StandardStreams.WriteError(exception + "\n");
+        }
+
+        return Program.Fail(message ?? exception.Message, exitCode);
+    }
+}

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Logging;
+using Pocketgres.Server;
+
+namespace Pocketgres.Cli.Serve;
+
+/// <summary>What a command line of <c>serve</c> asks for.</summary>
+internal sealed record ServeSettings
+{
+    /// <summary>What to serve and where.</summary>
+    public required ServerOptions Server { get; init; }
+
+    /// <summary>Stop when this process has ended; null for none.</summary>
+    public int? ParentPid { get; init; }
+
+    /// <summary>Least severity shown on stderr; None for nothing but the reason of a failure.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Whether clients beyond this machine can reach the server.</summary>
+    public bool ListensBeyondLoopback { get; init; }
+}

@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using Pocketgres.Engine;
+
+namespace Pocketgres.Cli.Serve;
+
+/// <summary>
+/// The signals of a terminal or a supervisor. SIGINT and SIGTERM: a fast shutdown, the second one an immediate one, the third one ends the process
+/// at once. SIGQUIT: immediate. SIGHUP: reload.
+/// </summary>
+internal sealed partial class StopSignals : IDisposable
+{
+    private readonly List<PosixSignalRegistration> _registrations = [];
+    private readonly Action<ShutdownMode> _stop;
+    private int _received;
+
+    /// <summary>Takes over the signals.</summary>
+    /// <param name="stop">Asks for a stop; called on a thread of the pool, must not block.</param>
+    /// <param name="reload">Asks for a reload; called likewise.</param>
+    public StopSignals(Action<ShutdownMode> stop, Action reload)
+    {
+        _stop = stop;
+        Register(PosixSignal.SIGINT, context => OnStop(context, 2));
+        Register(PosixSignal.SIGTERM, context => OnStop(context, 15));
+        Register(PosixSignal.SIGQUIT, context =>
+        {
+            context.Cancel = true;
+            stop(ShutdownMode.Immediate);
+        });
+        Register(PosixSignal.SIGHUP, context =>
+        {
+            context.Cancel = true;
+            reload();
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var registration in _registrations)
+        {
+            registration.Dispose();
+        }
+    }
+
+    private void Register(PosixSignal signal, Action<PosixSignalContext> handler) => _registrations.Add(PosixSignalRegistration.Create(signal, handler));
+
+    private void OnStop(PosixSignalContext context, int number)
+    {
+        context.Cancel = true;
+        switch (Interlocked.Increment(ref _received))
+        {
+            case 1:
+                _stop(ShutdownMode.Fast);
+                break;
+            case 2:
+                _stop(ShutdownMode.Immediate);
+                break;
+            default:
+                // Not Environment.Exit: that would wait for what did not end when asked twice.
+                ExitAtOnce(ExitCode.SignalBase + number);
+                break;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    private static partial void ExitAtOnce(int status);
+}

@@ -1,0 +1,48 @@
+using System.Globalization;
+using Pocketgres.Server;
+
+namespace Pocketgres.Cli.Serve;
+
+/// <summary>
+/// With POCKETGRES_TEST_HOOKS=1 in the environment: commands on stdin, one a line, each answered by one line on stdout.
+/// <c>crash PID</c> ends that server process as a segmentation fault would; <c>memory</c> reports this process's memory in bytes.
+/// </summary>
+internal static class TestHooks
+{
+    public const string Variable = "POCKETGRES_TEST_HOOKS";
+
+    /// <summary>Starts to read commands, if the environment asks for it; until stdin ends.</summary>
+    public static void StartIfAsked(PostgresServer server)
+    {
+        if (Environment.GetEnvironmentVariable(Variable) == "1")
+        {
+            new Thread(() => Read(server)) { IsBackground = true, Name = "test hooks" }.Start();
+        }
+    }
+
+    private static void Read(PostgresServer server)
+    {
+        using var input = new StreamReader(Console.OpenStandardInput());
+        while (input.ReadLine() is { } line)
+        {
+            StandardStreams.WriteOutput(Answer(server, line.Split(' ', StringSplitOptions.RemoveEmptyEntries)) + "\n");
+        }
+    }
+
+    private static string Answer(PostgresServer server, string[] words) => words switch
+    {
+        ["crash", var text] when int.TryParse(text, CultureInfo.InvariantCulture, out int pid) => server.CrashProcess(pid) ? "ok" : "no such process",
+        ["memory"] => Memory(),
+        _ => "unknown command",
+    };
+
+    // proc_pid_smaps(5): "Rss:   1234 kB".
+    private static string Memory()
+    {
+        var fields = File.ReadLines("/proc/self/smaps_rollup")
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(words => words is [_, _, "kB"])
+            .ToDictionary(words => words[0].TrimEnd(':'), words => long.Parse(words[1], CultureInfo.InvariantCulture) * 1024, StringComparer.Ordinal);
+        return string.Create(CultureInfo.InvariantCulture, $"{{\"rss\": {fields["Rss"]}, \"pss\": {fields["Pss"]}}}");
+    }
+}

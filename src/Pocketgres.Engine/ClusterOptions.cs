@@ -1,0 +1,32 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace Pocketgres.Engine;
+
+/// <summary>How to run one cluster.</summary>
+public sealed record ClusterOptions
+{
+    /// <summary>Host path of the data directory, made if missing or empty; null for a cluster in memory.</summary>
+    public string? DataDirectory { get; init; }
+
+    /// <summary>Address to listen on for TCP; null for none. Loopback by default: the default authentication trusts local clients.</summary>
+    public IPAddress? ListenAddress { get; init; } = IPAddress.Loopback;
+
+    /// <summary>TCP port; 0 lets the system choose one. Also names the Unix socket.</summary>
+    public int Port { get; init; } = 5432;
+
+    /// <summary>Host directory for the Unix socket <c>.s.PGSQL.PORT</c>; null for none.</summary>
+    public string? UnixSocketDirectory { get; init; }
+
+    /// <summary>Settings that override the data directory's configuration files, as <c>postgres -c name=value</c>.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Receives the server's log; null drops it.</summary>
+    public ILogger? Logger { get; init; }
+
+    /// <summary>The engine's files; by default those of the running application.</summary>
+    public EngineFiles? EngineFiles { get; init; }
+
+    /// <summary>How long a start may take, recovery included, before it counts as failed; infinite by default, because recovery takes what it takes.</summary>
+    public TimeSpan StartTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+}

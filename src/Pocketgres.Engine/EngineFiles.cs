@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Programs;
+
+namespace Pocketgres.Engine;
+
+/// <summary>
+/// The build's products on disk: translated modules, the support files of /pglite, the template of a data directory.
+/// Loaded code and images are immutable, so one object serves every cluster of the .NET process.
+/// </summary>
+public sealed class EngineFiles
+{
+    internal const string PostgresModule = "Pocketgres.Translated.Postgres";
+    internal const string InitdbModule = "Pocketgres.Translated.Initdb";
+
+    private const string ModuleIndex = "modules.txt";
+    private const string SupportImage = "support";
+    private const string TemplateImage = "template";
+    private const string IndexSuffix = ".index", DataSuffix = ".image";
+    private const string FolderName = "postgres";
+    private const string PathFile = "pocketgres-engine.path";
+
+    private static readonly Lazy<EngineFiles> s_default = new(Locate);
+
+    private readonly ConcurrentDictionary<string, Lazy<ModuleImage>> _modules = new(StringComparer.Ordinal);
+    private readonly Lazy<Dictionary<string, string>> _index;
+    private readonly Lazy<FileSystemImage> _support;
+    private readonly Lazy<FileSystemImage> _template;
+    private readonly Lazy<Port.EnginePrograms> _programs;
+
+    /// <summary>Uses the engine files in a directory.</summary>
+    /// <param name="directory">Directory with the translated modules and images.</param>
+    public EngineFiles(string directory)
+    {
+        Directory = directory;
+        _index = new(() => File.ReadLines(Path.Combine(directory, ModuleIndex))
+            .Select(line => line.Split('\t')).Where(f => f.Length == 2).ToDictionary(f => f[0], f => f[1], StringComparer.Ordinal));
+        _support = new(() => OpenImage(SupportImage));
+        _template = new(() => OpenImage(TemplateImage));
+        _programs = new(() => new Port.EnginePrograms(this));
+    }
+
+    /// <summary>The engine files that belong to the running application.</summary>
+    /// <exception cref="EngineFilesException">They are not there.</exception>
+    public static EngineFiles Default => s_default.Value;
+
+    /// <summary>Directory of the files.</summary>
+    public string Directory { get; }
+
+    internal FileSystemImage Support => _support.Value;
+
+    /// <summary>A data directory as initdb left it.</summary>
+    internal FileSystemImage Template => _template.Value;
+
+    internal Port.EnginePrograms Programs => _programs.Value;
+
+    internal ModuleImage LoadModule(string name) =>
+        _modules.GetOrAdd(name, n => new Lazy<ModuleImage>(() => ModuleImage.Load(Directory, n))).Value;
+
+    internal ModuleImage? FindSideModule(string baseName) =>
+        _index.Value.TryGetValue(baseName, out string? assembly) ? LoadModule(assembly) : null;
+
+    private FileSystemImage OpenImage(string name) =>
+        FileSystemImage.Open(Path.Combine(Directory, name + IndexSuffix), Path.Combine(Directory, name + DataSuffix));
+
+    // Beside the application: real files when published or packed, a pointer to the build's cache in a local build.
+    private static EngineFiles Locate()
+    {
+        string beside = Path.Combine(AppContext.BaseDirectory, FolderName);
+        if (File.Exists(Path.Combine(beside, SupportImage + IndexSuffix)))
+        {
+            return new EngineFiles(beside);
+        }
+
+        string pointer = Path.Combine(AppContext.BaseDirectory, PathFile);
+        if (File.Exists(pointer))
+        {
+            string directory = File.ReadAllText(pointer).Trim();
+            if (File.Exists(Path.Combine(directory, SupportImage + IndexSuffix)))
+            {
+                return new EngineFiles(directory);
+            }
+
+            throw new EngineFilesException($"the engine's files are not in {directory} any more: build again");
+        }
+
+        throw new EngineFilesException($"the engine's files are neither in {beside} nor named by {pointer}: reference Pocketgres.Postgres and build again");
+    }
+}

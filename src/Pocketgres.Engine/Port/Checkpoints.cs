@@ -1,0 +1,134 @@
+using System.Text;
+using Pocketgres.Kernel;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>RequestCheckpoint (postmaster/checkpointer.c): PGlite kept only the branch for single-user mode.</summary>
+public static unsafe class Checkpoints
+{
+    private const int Fast = 4, Wait = 0x20, Requested = 0x40; // CHECKPOINT_* (access/xlog.h)
+    private const int ErrorLevel = 21, LogLevel = 15; // utils/elog.h
+    private const int WaitEventCheckpointStart = 0x08000000 + 6, WaitEventCheckpointDone = 0x08000000 + 5;
+    private const int MaximumSignalTries = 600; // of 100 ms, as in checkpointer.c
+
+    /// <summary>Asks the checkpointer for a checkpoint and, with CHECKPOINT_WAIT, waits for its end.</summary>
+    [HostFunction("postgres.RequestCheckpoint")]
+    public static void RequestCheckpoint(byte* m, int flags)
+    {
+        var process = Process.From(m);
+        if (m[PgliteAddresses.IsPostmasterEnvironment] == 0)
+        {
+            ((delegate*<byte*, int, int>)process.Function(PgliteFunctions.CreateCheckPoint))(m, flags | Fast);
+            ((delegate*<byte*, void>)process.Function(PgliteFunctions.SmgrDestroyAll))(m);
+            return;
+        }
+
+        // The spinlock ckpt_lck is not needed: this process cannot be preempted between these lines.
+        int* shmem = (int*)(m + (uint)*(int*)(m + PgliteAddresses.CheckpointerShmem));
+        ref int started = ref shmem[PgliteStructs.CheckpointerShmem.Started / 4];
+        ref int done = ref shmem[PgliteStructs.CheckpointerShmem.Done / 4];
+        ref int failed = ref shmem[PgliteStructs.CheckpointerShmem.Failed / 4];
+        int oldFailed = failed;
+        int oldStarted = started;
+        shmem[PgliteStructs.CheckpointerShmem.Flags / 4] |= flags | Requested;
+        if (!WakeCheckpointer(process, m, flags) || (flags & Wait) == 0)
+        {
+            return;
+        }
+
+        int shmemAddress = *(int*)(m + PgliteAddresses.CheckpointerShmem);
+        var condition = new Condition(process);
+        condition.Prepare(shmemAddress + PgliteStructs.CheckpointerShmem.StartConditionVariable);
+        while (started == oldStarted)
+        {
+            condition.Sleep(WaitEventCheckpointStart);
+        }
+
+        int newStarted = started;
+        condition.Cancel();
+
+        // The counters wrap: their difference tells the order.
+        condition.Prepare(shmemAddress + PgliteStructs.CheckpointerShmem.DoneConditionVariable);
+        while (done - newStarted < 0)
+        {
+            condition.Sleep(WaitEventCheckpointDone);
+        }
+
+        condition.Cancel();
+        if (failed != oldFailed)
+        {
+            Report(process, m, ErrorLevel, "checkpoint request failed, consult recent messages in the server log for details");
+        }
+    }
+
+    private static bool WakeCheckpointer(Process process, byte* m, int flags)
+    {
+        for (int tries = 0; ; tries++)
+        {
+            // MyProc of the checkpointer: it is the same shared memory address in every process.
+            int pgproc = FindCheckpointer(process) is { } checkpointer ? *(int*)(checkpointer.Memory + PgliteAddresses.MyProc) : 0;
+            if (pgproc != 0)
+            {
+                ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.SetLatch))(m, pgproc + PgliteStructs.PgProc.ProcLatch);
+                return true;
+            }
+
+            if (tries >= MaximumSignalTries || (flags & Wait) == 0)
+            {
+                Report(process, m, (flags & Wait) != 0 ? ErrorLevel : LogLevel, "could not notify checkpoint: checkpointer is not running");
+                return false;
+            }
+
+            if (*(int*)(m + PgliteAddresses.InterruptPending) != 0)
+            {
+                ((delegate*<byte*, void>)process.Function(PgliteFunctions.ProcessInterrupts))(m);
+            }
+
+            ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.PgUsleep))(m, 100_000);
+        }
+    }
+
+    private static Process? FindCheckpointer(Process process) =>
+        process.Kernel.Processes.Snapshot().FirstOrDefault(p => !p.HasExited && PostgresProcess.Of(p).Type == BackendType.Checkpointer);
+
+    private static void Report(Process process, byte* m, int level, string message)
+    {
+        if (((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrStart))(m, level, 0) == 0)
+        {
+            return;
+        }
+
+        int text = AllocateString(process, m, message);
+        ((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrMsgInternal))(m, text, 0);
+        ((delegate*<byte*, int, int, int, void>)process.Function(PgliteFunctions.ErrFinish))(m, AllocateString(process, m, "checkpointer.c"), 0,
+            AllocateString(process, m, "RequestCheckpoint"));
+    }
+
+    // palloc'd: freed with the memory context of the statement.
+    private static int AllocateString(Process process, byte* m, string value)
+    {
+        int size = Encoding.UTF8.GetByteCount(value) + 1;
+        int address = ((delegate*<byte*, int, int>)process.Export("palloc"))(m, size);
+        CString.TryWrite(m, address, size, value);
+        return address;
+    }
+
+    /// <summary>Postgres' condition variables (storage/lmgr/condition_variable.c).</summary>
+    private ref struct Condition(Process process)
+    {
+        private int _variable;
+
+        public void Prepare(int variable)
+        {
+            _variable = variable;
+            ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.ConditionVariablePrepareToSleep))(process.Memory, variable);
+        }
+
+        public readonly void Sleep(int waitEvent) =>
+            ((delegate*<byte*, int, int, void>)process.Function(PgliteFunctions.ConditionVariableSleep))(process.Memory, _variable, waitEvent);
+
+        public readonly void Cancel() =>
+            ((delegate*<byte*, int>)process.Function(PgliteFunctions.ConditionVariableCancelSleep))(process.Memory);
+    }
+}

@@ -1,0 +1,88 @@
+using Pocketgres.Kernel;
+using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Programs;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>postmaster_child_launch (postmaster/launch_backend.c): fork a child of the postmaster.</summary>
+public static unsafe class ChildLaunch
+{
+    /// <summary>Forks; the child runs its kind's main function. Returns the child's id, or -1 with errno set.</summary>
+    [HostFunction("postgres.postmaster_child_launch")]
+    public static int Launch(byte* m, int type, int slot, int startupData, int startupDataLength, int clientSocket)
+    {
+        var postmaster = Process.From(m);
+
+        // fork() copies stdio buffers: write them out first, or both processes would.
+        ((delegate*<byte*, int, int>)postmaster.Export("fflush"))(m, 0);
+        var kind = (BackendType)type;
+        try
+        {
+            return postmaster.Fork(kind.ToString(), PostgresProcess.Child(kind, postmaster),
+                child => Run(child, kind, slot, startupData, startupDataLength, clientSocket)).Pid;
+        }
+        catch (Exception e) when (e is HostResourceException or OutOfMemoryException)
+        {
+            return LibcError.Result(m, Errno.ENOMEM);
+        }
+    }
+
+    /// <summary>
+    /// What postmaster_child_launch's child branch and fork_process() do between fork and the child's main function.
+    /// Startup data and client socket lie in the child's copy of the postmaster's memory.
+    /// </summary>
+    private static void Run(Process child, BackendType type, int slot, int startupData, int startupDataLength, int clientSocket)
+    {
+        byte* m = child.Memory;
+        m[PgliteAddresses.IsUnderPostmaster] = 1;
+        Set(m, PgliteAddresses.MyProcPid, child.Pid);
+
+        // on_exit_reset(): the postmaster's exit callbacks are not ours.
+        Set(m, PgliteAddresses.BeforeShmemExitIndex, 0);
+        Set(m, PgliteAddresses.OnShmemExitIndex, 0);
+        Set(m, PgliteAddresses.OnProcExitIndex, 0);
+        *(long*)(m + PgliteAddresses.PendingSignals) = 0;
+        ServerSockets.CloseListening(child);
+
+        // The module lost the fcntl(O_NONBLOCK) on the pipe whose end of file tells that the postmaster died: a read of it, which must
+        // only look, would wait for ever (PostmasterIsAliveInternal, in recovery).
+        foreach (var (_, file) in child.Files.OpenDescriptors())
+        {
+            if (file is Pipe)
+            {
+                file.Flags |= OpenFlags.NonBlocking;
+            }
+        }
+
+        // InitPostmasterChild(): latch and signal set-up of a new process, here through its single-user sister.
+        int name = ((delegate*<byte*, int, int>)child.Export("malloc"))(m, 16);
+        CString.TryWrite(m, name, 16, "postgres");
+        ((delegate*<byte*, int, void>)child.Function(PgliteFunctions.InitStandaloneProcess))(m, name);
+        Set(m, PgliteAddresses.MyBackendType, (int)type);
+        ((delegate*<byte*, int, int, void>)child.Function(PgliteFunctions.PqSignal))(m, Signal.Quit, PgliteTableSlots.SignalHandlerForCrashExit);
+        *(long*)(m + PgliteAddresses.BlockSig) &= ~(1L << (Signal.Quit - 1));
+        ((delegate*<byte*, int, int, int, int>)child.Function(PgliteFunctions.SigProcMask))(m, SigSetMask, PgliteAddresses.BlockSig, 0);
+
+        Set(m, PgliteAddresses.CurrentMemoryContext, *(int*)(m + PgliteAddresses.TopMemoryContext));
+        Set(m, PgliteAddresses.MyPMChildSlot, slot);
+        if (clientSocket != 0)
+        {
+            int copy = ((delegate*<byte*, int, int>)child.Export("palloc"))(m, PgliteStructs.ClientSocket.Size);
+            Buffer.MemoryCopy(m + (uint)clientSocket, m + (uint)copy, PgliteStructs.ClientSocket.Size, PgliteStructs.ClientSocket.Size);
+            Set(m, PgliteAddresses.MyClientSocket, copy);
+        }
+
+        // PGlite made this local variable of PostgresMain a static that starts as false: clients would never see ReadyForQuery.
+        m[PgliteAddresses.SendReadyForQuery] = 1;
+
+        byte* entry = m + PgliteAddresses.ChildProcessKinds + (PgliteStructs.ChildProcessKind.Size * (int)type);
+        int main = *(int*)(entry + PgliteStructs.ChildProcessKind.MainFunction);
+        ((delegate*<byte*, int, int, void>)FunctionTable.Get(m, main))(m, startupData, startupDataLength);
+        throw new TrapException($"the main function of {type} returned");
+    }
+
+    private const int SigSetMask = 2;
+
+    private static void Set(byte* m, int address, int value) => *(int*)(m + address) = value;
+}

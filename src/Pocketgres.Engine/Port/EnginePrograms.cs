@@ -1,0 +1,44 @@
+using Pocketgres.Kernel.Programs;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>The translated programs: postgres and initdb, found by their path in the engine's file system. Immutable; shared by all clusters.</summary>
+internal sealed class EnginePrograms
+{
+    /// <summary>Paths at which the engine's programs are installed; share and lib are found relative to them.</summary>
+    public const string PostgresPath = "/pglite/bin/postgres", InitdbPath = "/pglite/bin/initdb";
+
+    private readonly Dictionary<string, ProgramImage> _byPath;
+
+    /// <summary>Loads the translated modules.</summary>
+    public EnginePrograms(EngineFiles files)
+    {
+        Commands = new Commands(this);
+        Postgres = new ProgramImage(files.LoadModule(EngineFiles.PostgresModule), new ProgramAbi
+        {
+            RaiseFunction = PgliteFunctions.Raise,
+            RescheduleFlag = PgliteAddresses.InterruptPending,
+            Loaded = Commands.Install,
+        }, files.FindSideModule);
+        _byPath = new(StringComparer.Ordinal) { [PostgresPath] = Postgres };
+        _initdb = new Lazy<ProgramImage>(() => new ProgramImage(files.LoadModule(EngineFiles.InitdbModule), new ProgramAbi
+        {
+            Loaded = Commands.Install,
+        }, _ => null));
+    }
+
+    private readonly Lazy<ProgramImage> _initdb;
+
+    /// <summary>The server.</summary>
+    public ProgramImage Postgres { get; }
+
+    /// <summary>initdb, loaded when first used.</summary>
+    public ProgramImage Initdb => _initdb.Value;
+
+    /// <summary>How programs run other programs.</summary>
+    public Commands Commands { get; }
+
+    /// <summary>The program installed at a path, or null.</summary>
+    public ProgramImage? Find(string path) => _byPath.GetValueOrDefault(path);
+}

@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using Pocketgres.Kernel;
+using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Net;
+using HostProcess = System.Diagnostics.Process;
+using Process = Pocketgres.Kernel.Process;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>
+/// A command run by the host's shell: archive_command, restore_command, COPY ... PROGRAM. Its streams are pumped between the host's
+/// pipes and the kernel's on threads of the pool.
+/// </summary>
+internal sealed unsafe class HostCommand : ICommand
+{
+    private const int PumpSize = 64 * 1024;
+    private const int SignalExitBase = 128; // how a shell reports a command that a signal ended
+
+    private readonly Process _parent;
+    private readonly HostProcess? _process;
+    private readonly Task[] _pumps;
+
+    private HostCommand(Process parent, HostProcess? process, params Task[] pumps)
+    {
+        _parent = parent;
+        _process = process;
+        _pumps = pumps;
+    }
+
+    /// <summary>Starts <c>/bin/sh -c line</c> in the data directory, as Postgres does; references to the streams are kept until it ends.</summary>
+    public static HostCommand Start(Process parent, string line, OpenFile? input, OpenFile? output)
+    {
+        var info = new ProcessStartInfo("/bin/sh")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = output is not null,
+            UseShellExecute = false,
+        };
+        info.ArgumentList.Add("-c");
+        info.ArgumentList.Add(line);
+        if (Directory.Exists(parent.WorkingDirectory))
+        {
+            info.WorkingDirectory = parent.WorkingDirectory;
+        }
+
+        HostProcess? process;
+        try
+        {
+            process = HostProcess.Start(info);
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            process = null;
+        }
+
+        if (process is null)
+        {
+            return new HostCommand(parent, null);
+        }
+
+        var pumps = new List<Task>();
+        if (input is null)
+        {
+            process.StandardInput.Close();
+        }
+        else
+        {
+            var from = input.AddReference();
+            pumps.Add(Task.Run(() => PumpToHost(parent.Kernel, from, process.StandardInput.BaseStream)));
+        }
+
+        if (output is not null)
+        {
+            var to = output.AddReference();
+            pumps.Add(Task.Run(() => PumpFromHost(parent.Kernel, process.StandardOutput.BaseStream, to)));
+        }
+
+        return new HostCommand(parent, process, [.. pumps]);
+    }
+
+    /// <inheritdoc/>
+    public int Wait()
+    {
+        if (_process is null)
+        {
+            return 127 << 8;
+        }
+
+        return _parent.RunBlocking(() =>
+        {
+            _process.WaitForExit();
+            Task.WaitAll(_pumps);
+            int code = _process.ExitCode;
+            _process.Dispose();
+            return code > SignalExitBase ? code - SignalExitBase : (code & 0xFF) << 8;
+        });
+    }
+
+    // The kernel's pipes are host pipes, so these threads can wait on them without the global lock; only the count of references needs it.
+    private static void PumpToHost(PosixKernel kernel, OpenFile from, Stream to)
+    {
+        var buffer = new byte[PumpSize];
+        try
+        {
+            while (true)
+            {
+                int n;
+                fixed (byte* p = buffer)
+                {
+                    n = HostPoll.Read(from, p, buffer.Length);
+                }
+
+                if (n <= 0)
+                {
+                    break;
+                }
+
+                to.Write(buffer, 0, n);
+                to.Flush();
+            }
+        }
+        catch (IOException)
+        {
+            // The command closed its input: the writer learns by EPIPE when our end is closed below.
+        }
+        finally
+        {
+            to.Dispose();
+            kernel.RunStopped(() => Release(from));
+        }
+    }
+
+    private static void PumpFromHost(PosixKernel kernel, Stream from, OpenFile to)
+    {
+        var buffer = new byte[PumpSize];
+        try
+        {
+            int n;
+            while ((n = from.Read(buffer)) > 0)
+            {
+                fixed (byte* p = buffer)
+                {
+                    if (!HostPoll.WriteAll(to, p, n))
+                    {
+                        break; // the reader closed its end; the command gets SIGPIPE once its pipe is closed
+                    }
+                }
+            }
+        }
+        finally
+        {
+            from.Dispose();
+            kernel.RunStopped(() => Release(to));
+        }
+    }
+
+    private static bool Release(OpenFile file)
+    {
+        file.Release();
+        return true;
+    }
+}

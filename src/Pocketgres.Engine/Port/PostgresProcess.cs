@@ -1,0 +1,52 @@
+using Pocketgres.Kernel;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>What the engine keeps beside each kernel process that runs postgres. Used under the global lock.</summary>
+internal sealed class PostgresProcess
+{
+    private readonly List<(int Address, int Length)> _segments = [];
+    private readonly Process? _postmaster;
+
+    private PostgresProcess(EnginePrograms programs, BackendType type, Process? postmaster)
+    {
+        Programs = programs;
+        Type = type;
+        _postmaster = postmaster;
+    }
+
+    /// <summary>The engine whose programs it can run.</summary>
+    public EnginePrograms Programs { get; }
+
+    /// <summary>What kind of process it is; Invalid for the postmaster and single-user processes.</summary>
+    public BackendType Type { get; }
+
+    /// <summary>Descriptor of the socket that ListenServerPort works on, -1 when there is none.</summary>
+    public int ListenSocket { get; set; } = -1;
+
+    /// <summary>Children of commands started by popen: stream address to process id.</summary>
+    public Dictionary<int, ICommand> Commands { get; } = [];
+
+    /// <summary>True when this is a child whose postmaster has ended.</summary>
+    public bool PostmasterIsDead => _postmaster is { HasExited: true };
+
+    /// <summary>State of a process that is its own master.</summary>
+    public static PostgresProcess Master(EnginePrograms programs) => new(programs, BackendType.Invalid, null);
+
+    /// <summary>State of a child that <paramref name="postmaster"/> forks.</summary>
+    public static PostgresProcess Child(BackendType type, Process postmaster) => new(Of(postmaster).Programs, type, postmaster);
+
+    /// <summary>The state of a process.</summary>
+    public static PostgresProcess Of(Process process) => (PostgresProcess)process.Tag!;
+
+    /// <summary>Address of a shared segment of this length made earlier, or null.</summary>
+    public int? FindSegment(int length)
+    {
+        int i = _segments.FindIndex(s => s.Length == length);
+        return i < 0 ? null : _segments[i].Address;
+    }
+
+    /// <summary>Remembers a shared segment.</summary>
+    public void AddSegment(int address, int length) => _segments.Add((address, length));
+}

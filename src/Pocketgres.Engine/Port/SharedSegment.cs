@@ -1,0 +1,37 @@
+using Pocketgres.Kernel;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>The main shared memory segment: an anonymous MAP_SHARED mapping that all children inherit.</summary>
+public static unsafe class SharedSegment
+{
+    private const int MapShared = 1, MapAnonymous = 0x20;
+
+    /// <summary>
+    /// mmap(2) in CreateSharedMemoryAndSemaphores. After a backend crashed the postmaster makes the segment anew, but its munmap was
+    /// folded away: the old range is used again, so that a restart leaks nothing.
+    /// </summary>
+    [HostFunction("postgres.mmap_shared")]
+    public static int Map(byte* m, int address, int length, int protection, int flags, int fd, long offset)
+    {
+        var process = Process.From(m);
+        var state = PostgresProcess.Of(process);
+        bool shared = (flags & (MapShared | MapAnonymous)) == (MapShared | MapAnonymous);
+        if (shared && state.FindSegment(length) is int old)
+        {
+            process.MapSharedMemory("pocketgres-shm", old, (uint)length);
+            return old;
+        }
+
+        int result = ((delegate*<byte*, int, int, int, int, int, long, int>)process.Function(PgliteFunctions.Mmap))(
+            m, address, length, protection, flags, fd, offset);
+        if (shared && result != -1)
+        {
+            process.MapSharedMemory("pocketgres-shm", result, (uint)length);
+            state.AddSegment(result, length);
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,250 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Pocketgres.Engine.Data;
+using Pocketgres.Engine.Logging;
+using Pocketgres.Engine.Port;
+using Pocketgres.Kernel;
+using Pocketgres.Kernel.Files;
+
+namespace Pocketgres.Engine;
+
+/// <summary>
+/// A running PostgreSQL cluster: the real postmaster with its children, on a kernel of its own. Thread-safe.
+/// </summary>
+/// <example>
+/// <code>
+/// await using var cluster = await PostgresCluster.StartAsync(new ClusterOptions { Port = 0 });
+/// Console.WriteLine(cluster.Port);
+/// </code>
+/// </example>
+public sealed class PostgresCluster : IAsyncDisposable
+{
+    private const string MemoryDataDirectory = "/pglite/data";
+    private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(2);
+
+    private readonly PosixKernel _kernel;
+    private readonly DataDirectory? _directory;
+    private readonly ServerLog _log;
+    private readonly Process _postmaster;
+    private readonly Task<int> _completion;
+    private int _disposed;
+
+    private PostgresCluster(ClusterOptions options, PosixKernel kernel, DataDirectory? directory, ServerLog log, Process postmaster, int port, string dataDirectory)
+    {
+        _kernel = kernel;
+        _directory = directory;
+        _log = log;
+        _postmaster = postmaster;
+        Port = port;
+        DataDirectory = dataDirectory;
+        ListenAddress = options.ListenAddress;
+        UnixSocketDirectory = options.UnixSocketDirectory;
+        _completion = WaitForEndAsync();
+    }
+
+    /// <summary>TCP port, also when the system chose it; the number in the Unix socket's name.</summary>
+    public int Port { get; }
+
+    /// <summary>Address it listens on, or null.</summary>
+    public IPAddress? ListenAddress { get; }
+
+    /// <summary>Directory of its Unix socket, or null.</summary>
+    public string? UnixSocketDirectory { get; }
+
+    /// <summary>The data directory as the server sees it (SHOW data_directory).</summary>
+    public string DataDirectory { get; }
+
+    /// <summary>Completes with the postmaster's exit code when the server has ended, whoever ended it, and everything it held is freed.</summary>
+    public Task<int> Completion => _completion;
+
+    /// <summary>Raised for each log message, on a server thread: be quick and do not call back into the server.</summary>
+    public event Action<ServerLogEntry>? LogWritten
+    {
+        add => _log.Written += value;
+        remove => _log.Written -= value;
+    }
+
+    /// <summary>Starts a server and waits until it accepts connections.</summary>
+    /// <exception cref="ClusterException">It cannot start; the message says why.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; everything is stopped and freed.</exception>
+    public static async Task<PostgresCluster> StartAsync(ClusterOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var engine = options.EngineFiles ?? EngineFiles.Default;
+        using var listener = Listen(options);
+        int port = listener is null ? options.Port : ((IPEndPoint)listener.LocalEndPoint!).Port;
+        var directory = options.DataDirectory is null ? null : Data.DataDirectory.Open(options.DataDirectory, engine);
+        PosixKernel? kernel = null;
+        PostgresCluster? cluster = null;
+        try
+        {
+            var log = new ServerLog(options.Logger);
+            string dataDirectory = directory?.Path ?? MemoryDataDirectory;
+            kernel = CreateKernel(engine, directory, log);
+            if (listener is not null)
+            {
+                kernel.InheritedSockets.Add(listener);
+            }
+
+            var arguments = ServerArguments.Build(options, dataDirectory, port);
+            var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
+                tag: PostgresProcess.Master(engine.Programs));
+            cluster = new PostgresCluster(options, kernel, directory, log, postmaster, port, dataDirectory);
+            await cluster.WaitUntilReadyAsync(options.StartTimeout, cancellationToken).ConfigureAwait(false);
+            return cluster;
+        }
+        catch
+        {
+            if (cluster is not null)
+            {
+                await cluster.DisposeAsync().ConfigureAwait(false);
+            }
+            else
+            {
+                kernel?.Dispose();
+                directory?.Dispose();
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Asks the server to stop and waits until it has.</summary>
+    /// <param name="mode">How. A later call with a harder mode takes over from an earlier one.</param>
+    /// <param name="cancellationToken">Ends the wait, not the shutdown.</param>
+    public Task StopAsync(ShutdownMode mode = ShutdownMode.Fast, CancellationToken cancellationToken = default)
+    {
+        _postmaster.Post((int)mode);
+        return _completion.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Asks the server to read its configuration files again (SIGHUP).</summary>
+    public void Reload() => _postmaster.Post(Signal.HangUp);
+
+    /// <summary>Makes a server process end as if it had crashed: for tests of crash recovery.</summary>
+    /// <returns>False when there is no such process.</returns>
+    public bool CrashProcess(int pid)
+    {
+        var process = _kernel.Processes.Find(pid);
+        process?.InjectCrash();
+        return process is { HasExited: false };
+    }
+
+    /// <summary>Stops the server (fast shutdown) and frees everything.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            _postmaster.Post((int)ShutdownMode.Fast);
+        }
+
+        await _completion.ConfigureAwait(false);
+    }
+
+    private static PosixKernel CreateKernel(EngineFiles engine, DataDirectory? directory, ServerLog log)
+    {
+        var options = new KernelOptions
+        {
+            StandardError = log.Write,
+            StandardOutput = log.Write,
+            Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
+        };
+        var mounts = EngineMounts.Create(new HostFileSystem("/"), MemoryFileSystem.FromImage(engine.Support), options);
+        if (directory is null)
+        {
+            var data = MemoryFileSystem.FromImage(engine.Template);
+            SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier(), sync: false);
+            mounts.Mount(MemoryDataDirectory, data);
+        }
+        else
+        {
+            // Parallel queries map these files as shared memory: on the host's disk their pages would be written out for nothing.
+            mounts.Mount(directory.Path + "/pg_dynshmem", new MemoryFileSystem());
+        }
+
+        return new PosixKernel(options, mounts);
+    }
+
+    private static Socket? Listen(ClusterOptions options)
+    {
+        if (options.ListenAddress is not { } address)
+        {
+            return null;
+        }
+
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            // SO_REUSEADDR alone (SOL_SOCKET 1, option 2): a restart does not wait for old connections to time out, and unlike .NET's
+            // ReuseAddress it never lets two servers share a port.
+            socket.SetRawSocketOption(1, 2, BitConverter.GetBytes(1));
+            socket.Bind(new IPEndPoint(address, options.Port));
+
+            // Linux reports a port taken by another listener already here, at the latest at listen.
+            socket.Listen(1024);
+            return socket;
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw e.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => new ClusterException(ClusterError.PortInUse,
+                    $"port {options.Port} on {address} is already in use: stop the program that listens there or choose another port (0 picks a free one)", e),
+                SocketError.AccessDenied => new ClusterException(ClusterError.AddressUnavailable,
+                    $"no permission to listen on port {options.Port}: choose a port above 1023", e),
+                _ => new ClusterException(ClusterError.AddressUnavailable, $"cannot listen on {address}:{options.Port}: {e.Message}", e),
+            };
+        }
+    }
+
+    private async Task WaitUntilReadyAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            while (!IsReady())
+            {
+                if (_completion.IsCompleted)
+                {
+                    throw new ClusterException(ClusterError.StartFailed,
+                        $"the server ended during start (exit code {await _completion.ConfigureAwait(false)}): {string.Join(" | ", _log.Recent.Select(e => e.ToString()))}");
+                }
+
+                await Task.WhenAny(_completion, Task.Delay(s_statusInterval, deadline.Token)).ConfigureAwait(false);
+                deadline.Token.ThrowIfCancellationRequested();
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ClusterException(ClusterError.StartFailed,
+                $"the server was not ready within {timeout.TotalSeconds:0} s: {string.Join(" | ", _log.Recent.Select(e => e.ToString()))}");
+        }
+    }
+
+    /// <summary>What pg_ctl looks at too: line 8 of postmaster.pid.</summary>
+    private unsafe bool IsReady() => _kernel.RunStopped(() =>
+    {
+        if (_postmaster.HasExited
+            || _kernel.FileSystem.Open(DataDirectory + "/postmaster.pid", OpenFlags.ReadOnly, 0, out var file) != Errno.None)
+        {
+            return false;
+        }
+
+        var bytes = stackalloc byte[512];
+        int n = file!.ReadAt(bytes, 512, 0);
+        file.Release();
+        string[] lines = n <= 0 ? [] : Encoding.UTF8.GetString(bytes, n).Split('\n');
+        return lines.Length >= 8 && lines[7].StartsWith("ready", StringComparison.Ordinal);
+    });
+
+    private async Task<int> WaitForEndAsync()
+    {
+        int status = await _postmaster.Exited.ConfigureAwait(false);
+        await Task.Run(_kernel.Dispose).ConfigureAwait(false);
+        _directory?.Dispose();
+        return (status & 0x7F) == 0 ? status >> 8 : 128 + (status & 0x7F);
+    }
+}

@@ -1,0 +1,45 @@
+using System.Globalization;
+using Pocketgres.Engine.Logging;
+using Pocketgres.Engine.Port;
+
+namespace Pocketgres.Engine;
+
+/// <summary>The postmaster's command line.</summary>
+internal static class ServerArguments
+{
+    // What this engine cannot do otherwise; everything that is a matter of taste is in the template's postgresql.conf.
+    private static readonly (string Name, string Value)[] s_required =
+    [
+        ("huge_pages", "off"),
+        ("dynamic_shared_memory_type", "mmap"),
+        ("logging_collector", "off"),
+        ("log_destination", "stderr"),
+        ("log_line_prefix", ServerLog.Prefix),
+    ];
+
+    /// <summary>Builds argv; later settings win, so the user's come after ours, except for those the engine needs.</summary>
+    public static IReadOnlyList<string> Build(ClusterOptions options, string dataDirectory, int port)
+    {
+        var arguments = new List<string> { EnginePrograms.PostgresPath, "-D", dataDirectory };
+        foreach (var (name, value) in options.Settings)
+        {
+            Add(name, value);
+        }
+
+        Add("listen_addresses", options.ListenAddress?.ToString() ?? "");
+        Add("port", port.ToString(CultureInfo.InvariantCulture));
+        Add("unix_socket_directories", options.UnixSocketDirectory is { } directory ? Path.GetFullPath(directory) : "");
+        foreach (var (name, value) in s_required)
+        {
+            Add(name, value);
+        }
+
+        return arguments;
+
+        void Add(string name, string value)
+        {
+            arguments.Add("-c");
+            arguments.Add($"{name}={value}");
+        }
+    }
+}

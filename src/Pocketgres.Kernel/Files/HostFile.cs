@@ -1,0 +1,247 @@
+using System.Runtime.InteropServices;
+using static Pocketgres.Kernel.Files.HostCalls;
+
+namespace Pocketgres.Kernel.Files;
+
+/// <summary>
+/// A file, directory, FIFO or device of the host. The descriptor is close-on-exec and non-blocking; what cannot proceed answers EAGAIN,
+/// and the system call layer waits for <see cref="PollDescriptor"/> without the global lock.
+/// </summary>
+internal sealed unsafe class HostFile : OpenFile
+{
+    private const uint BasicStatus = 0x7ff;
+
+    private readonly HostFileSystem _fileSystem;
+    private readonly int _fd;
+    private readonly int _type;
+    private bool _hostAppends;
+
+    public HostFile(HostFileSystem fileSystem, int fd, OpenFlags flags)
+    {
+        _fileSystem = fileSystem;
+        _fd = fd;
+        Flags = flags;
+        _hostAppends = (flags & OpenFlags.Append) != 0;
+        HostStatus s;
+        byte empty = 0;
+        _type = statx(fd, &empty, AtEmptyPath, 1, &s) < 0 ? 0x8000 : s.Mode & FileStatus.TypeMask;
+    }
+
+    public override int HostDescriptor => _fd;
+
+    public override int PollDescriptor => IsSeekable ? -1 : _fd;
+
+    public override bool IsSeekable => _type is 0x8000 or 0x4000 or 0x6000;
+
+    public override int ReadAt(byte* buffer, int count, long offset)
+    {
+        nint n;
+        do
+        {
+            n = pread(_fd, buffer, count, offset);
+        }
+        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return n < 0 ? -(int)HostErrno.Last() : (int)n;
+    }
+
+    public override int WriteAt(byte* buffer, int count, long offset)
+    {
+        HostAppends(false); // Linux' pwrite ignores the offset on an O_APPEND descriptor; POSIX' does not
+        nint n;
+        do
+        {
+            n = pwrite(_fd, buffer, count, offset);
+        }
+        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return n < 0 ? -(int)HostErrno.Last() : (int)n;
+    }
+
+    public override long ReadVectorAt(IoVector* vectors, int count, long offset)
+    {
+        nint n;
+        do
+        {
+            n = preadv(_fd, vectors, count, offset);
+        }
+        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return n < 0 ? -(int)HostErrno.Last() : n;
+    }
+
+    public override long WriteVectorAt(IoVector* vectors, int count, long offset)
+    {
+        HostAppends(false);
+        nint n;
+        do
+        {
+            n = pwritev(_fd, vectors, count, offset);
+        }
+        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return n < 0 ? -(int)HostErrno.Last() : n;
+    }
+
+    public override int Read(byte* buffer, int count)
+    {
+        if (IsSeekable)
+        {
+            return base.Read(buffer, count);
+        }
+
+        nint n;
+        do
+        {
+            n = read(_fd, buffer, count);
+        }
+        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        if (n == 0 && count > 0 && _type == 0x1000 && (Flags & OpenFlags.NonBlocking) == 0 && NoWriterYet())
+        {
+            return -(int)Errno.EAGAIN;
+        }
+
+        return n < 0 ? -(int)HostErrno.Last() : (int)n;
+    }
+
+    public override int Write(byte* buffer, int count)
+    {
+        bool append = (Flags & OpenFlags.Append) != 0;
+        if (IsSeekable && !append)
+        {
+            return base.Write(buffer, count);
+        }
+
+        HostAppends(append); // the host finds the end and writes in one step, also against other programs
+        nint n;
+        do
+        {
+            n = write(_fd, buffer, count);
+        }
+        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        if (n < 0)
+        {
+            return -(int)HostErrno.Last();
+        }
+
+        if (IsSeekable)
+        {
+            Position = lseek(_fd, 0, 1);
+        }
+
+        return (int)n;
+    }
+
+    public override Errno Status(out FileStatus status)
+    {
+        HostStatus s;
+        byte empty = 0;
+        if (statx(_fd, &empty, AtEmptyPath, BasicStatus, &s) < 0)
+        {
+            status = default;
+            return HostErrno.Last();
+        }
+
+        status = _fileSystem.Convert(s);
+        return Errno.None;
+    }
+
+    public override Errno Truncate(long length)
+    {
+        int r;
+        do
+        {
+            r = ftruncate(_fd, length);
+        }
+        while (r < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return r < 0 ? HostErrno.Last() : Errno.None;
+    }
+
+    public override Errno Allocate(long offset, long length)
+    {
+        int r;
+        do
+        {
+            r = fallocate(_fd, 0, offset, length);
+        }
+        while (r < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return r < 0 ? HostErrno.Last() : Errno.None;
+    }
+
+    public override Errno Sync(bool dataOnly)
+    {
+        int r;
+        do
+        {
+            r = dataOnly ? fdatasync(_fd) : fsync(_fd);
+        }
+        while (r < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return r < 0 ? HostErrno.Last() : Errno.None;
+    }
+
+    public override Errno Advise(long offset, long length, int advice) => HostErrno.Map(posix_fadvise(_fd, offset, length, advice));
+
+    public override Errno ChangeMode(int mode) => fchmod(_fd, mode & 0xFFF) < 0 ? HostErrno.Last() : Errno.None;
+
+    public override Errno SetTimes(long? accessed, long? modified)
+    {
+        HostTime* times = stackalloc HostTime[2];
+        times[0] = HostFileSystem.ToHostTime(accessed);
+        times[1] = HostFileSystem.ToHostTime(modified);
+        return futimens(_fd, times) < 0 ? HostErrno.Last() : Errno.None;
+    }
+
+    public override IReadOnlyList<DirectoryEntry>? ReadDirectory()
+    {
+        if (_type != 0x4000)
+        {
+            return null;
+        }
+
+        var entries = new List<DirectoryEntry>();
+        int copy = fcntl(_fd, 1030, 0); // F_DUPFD_CLOEXEC: closedir closes what fdopendir got
+        nint directory = copy < 0 ? 0 : fdopendir(copy);
+        if (directory == 0)
+        {
+            if (copy >= 0)
+            {
+                _ = close(copy);
+            }
+
+            return entries;
+        }
+
+        rewinddir(directory); // the copy shares its offset with every earlier listing
+        for (byte* e; (e = readdir(directory)) != null;)
+        {
+            // struct dirent of 64-bit Linux: d_ino +0 (8), d_off +8 (8), d_reclen +16 (2), d_type +18 (1), d_name +19
+            entries.Add(new DirectoryEntry(
+                PathEncoding.Decode(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(e + 19)), *(long*)e, e[18]));
+        }
+
+        _ = closedir(directory);
+        return entries;
+    }
+
+    /// <summary>The file itself. It is not made longer: pages wholly behind its end must not be touched, as with any mmap.</summary>
+    public override int ShareAsMemory(long length) =>
+        _type == 0x8000 && Status(out var status) == Errno.None && status.Size > 0 && length <= ((status.Size + 0xFFFF) & ~0xFFFFL) ? _fd : -1;
+
+    protected override void Close() => _ = close(_fd);
+
+    private void HostAppends(bool append)
+    {
+        if (_hostAppends != append)
+        {
+            int flags = fcntl(_fd, GetFlags, 0);
+            _ = fcntl(_fd, SetFlags, append ? flags | AppendFlag : flags & ~AppendFlag);
+            _hostAppends = append;
+        }
+    }
+
+    /// <summary>
+    /// open(2) of a FIFO for reading should have waited for a writer, but ours does not block. Until the first writer came, poll
+    /// reports nothing; afterwards an empty FIFO without writers reports POLLHUP.
+    /// </summary>
+    private bool NoWriterYet()
+    {
+        var p = new HostPoll { Descriptor = _fd, Events = 1 };
+        return poll(&p, 1, 0) == 0;
+    }
+}

@@ -1,0 +1,153 @@
+using static Pocketgres.Kernel.Files.HostCalls;
+
+namespace Pocketgres.Kernel.Files;
+
+/// <summary>An inode of a <see cref="MemoryFileSystem"/>: it lives while a directory entry or an open file refers to it.</summary>
+internal sealed class MemoryNode
+{
+    public const int Directory = 0x4000;
+    public const int Regular = 0x8000;
+    public const int SymbolicLink = 0xA000;
+
+    public required long Inode { get; init; }
+
+    /// <summary>Type and permission bits.</summary>
+    public required int Mode { get; set; }
+
+    /// <summary>Directory entries that name this node; directories count "." and ".." as POSIX does.</summary>
+    public int Links { get; set; } = 1;
+
+    /// <summary>Open file descriptions.</summary>
+    public int Opens { get; set; }
+
+    public long Size { get; set; }
+
+    public long Accessed { get; set; }
+
+    public long Modified { get; set; }
+
+    public long Changed { get; set; }
+
+    /// <summary>Entries of a directory.</summary>
+    public Dictionary<string, MemoryNode>? Children { get; set; }
+
+    /// <summary>The directory above; the root's is itself. Only directories have one.</summary>
+    public MemoryNode? Parent { get; set; }
+
+    /// <summary>Text of a symbolic link.</summary>
+    public string? Target { get; set; }
+
+    /// <summary>Chunks of a regular file; null while it is empty, untouched in <see cref="Image"/>, or <see cref="Shared"/>.</summary>
+    public FileContent? Content { get; set; }
+
+    /// <summary>The image that holds the content until somebody opens the file.</summary>
+    public FileSystemImage? Image { get; set; }
+
+    /// <summary>Entry in <see cref="Image"/>.</summary>
+    public int ImageEntry { get; set; }
+
+    /// <summary>The memory object that took over the content because somebody mapped it shared.</summary>
+    public SharedContent? Shared { get; set; }
+
+    public bool IsDirectory => (Mode & FileStatus.TypeMask) == Directory;
+
+    public bool IsLink => (Mode & FileStatus.TypeMask) == SymbolicLink;
+
+    public bool IsRegular => (Mode & FileStatus.TypeMask) == Regular;
+
+    /// <summary>Chunks this file takes of the file system's limit.</summary>
+    public long UsedChunks => Shared != null ? (Shared.Length + ChunkPool.ChunkSize - 1) / ChunkPool.ChunkSize
+        : Content != null ? Content.Used
+        : Image != null ? Image.StoredChunks(ImageEntry) : 0;
+
+    /// <summary>Names are compared byte for byte.</summary>
+    public static Dictionary<string, MemoryNode> NewChildren(int capacity = 0) => new(capacity, StringComparer.Ordinal);
+
+    public MemoryNode? Child(ReadOnlySpan<char> name) =>
+        Children!.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var child) ? child : null;
+
+    public FileStatus Status(long device) => new(
+        device, Inode, Mode, Links, 0, 0, IsDirectory ? 4096 : IsLink ? PathEncoding.ByteCount(Target) : Size,
+        UsedChunks * (ChunkPool.ChunkSize / 512), Accessed, Modified, Changed);
+
+    /// <summary>
+    /// Content in a memfd, because a process mapped it MAP_SHARED. The object never shrinks: that would turn accesses through a live
+    /// mapping into SIGBUS. The file's size is <see cref="MemoryNode.Size"/> as ever; bytes behind it are zero.
+    /// </summary>
+    public sealed unsafe class SharedContent : IDisposable
+    {
+        private const uint CloseOnExecute = 1; // MFD_CLOEXEC
+        private const int PunchHoleKeepSize = 3; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+
+        private SharedContent(int descriptor) => Descriptor = descriptor;
+
+        public int Descriptor { get; }
+
+        public long Length { get; private set; }
+
+        public static SharedContent? Create(long length)
+        {
+            int fd;
+            fixed (byte* name = "pocketgres-file\0"u8)
+            {
+                fd = memfd_create(name, CloseOnExecute);
+            }
+
+            if (fd < 0)
+            {
+                return null;
+            }
+
+            var shared = new SharedContent(fd);
+            if (!shared.Grow(length))
+            {
+                shared.Dispose();
+                return null;
+            }
+
+            return shared;
+        }
+
+        public bool Grow(long length)
+        {
+            if (length > Length)
+            {
+                if (ftruncate(Descriptor, length) < 0)
+                {
+                    return false;
+                }
+
+                Length = length;
+            }
+
+            return true;
+        }
+
+        public void ZeroFrom(long offset)
+        {
+            if (offset < Length)
+            {
+                _ = fallocate(Descriptor, PunchHoleKeepSize, offset, Length - offset);
+            }
+        }
+
+        public int Read(byte* buffer, int count, long offset)
+        {
+            nint n = pread(Descriptor, buffer, count, offset);
+            return n < 0 ? -(int)HostErrno.Last() : (int)n;
+        }
+
+        public int Write(byte* buffer, int count, long offset)
+        {
+            nint n = pwrite(Descriptor, buffer, count, offset);
+            if (n > 0)
+            {
+                Length = Math.Max(Length, offset + n);
+            }
+
+            return n < 0 ? -(int)HostErrno.Last() : (int)n;
+        }
+
+        public void Dispose() => _ = close(Descriptor);
+    }
+}

@@ -1,0 +1,26 @@
+namespace Pocketgres.Kernel;
+
+/// <summary>Settings of one kernel.</summary>
+public sealed record KernelOptions
+{
+    /// <summary>
+    /// Stack of a process's thread in bytes: address space, not memory, until it is used. The program's own depth check counts its shadow
+    /// stack, so the host stack must be roomy enough that the program's check always fires first.
+    /// </summary>
+    public int StackSize { get; init; } = 256 << 20;
+
+    /// <summary>Id of the first process.</summary>
+    public int FirstPid { get; init; } = 42;
+
+    /// <summary>Receives what processes write to standard output.</summary>
+    public OutputSink? StandardOutput { get; init; }
+
+    /// <summary>Receives what processes write to standard error. Called under the global lock: be quick, do not call back.</summary>
+    public OutputSink? StandardError { get; init; }
+
+    /// <summary>Told of each process that ended by a crash (a trap, an exception that is neither exit nor longjmp).</summary>
+    public Action<Process, Exception>? Crashed { get; init; }
+}
+
+/// <summary>Receives bytes a process wrote.</summary>
+public delegate void OutputSink(ReadOnlySpan<byte> bytes);

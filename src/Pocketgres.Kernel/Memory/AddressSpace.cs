@@ -1,0 +1,237 @@
+using System.Runtime.InteropServices;
+using Pocketgres.Kernel.Native;
+using Pocketgres.Wasm.Abi;
+
+namespace Pocketgres.Kernel.Memory;
+
+/// <summary>
+/// A process's linear memory with what lies below it (see <see cref="InstanceLayout"/>): one reservation of address space, private
+/// pages, and shared mappings laid over them at the same address in every process. Used by the owning thread under the global lock.
+/// </summary>
+internal sealed unsafe class AddressSpace : IDisposable
+{
+    /// <summary>The module is compiled for at most 2 GiB.</summary>
+    public const long MaximumSize = 1L << 31;
+
+    private const int HostPage = 4096;
+    private const long Reservation = InstanceLayout.ReservedBytes + InstanceLayout.NegativeBytes + (1 << 20);
+
+    private readonly List<SharedMapping> _shared = [];
+    private byte* _region;
+    private ForkTemplate? _template;
+
+    private AddressSpace()
+    {
+        _region = Libc.mmap(null, unchecked((nint)Reservation), Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
+        if ((nint)_region == -1)
+        {
+            _region = null;
+            throw new HostResourceException($"cannot reserve {Reservation >> 30} GiB of address space (errno {Marshal.GetLastPInvokeError()}); check ulimit -v");
+        }
+    }
+
+    /// <summary>A mapping shared with other processes, backed by a memory file.</summary>
+    public readonly record struct SharedMapping(uint Address, long Length, SharedMemory Memory);
+
+    /// <summary>Byte 0 of linear memory.</summary>
+    public byte* Base => _region + InstanceLayout.NegativeBytes;
+
+    /// <summary>First byte of the reservation (the function table).</summary>
+    public byte* Region => _region;
+
+    /// <summary>Accessible bytes of linear memory.</summary>
+    public long Size { get; private set; }
+
+    /// <summary>Shared mappings, in the order they were made.</summary>
+    public IReadOnlyList<SharedMapping> SharedMappings => _shared;
+
+    /// <summary>Pages copied by the last fork from this space, and how often its template was rebuilt.</summary>
+    public (int CopiedPages, int TemplateBuilds) ForkStatistics => (_template?.LastDirtyPages ?? 0, _template?.Builds ?? 0);
+
+    /// <summary>An empty address space with <paramref name="size"/> accessible bytes.</summary>
+    public static AddressSpace Create(long size)
+    {
+        var space = new AddressSpace();
+        Check(Libc.mprotect(space._region, (nint)InstanceLayout.NegativeBytes, Libc.ProtReadWrite));
+        if (!space.Grow(size))
+        {
+            space.Dispose();
+            throw new HostResourceException($"cannot commit {size >> 20} MiB of linear memory");
+        }
+
+        return space;
+    }
+
+    /// <summary>Maps the initial data image copy-on-write at address 0.</summary>
+    public void MapImage(string path)
+    {
+        int fd = Libc.open(path, 0x80000, 0);
+        if (fd < 0)
+        {
+            throw new FileNotFoundException($"cannot open data image {path} (errno {Marshal.GetLastPInvokeError()})", path);
+        }
+
+        try
+        {
+            long length = new FileInfo(path).Length;
+            long whole = length & ~(HostPage - 1L);
+            if (whole > 0)
+            {
+                MapAt(Base, whole, Libc.MapPrivate | Libc.MapFixed, fd, 0);
+            }
+
+            if (length > whole)
+            {
+                nint n = Libc.pread(fd, Base + whole, (nint)(length - whole), whole);
+                if (n != length - whole)
+                {
+                    throw new IOException($"short read of data image {path}");
+                }
+            }
+        }
+        finally
+        {
+            _ = Libc.close(fd);
+        }
+    }
+
+    /// <summary>Makes at least <paramref name="size"/> bytes accessible; false beyond 2 GiB or when the host refuses. The base never moves.</summary>
+    public bool Grow(long size)
+    {
+        if (size > MaximumSize)
+        {
+            return false;
+        }
+
+        if (size > Size)
+        {
+            if (Libc.mprotect(Base + Size, (nint)(size - Size), Libc.ProtReadWrite) != 0)
+            {
+                return false;
+            }
+
+            Size = size;
+        }
+
+        *(int*)(Base + InstanceLayout.MemoryPages) = (int)(Size / InstanceLayout.PageSize);
+        return true;
+    }
+
+    /// <summary>mmap(MAP_SHARED|MAP_FIXED): lays <paramref name="memory"/> over the pages at <paramref name="address"/>.</summary>
+    public void MapShared(uint address, long length, SharedMemory memory)
+    {
+        length = RoundUp(length);
+        UnmapShared(address);
+        MapAt(Base + address, length, Libc.MapShared | Libc.MapFixed, memory.Descriptor, 0);
+        _shared.Add(new SharedMapping(address, length, memory.AddReference()));
+    }
+
+    /// <summary>Replaces a shared mapping by fresh private pages; false if there is none at this address.</summary>
+    public bool UnmapShared(uint address)
+    {
+        int i = _shared.FindIndex(s => s.Address == address);
+        if (i < 0)
+        {
+            return false;
+        }
+
+        var mapping = _shared[i];
+        MapAt(Base + address, mapping.Length, Libc.MapPrivate | Libc.MapFixed | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
+        _shared.RemoveAt(i);
+        mapping.Memory.Release();
+        return true;
+    }
+
+    /// <summary>
+    /// fork(2): a copy-on-write child with the same shared mappings. Only memory below <paramref name="breakAddress"/> (the top of the
+    /// C heap) has content. The caller is the owning thread, so nothing changes meanwhile.
+    /// </summary>
+    public AddressSpace Fork(uint breakAddress)
+    {
+        long end = RoundUp(InstanceLayout.NegativeBytes + breakAddress);
+        if (_template is null || !_template.Fits(end, _shared.Count))
+        {
+            int builds = _template?.Builds ?? 0;
+            _template?.Dispose();
+            _template = new ForkTemplate(this, end, builds + 1);
+        }
+
+        var child = new AddressSpace { Size = Size };
+        try
+        {
+            _template.MapInto(child._region);
+            foreach (var s in _shared)
+            {
+                MapAt(child.Base + s.Address, s.Length, Libc.MapShared | Libc.MapFixed, s.Memory.Descriptor, 0);
+                child._shared.Add(s with { Memory = s.Memory.AddReference() });
+            }
+
+            Check(Libc.mprotect(child._region + end, (nint)(InstanceLayout.NegativeBytes + Size - end), Libc.ProtReadWrite));
+            _template.CopyDirtyPages(_region, child._region);
+            return child;
+        }
+        catch
+        {
+            child.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Parts of [0, end) of the region that no shared mapping covers.</summary>
+    internal IEnumerable<(long Offset, long Length)> PrivateRanges(long end)
+    {
+        long position = 0;
+        foreach (var s in _shared.OrderBy(s => s.Address))
+        {
+            long start = InstanceLayout.NegativeBytes + s.Address;
+            if (start > position && position < end)
+            {
+                yield return (position, Math.Min(start, end) - position);
+            }
+
+            position = start + s.Length;
+        }
+
+        if (end > position)
+        {
+            yield return (position, end - position);
+        }
+    }
+
+    /// <summary>Unmaps everything. The owner must have made sure that no other thread writes here any more.</summary>
+    public void Dispose()
+    {
+        if (_region is null)
+        {
+            return;
+        }
+
+        _ = Libc.munmap(_region, unchecked((nint)Reservation));
+        _region = null;
+        _template?.Dispose();
+        foreach (var s in _shared)
+        {
+            s.Memory.Release();
+        }
+
+        _shared.Clear();
+    }
+
+    internal static void MapAt(byte* address, long length, int flags, int fd, long offset)
+    {
+        if (Libc.mmap(address, (nint)length, Libc.ProtReadWrite, flags, fd, (nint)offset) != address)
+        {
+            throw new HostResourceException($"mmap of {length} bytes failed (errno {Marshal.GetLastPInvokeError()}); check vm.max_map_count");
+        }
+    }
+
+    private static long RoundUp(long length) => (length + HostPage - 1) & ~(HostPage - 1L);
+
+    private static void Check(int result)
+    {
+        if (result != 0)
+        {
+            throw new HostResourceException($"mprotect failed (errno {Marshal.GetLastPInvokeError()})");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using Pocketgres.Kernel.Native;
+
+namespace Pocketgres.Kernel.Memory;
+
+/// <summary>
+/// Reads /proc/self/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst): one 64-bit entry a page, bit 63 present,
+/// bit 62 swapped, bit 61 file page or shared anonymous memory. Unprivileged readers see these bits (only the frame number is hidden).
+/// </summary>
+internal sealed unsafe class PageMap : IDisposable
+{
+    private const int Page = 4096;
+    private const int Batch = 1024;
+    private const ulong Present = 1UL << 63, Swapped = 1UL << 62, FileOrShared = 1UL << 61;
+
+    private readonly ulong[] _entries = new ulong[Batch];
+    private int _descriptor = -1;
+
+    /// <summary>
+    /// Copies those pages of a MAP_PRIVATE file mapping that were written since it was mapped. Where the host has no pagemap,
+    /// pages are compared instead, which gives the same result for more work.
+    /// </summary>
+    /// <returns>The number of pages copied.</returns>
+    public int CopyPrivatePages(byte* from, byte* to, long length)
+    {
+        if (_descriptor < 0)
+        {
+            _descriptor = Libc.open("/proc/self/pagemap", 0x80000, 0);
+            if (_descriptor < 0)
+            {
+                return CopyDifferentPages(from, to, length);
+            }
+        }
+
+        int copied = 0;
+        for (long at = 0; at < length;)
+        {
+            int count = (int)Math.Min(Batch, (length - at) / Page);
+            fixed (ulong* entries = _entries)
+            {
+                nint wanted = count * sizeof(ulong);
+                if (Libc.pread(_descriptor, entries, wanted, (long)(from + at) / Page * sizeof(ulong)) != wanted)
+                {
+                    return copied + CopyDifferentPages(from + at, to + at, length - at);
+                }
+
+                for (int i = 0; i < count; i++)
+                {
+                    ulong e = entries[i];
+                    if (((e & Present) != 0 && (e & FileOrShared) == 0) || (e & Swapped) != 0)
+                    {
+                        long page = at + ((long)i * Page);
+                        Buffer.MemoryCopy(from + page, to + page, Page, Page);
+                        copied++;
+                    }
+                }
+            }
+
+            at += (long)count * Page;
+        }
+
+        return copied;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_descriptor >= 0)
+        {
+            _ = Libc.close(_descriptor);
+            _descriptor = -1;
+        }
+    }
+
+    private static int CopyDifferentPages(byte* from, byte* to, long length)
+    {
+        int copied = 0;
+        for (long at = 0; at < length; at += Page)
+        {
+            if (!new ReadOnlySpan<byte>(from + at, Page).SequenceEqual(new ReadOnlySpan<byte>(to + at, Page)))
+            {
+                Buffer.MemoryCopy(from + at, to + at, Page, Page);
+                copied++;
+            }
+        }
+
+        return copied;
+    }
+}

@@ -1,0 +1,116 @@
+using System.Runtime.InteropServices;
+using Pocketgres.Kernel.Net;
+
+namespace Pocketgres.Kernel.Native;
+
+/// <summary>The host's system calls, as the C library offers them. Linux constants.</summary>
+internal static unsafe partial class Libc
+{
+    public const int ProtNone = 0, ProtRead = 1, ProtWrite = 2, ProtReadWrite = 3;
+    public const int MapShared = 1, MapPrivate = 2, MapFixed = 0x10, MapAnonymous = 0x20, MapNoReserve = 0x4000;
+    public const int EventFdNonBlocking = 0x800, EventFdCloseOnExec = 0x80000;
+    public const int SockNonBlocking = 0x800, SockCloseOnExec = 0x80000;
+    public const int MsgDontWait = 0x40, MsgNoSignal = 0x4000;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct TimeSpec
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial byte* mmap(void* address, nint length, int protection, int flags, int fd, nint offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int munmap(void* address, nint length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int mprotect(void* address, nint length, int protection);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int madvise(void* address, nint length, int advice);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int memfd_create(string name, uint flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int ftruncate(int fd, long length);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int open(string path, int flags, int mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int close(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint read(int fd, void* buffer, nint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint write(int fd, void* buffer, nint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint pread(int fd, void* buffer, nint count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint pwrite(int fd, void* buffer, nint count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int eventfd(uint initial, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int poll(PollEntry* fds, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int ppoll(PollEntry* fds, nuint count, TimeSpec* timeout, void* signalMask);
+
+    /// <summary>poll(2) that cannot block (timeout 0): no transition of the garbage collector's mode, so it costs only the call.</summary>
+    [LibraryImport("libc", EntryPoint = "poll")]
+    [SuppressGCTransition]
+    public static partial int PollNow(PollEntry* fds, nuint count, int zero);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int socket(int domain, int type, int protocol);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int bind(int fd, void* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int connect(int fd, void* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int listen(int fd, int backlog);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int accept4(int fd, void* address, int* length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int setsockopt(int fd, int level, int option, void* value, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int getsockopt(int fd, int level, int option, void* value, int* length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int getsockname(int fd, void* address, int* length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint recv(int fd, void* buffer, nint count, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint send(int fd, void* buffer, nint count, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fcntl(int fd, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial long Syscall6(long number, int* address, long operation, long value, TimeSpec* timeout, void* address2, long value3);
+
+    // Linux/x86-64 and arm64 number futex differently; both are stable ABI.
+    private static readonly long s_futex = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 98 : 202;
+
+    /// <summary>Sleeps while <c>*address == expected</c>; may wake spuriously.</summary>
+    public static void FutexWait(int* address, int expected) => Syscall6(s_futex, address, 128, expected, null, null, 0);
+
+    /// <summary>Wakes one sleeper on <paramref name="address"/>.</summary>
+    public static void FutexWake(int* address) => Syscall6(s_futex, address, 129, 1, null, null, 0);
+}

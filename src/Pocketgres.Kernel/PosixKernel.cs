@@ -1,0 +1,109 @@
+using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Memory;
+using Pocketgres.Kernel.Net;
+using Pocketgres.Kernel.Programs;
+using Pocketgres.Kernel.Scheduling;
+using Pocketgres.Wasm.Abi;
+
+namespace Pocketgres.Kernel;
+
+/// <summary>
+/// One kernel: processes, their scheduler, mounted file systems. It has no static state, so any number can live in one .NET process.
+/// </summary>
+public sealed class PosixKernel : IDisposable
+{
+    /// <summary>Creates a kernel without processes.</summary>
+    public PosixKernel(KernelOptions options, MountTable fileSystem)
+    {
+        Options = options;
+        FileSystem = fileSystem;
+        Processes = new ProcessTable(options.FirstPid);
+        Scheduler = new Scheduler();
+    }
+
+    /// <summary>Settings.</summary>
+    public KernelOptions Options { get; }
+
+    /// <summary>The mounted file systems.</summary>
+    public MountTable FileSystem { get; }
+
+    /// <summary>The processes.</summary>
+    public ProcessTable Processes { get; }
+
+    /// <summary>Sockets that the host has bound already and that bind(2) finds by address ("socket activation").</summary>
+    public InheritedSockets InheritedSockets { get; } = new();
+
+    /// <summary>How often a process gave up the processor because others waited.</summary>
+    public long Preemptions => Scheduler.Preemptions;
+
+    internal Scheduler Scheduler { get; }
+
+    /// <summary>
+    /// Starts a program in a new process: loads it on the process's thread and calls its main.
+    /// </summary>
+    /// <param name="program">What to run.</param>
+    /// <param name="arguments">argv, the program's name included.</param>
+    /// <param name="environment">"NAME=value" strings.</param>
+    /// <param name="workingDirectory">Absolute path.</param>
+    /// <param name="title">Label for logs.</param>
+    /// <param name="parentPid">Parent, or 0 for a process that the host waits for (<see cref="Process.Exited"/>).</param>
+    /// <param name="files">Descriptors; by default the standard three.</param>
+    /// <param name="tag">Initial <see cref="Process.Tag"/>.</param>
+    public unsafe Process Spawn(ProgramImage program, IReadOnlyList<string> arguments, IReadOnlyList<string> environment,
+        string workingDirectory, string title, int parentPid = 0, FileDescriptorTable? files = null, object? tag = null)
+    {
+        var memory = AddressSpace.Create((long)program.Main.Manifest.InitialPages * InstanceLayout.PageSize);
+        files ??= FileSystem.StandardDescriptors();
+        Process process;
+        try
+        {
+            process = new Process(this, Processes.NextPid(), parentPid, program, memory, null, files, p => ProgramStart.Run(p, arguments))
+            {
+                Title = title,
+                Environment = environment,
+                WorkingDirectory = workingDirectory,
+                Tag = tag,
+            };
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+
+        process.Start();
+        return process;
+    }
+
+    /// <summary>Runs an action while no process runs: for the host's looks into shared memory.</summary>
+    public T RunStopped<T>(Func<T> action) => Scheduler.RunLocked(action);
+
+    /// <summary>Posts a signal from the host.</summary>
+    public Errno Kill(int pid, int signal) => Processes.Kill(pid, signal);
+
+    /// <summary>Kills what still runs, waits for it, and frees everything.</summary>
+    public void Dispose()
+    {
+        while (true)
+        {
+            var living = Processes.Snapshot().Where(p => !p.Exited.IsCompleted).ToList();
+            if (living.Count == 0)
+            {
+                break;
+            }
+
+            foreach (var p in living)
+            {
+                p.Post(Signal.Kill);
+            }
+
+            Task.WaitAll([.. living.Select(p => p.Exited)]);
+        }
+
+        InheritedSockets.Dispose();
+        Scheduler.Dispose();
+        FileSystem.Dispose();
+    }
+
+    internal void ReportCrash(Process process, Exception exception) => Options.Crashed?.Invoke(process, exception);
+}

@@ -1,0 +1,180 @@
+using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Native;
+using Pocketgres.Kernel.Net;
+
+namespace Pocketgres.Kernel;
+
+/// <content>Waiting: each blocking host call gives up the global lock and is woken by signals through an eventfd.</content>
+public sealed unsafe partial class Process
+{
+    private int _waiting;
+    private int _semaphore;
+
+    /// <summary>Gives up the global lock before a host call that may block. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
+    internal void EnterBlocking() => Kernel.Scheduler.Release();
+
+    /// <summary>Takes the global lock again.</summary>
+    internal void LeaveBlocking() => Kernel.Scheduler.Acquire(this);
+
+    /// <summary>Runs a host call that may block without the global lock. It must not touch linear memory of other processes.</summary>
+    public T RunBlocking<T>(Func<T> call)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        EnterBlocking();
+        try
+        {
+            return call();
+        }
+        finally
+        {
+            LeaveBlocking();
+        }
+    }
+
+    /// <summary>A preemption point: delivers signals and lets a waiting process run. The program must hold no lock.</summary>
+    public void PreemptionPoint()
+    {
+        DeliverSignals();
+        Kernel.Scheduler.Yield(this);
+        DeliverSignals();
+    }
+
+    /// <summary>Lets a waiting process run; signals stay pending.</summary>
+    public void Yield() => Kernel.Scheduler.Yield(this);
+
+    /// <summary>True when another process waits for the global lock.</summary>
+    public bool OthersWait => Kernel.Scheduler.Waiting != 0;
+
+    /// <summary>
+    /// Waits until a descriptor is ready, a signal is pending, another process wakes this one, or the time is over.
+    /// </summary>
+    /// <param name="fds">Descriptors to wait for; must have room for one more than <paramref name="count"/>.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="timeoutNanoseconds">How long at most; negative for ever.</param>
+    /// <returns>True when a descriptor or the wake-up fired, false when the time was over. Check signals after either.</returns>
+    public bool Block(PollEntry* fds, int count, long timeoutNanoseconds)
+    {
+        fds[count] = new PollEntry { Descriptor = _wakeDescriptor, Events = PollEvents.In };
+        Volatile.Write(ref _waiting, 1);
+
+        // Pairs with Wake: either the waker sees _waiting, or we see what it did before.
+        Interlocked.MemoryBarrier();
+        if (HasPendingSignals)
+        {
+            Volatile.Write(ref _waiting, 0);
+            return true;
+        }
+
+        Kernel.Scheduler.Release();
+        int ready;
+        if (timeoutNanoseconds < 0)
+        {
+            ready = Libc.poll(fds, (nuint)(count + 1), -1);
+        }
+        else
+        {
+            var time = new Libc.TimeSpec { Seconds = timeoutNanoseconds / 1_000_000_000, Nanoseconds = timeoutNanoseconds % 1_000_000_000 };
+            ready = Libc.ppoll(fds, (nuint)(count + 1), &time, null);
+        }
+
+        Kernel.Scheduler.Acquire(this);
+        Volatile.Write(ref _waiting, 0);
+        if (ready > 0 && fds[count].Returned != 0)
+        {
+            ulong value;
+            _ = Libc.read(_wakeDescriptor, &value, sizeof(ulong));
+        }
+
+        return ready != 0;
+    }
+
+    /// <summary>Sleeps; a signal ends it early. Returns false in that case.</summary>
+    public bool Sleep(long nanoseconds)
+    {
+        if (nanoseconds <= 0)
+        {
+            Yield();
+            return true;
+        }
+
+        PollEntry wake;
+        return !Block(&wake, 0, nanoseconds);
+    }
+
+    /// <summary>Waits for a signal, a child's end or a semaphore, without a time limit.</summary>
+    public void Pause()
+    {
+        PollEntry wake;
+        Block(&wake, 0, -1);
+    }
+
+    /// <summary>Waits until a file can be read (or a signal comes). For descriptions without O_NONBLOCK.</summary>
+    internal void WaitReadable(OpenFile file) => WaitFor(file, PollEvents.In);
+
+    /// <summary>Waits until a file can be written (or a signal comes).</summary>
+    internal void WaitWritable(OpenFile file) => WaitFor(file, PollEvents.Out);
+
+    /// <summary>
+    /// sem_wait on this process's own semaphore, as System V semaphores serve Postgres' lightweight locks: signals stay pending meanwhile.
+    /// </summary>
+    public void SemaphoreWait()
+    {
+        while (_semaphore == 0)
+        {
+            // Block() returns at once while signals are pending, so wait on the descriptor directly.
+            PollEntry wake = new() { Descriptor = _wakeDescriptor, Events = PollEvents.In };
+            Volatile.Write(ref _waiting, 1);
+            Interlocked.MemoryBarrier();
+            if (KillPending)
+            {
+                Volatile.Write(ref _waiting, 0);
+                DeliverSignals();
+            }
+
+            Kernel.Scheduler.Release();
+            _ = Libc.poll(&wake, 1, -1);
+            Kernel.Scheduler.Acquire(this);
+            Volatile.Write(ref _waiting, 0);
+            if (wake.Returned != 0)
+            {
+                ulong value;
+                _ = Libc.read(_wakeDescriptor, &value, sizeof(ulong));
+            }
+        }
+
+        _semaphore--;
+    }
+
+    /// <summary>sem_post on this process's semaphore; called by another process under the global lock.</summary>
+    public void SemaphorePost()
+    {
+        _semaphore++;
+        Wake();
+    }
+
+    /// <summary>Ends a wait in <see cref="Block"/>. Any thread.</summary>
+    internal void Wake()
+    {
+        if (Volatile.Read(ref _waiting) == 0)
+        {
+            return;
+        }
+
+        lock (_lifetime)
+        {
+            if (_wakeDescriptor >= 0)
+            {
+                ulong one = 1;
+                _ = Libc.write(_wakeDescriptor, &one, sizeof(ulong));
+            }
+        }
+    }
+
+    private void WaitFor(OpenFile file, short events)
+    {
+        var fds = stackalloc PollEntry[2];
+        fds[0] = new PollEntry { Descriptor = file.PollDescriptor, Events = events };
+        Block(fds, 1, -1);
+        DeliverSignals();
+    }
+}

@@ -1,0 +1,205 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Memory;
+using Pocketgres.Kernel.Native;
+using Pocketgres.Kernel.Programs;
+using Pocketgres.Kernel.Scheduling;
+using Pocketgres.Wasm.Abi;
+
+namespace Pocketgres.Kernel;
+
+/// <summary>
+/// A process: one thread, one linear memory, a descriptor table, signals. Members are used by the process's own thread under the
+/// global lock unless they say otherwise.
+/// </summary>
+public sealed unsafe partial class Process
+{
+    private readonly Lock _lifetime = new(); // guards _memory and _wakeDescriptor against use after exit by other threads
+    private readonly Action<Process> _body;
+    private AddressSpace? _memory;
+    private GCHandle _handle;
+    private int _wakeDescriptor = -1;
+
+    internal Process(PosixKernel kernel, int pid, int parentPid, ProgramImage program, AddressSpace memory, DynamicLinker? linkerOfParent,
+        FileDescriptorTable files, Action<Process> body)
+    {
+        Kernel = kernel;
+        Pid = pid;
+        ParentPid = parentPid;
+        Program = program;
+        Files = files;
+        _memory = memory;
+        _body = body;
+        _handle = GCHandle.Alloc(this);
+        *(nint*)(memory.Base + InstanceLayout.ProcessHandle) = GCHandle.ToIntPtr(_handle);
+        Linker = linkerOfParent is null ? new DynamicLinker(this) : linkerOfParent.CopyFor(this);
+        _wakeDescriptor = Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec);
+        if (_wakeDescriptor < 0)
+        {
+            throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
+        }
+    }
+
+    /// <summary>The kernel this process runs on.</summary>
+    public PosixKernel Kernel { get; }
+
+    /// <summary>Process id, unique within its kernel.</summary>
+    public int Pid { get; }
+
+    /// <summary>Parent's process id.</summary>
+    public int ParentPid { get; }
+
+    /// <summary>The program it runs.</summary>
+    public ProgramImage Program { get; }
+
+    /// <summary>A label for logs, for example "backend"; set by whoever starts the process.</summary>
+    public string Title { get; set; } = "process";
+
+    /// <summary>A value for the layer above to hang its own per-process state on.</summary>
+    public object? Tag { get; set; }
+
+    /// <summary>Environment strings ("NAME=value"), inherited by children.</summary>
+    public IReadOnlyList<string> Environment { get; internal set; } = [];
+
+    /// <summary>Byte 0 of linear memory; valid while the process lives.</summary>
+    public byte* Memory
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _memory!.Base;
+    }
+
+    /// <summary>True once the process has ended. Any thread.</summary>
+    public bool HasExited => Volatile.Read(ref _exited);
+
+    /// <summary>Status as waitpid(2) encodes it: exit code * 256, or the number of the signal that ended it.</summary>
+    public int ExitStatus { get; private set; }
+
+    /// <summary>Completes with <see cref="ExitStatus"/> when the process has ended and its memory is gone. Any thread.</summary>
+    public Task<int> Exited => _exitedSource.Task;
+
+    internal SchedulerWaiter Waiter { get; } = new();
+
+    /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
+    internal LongjmpException Longjmp { get; } = new();
+
+    internal DynamicLinker Linker { get; }
+
+    internal AddressSpace AddressSpace => _memory!;
+
+    private readonly TaskCompletionSource<int> _exitedSource = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _exited;
+
+    /// <summary>The process whose linear memory this is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Process From(byte* m) =>
+        Unsafe.As<Process>(GCHandle.FromIntPtr(*(nint*)(m + InstanceLayout.ProcessHandle)).Target!);
+
+    /// <summary>
+    /// fork(2): a copy-on-write child that shares descriptors and shared memory and runs <paramref name="body"/> on its own thread.
+    /// </summary>
+    /// <param name="title">Label of the child.</param>
+    /// <param name="tag">The child's <see cref="Tag"/>.</param>
+    /// <param name="body">What the child does instead of returning from fork; ends by returning or by <see cref="ExitException"/>.</param>
+    /// <returns>The child, already started (it runs when it gets the global lock).</returns>
+    /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
+    public Process Fork(string title, object? tag, Action<Process> body)
+    {
+        var space = AddressSpace.Fork((uint)Linker.BreakAddress());
+        FileDescriptorTable? files = null;
+        try
+        {
+            files = Files.Fork();
+            var child = new Process(Kernel, Kernel.Processes.NextPid(), Pid, Program, space, Linker, files, body)
+            {
+                Title = title,
+                Environment = Environment,
+                WorkingDirectory = WorkingDirectory,
+                Umask = Umask,
+                Tag = tag,
+            };
+            child.Start();
+            return child;
+        }
+        catch
+        {
+            files?.CloseAll();
+            space.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Asks the running program to reach a preemption point soon. Any thread.</summary>
+    internal void RequestReschedule()
+    {
+        int flag = Program.Abi.RescheduleFlag;
+        if (flag == 0)
+        {
+            return;
+        }
+
+        lock (_lifetime)
+        {
+            if (_memory is { } memory)
+            {
+                *(int*)(memory.Base + flag) = 1;
+            }
+        }
+    }
+
+    internal void Start()
+    {
+        Kernel.Processes.Add(this);
+        var thread = new Thread(Run, Kernel.Options.StackSize) { IsBackground = true, Name = $"pg-{Pid}" };
+        thread.Start();
+    }
+
+    private void Run()
+    {
+        Kernel.Scheduler.Acquire(this);
+        int status;
+        try
+        {
+            _body(this);
+            status = 0;
+        }
+        catch (ExitException e)
+        {
+            status = e.Status;
+        }
+#pragma warning disable CA1031 // whatever else unwinds through translated frames is a crash of this process, never of the host
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            status = Signal.Abort;
+            Kernel.ReportCrash(this, e);
+        }
+
+        Exit(status);
+    }
+
+    private void Exit(int status)
+    {
+        ExitStatus = status;
+        _alarm?.Dispose();
+        Files.CloseAll();
+        AddressSpace memory;
+        lock (_lifetime)
+        {
+            memory = _memory!;
+            _memory = null;
+            _ = Libc.close(_wakeDescriptor);
+            _wakeDescriptor = -1;
+        }
+
+        Volatile.Write(ref _exited, true);
+        Kernel.Processes.Exited(this);
+        Kernel.Scheduler.Release();
+
+        // Unmapping gigabytes of reservation is slow enough to do without the lock.
+        memory.Dispose();
+        _handle.Free();
+        Waiter.Dispose();
+        _exitedSource.SetResult(status);
+    }
+}

@@ -1,0 +1,267 @@
+using Pocketgres.Wasm.Abi;
+
+namespace Pocketgres.Kernel.Programs;
+
+/// <summary>
+/// ld.so for one process: instantiates the main module, loads side modules (dylink.0) and resolves their symbols.
+/// The function table is part of the address space, so a fork inherits it; this object holds the bookkeeping.
+/// </summary>
+internal sealed unsafe class DynamicLinker
+{
+    // emscripten's struct dso (system/lib/libc/dynlink.c), wasm32.
+    private const int DsoMemoryAllocated = 8, DsoMemoryAddress = 12, DsoMemorySize = 16, DsoTableAddress = 20, DsoTableSize = 24, DsoName = 36;
+
+    private readonly Process _process;
+    private readonly Dictionary<int, LoadedModule> _handles;
+    private readonly Dictionary<string, LoadedModule> _loaded;
+    private readonly Dictionary<string, int> _appended;
+
+    public DynamicLinker(Process process)
+    {
+        _process = process;
+        _handles = [];
+        _loaded = new(StringComparer.Ordinal);
+        _appended = new(StringComparer.Ordinal);
+    }
+
+    private DynamicLinker(Process process, DynamicLinker parent)
+    {
+        _process = process;
+        _handles = new(parent._handles);
+        _loaded = new(parent._loaded, StringComparer.Ordinal);
+        _appended = new(parent._appended, StringComparer.Ordinal);
+        TableLength = parent.TableLength;
+    }
+
+    private sealed record LoadedModule(ModuleImage Image, int MemoryBase, int TableBase);
+
+    /// <summary>Slots of the function table in use.</summary>
+    public int TableLength { get; private set; }
+
+    private byte* Memory => _process.Memory;
+
+    private ModuleImage Main => _process.Program.Main;
+
+    /// <summary>The same bookkeeping for a forked child.</summary>
+    public DynamicLinker CopyFor(Process child) => new(child, this);
+
+    /// <summary>Loads the main module into the process's fresh address space and runs its start function and constructors.</summary>
+    public void LoadMain()
+    {
+        var manifest = Main.Manifest;
+        _process.AddressSpace.MapImage(Main.DataPath);
+        nint empty = (nint)(delegate*<byte*, void>)&WasmRuntime.EmptyTableSlot;
+        new Span<nint>(Memory + InstanceLayout.TableOffset, InstanceLayout.TableSlots).Fill(empty);
+        Main.FillTable(Memory + InstanceLayout.TableOffset);
+        TableLength = Math.Max(manifest.TableEnd, 1);
+        SetGlobals(manifest);
+        if (manifest.StartFunction >= 0)
+        {
+            ((delegate*<byte*, void>)Main.Function(manifest.StartFunction))(Memory);
+        }
+
+        ((delegate*<byte*, void>)Main.Export("__wasm_call_ctors"))(Memory);
+    }
+
+    /// <summary>The top of the C heap (sbrk(0)).</summary>
+    public int BreakAddress()
+    {
+        int pointer = ((delegate*<byte*, int>)Main.Export("emscripten_get_sbrk_ptr"))(Memory);
+        return *(int*)(Memory + (uint)pointer);
+    }
+
+    /// <summary>Appends a function to the table and returns its index, that is, the C function pointer.</summary>
+    public int AppendFunction(nint code)
+    {
+        if (TableLength >= InstanceLayout.TableSlots)
+        {
+            throw new DynamicLinkException("the function table is full: too many modules in one process");
+        }
+
+        *(nint*)(Memory + InstanceLayout.TableOffset + (8L * TableLength)) = code;
+        return TableLength++;
+    }
+
+    /// <summary>dlopen(3): fills emscripten's dso struct at <paramref name="handle"/>.</summary>
+    /// <exception cref="DynamicLinkException">No such module, or a symbol is missing; the message names it.</exception>
+    public void Open(int handle)
+    {
+        byte* dso = Memory + (uint)handle;
+        string path = CString.Read(Memory, handle + DsoName);
+        string baseName = Path.GetFileNameWithoutExtension(path);
+        if (!_loaded.TryGetValue(baseName, out var module))
+        {
+            var image = _process.Program.FindSideModule(baseName)
+                ?? throw new DynamicLinkException($"{path}: no translated module of this name is installed");
+            if (image.UnresolvedImports.Count > 0)
+            {
+                throw new DynamicLinkException($"{path}: undefined symbol{(image.UnresolvedImports.Count > 1 ? "s" : "")}: {string.Join(", ", image.UnresolvedImports)}");
+            }
+
+            module = Place(image);
+            Initialise(module);
+            _loaded.Add(baseName, module);
+        }
+
+        dso[DsoMemoryAllocated] = 1;
+        *(int*)(dso + DsoMemoryAddress) = module.MemoryBase;
+        *(int*)(dso + DsoMemorySize) = module.Image.Manifest.MemorySize;
+        *(int*)(dso + DsoTableAddress) = module.TableBase;
+        *(int*)(dso + DsoTableSize) = module.Image.Manifest.TableSize;
+        _handles[handle] = module;
+    }
+
+    /// <summary>dlsym(3): a table index for a function, an address for a variable, 0 when the module has no such symbol.</summary>
+    public int Symbol(int handle, string name)
+    {
+        if (!_handles.TryGetValue(handle, out var module))
+        {
+            return 0;
+        }
+
+        if (TryFunctionPointer(module, name, out int pointer))
+        {
+            return pointer;
+        }
+
+        return module.Image.Manifest.Variables.TryGetValue(name, out int offset) ? offset + module.MemoryBase : 0;
+    }
+
+    private void SetGlobals(ModuleManifest manifest)
+    {
+        foreach (var g in manifest.Globals)
+        {
+            if (g.Is64)
+            {
+                *(long*)(Memory + g.Slot) = g.Value;
+            }
+            else
+            {
+                *(int*)(Memory + g.Slot) = (int)g.Value;
+            }
+        }
+    }
+
+    private LoadedModule Place(ModuleImage image)
+    {
+        var manifest = image.Manifest;
+        int memoryBase = 0;
+        if (manifest.MemorySize > 0)
+        {
+            int alignment = 1 << manifest.MemoryAlignment;
+            int block = ((delegate*<byte*, int, int, int>)Main.Export("calloc"))(Memory, manifest.MemorySize + alignment, 1);
+            if (block == 0)
+            {
+                throw new DynamicLinkException($"{image.Name}: out of memory for {manifest.MemorySize} bytes of data");
+            }
+
+            memoryBase = (block + alignment - 1) / alignment * alignment;
+        }
+
+        int tableBase = manifest.TableSize > 0 ? TableLength : 0;
+        if (TableLength + manifest.TableSize > InstanceLayout.TableSlots)
+        {
+            throw new DynamicLinkException("the function table is full: too many modules in one process");
+        }
+
+        TableLength += manifest.TableSize;
+        return new LoadedModule(image, memoryBase, tableBase);
+    }
+
+    private void Initialise(LoadedModule module)
+    {
+        var manifest = module.Image.Manifest;
+        *(int*)(Memory + manifest.MemoryBaseSlot) = module.MemoryBase;
+        *(int*)(Memory + manifest.TableBaseSlot) = module.TableBase;
+        SetGlobals(manifest);
+        using (var data = new FileStream(module.Image.DataPath, FileMode.Open, FileAccess.Read, FileShare.Read, 1))
+        {
+            data.ReadExactly(new Span<byte>(Memory + (uint)module.MemoryBase, (int)Math.Min(data.Length, manifest.MemorySize)));
+        }
+
+        module.Image.FillTable(Memory + InstanceLayout.TableOffset + (8L * module.TableBase));
+        if (manifest.StartFunction >= 0)
+        {
+            ((delegate*<byte*, void>)module.Image.Function(manifest.StartFunction))(Memory);
+        }
+
+        foreach (var entry in manifest.Got)
+        {
+            *(int*)(Memory + entry.Slot) = entry.IsFunction ? FunctionPointer(module, entry.Name, entry.Weak) : DataAddress(module, entry.Name, entry.Weak);
+        }
+
+        foreach (string hook in (string[])["__wasm_apply_data_relocs", "__wasm_call_ctors"])
+        {
+            if (manifest.Functions.TryGetValue(hook, out var f))
+            {
+                ((delegate*<byte*, void>)module.Image.Function(f.Index))(Memory);
+            }
+        }
+    }
+
+    // Main wins, then modules loaded earlier, then the module itself: the order of a flat namespace.
+    private int DataAddress(LoadedModule self, string name, bool weak)
+    {
+        if (Main.Manifest.Variables.TryGetValue(name, out int address))
+        {
+            return address;
+        }
+
+        foreach (var module in _loaded.Values.Append(self))
+        {
+            if (module.Image.Manifest.Variables.TryGetValue(name, out int offset))
+            {
+                return offset + module.MemoryBase;
+            }
+        }
+
+        // The address of a function taken as data.
+        return FunctionPointer(self, name, weak);
+    }
+
+    private int FunctionPointer(LoadedModule self, string name, bool weak)
+    {
+        if (_appended.TryGetValue(name, out int index))
+        {
+            return index;
+        }
+
+        if (Main.Manifest.Functions.TryGetValue(name, out var f))
+        {
+            return f.TableSlot >= 0 ? f.TableSlot : _appended[name] = AppendFunction(Main.Function(f.Index));
+        }
+
+        foreach (var module in _loaded.Values.Append(self))
+        {
+            if (TryFunctionPointer(module, name, out index))
+            {
+                return index;
+            }
+        }
+
+        return weak ? 0 : throw new DynamicLinkException($"{self.Image.Name}: undefined symbol: {name}");
+    }
+
+    private bool TryFunctionPointer(LoadedModule module, string name, out int index)
+    {
+        index = 0;
+        if (!module.Image.Manifest.Functions.TryGetValue(name, out var f))
+        {
+            return false;
+        }
+
+        if (f.TableSlot >= 0)
+        {
+            index = f.TableSlot + module.TableBase;
+            return true;
+        }
+
+        string key = module.Image.Name + "!" + name;
+        if (!_appended.TryGetValue(key, out index))
+        {
+            index = _appended[key] = AppendFunction(module.Image.Function(f.Index));
+        }
+
+        return true;
+    }
+}

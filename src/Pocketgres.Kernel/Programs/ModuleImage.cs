@@ -1,0 +1,80 @@
+using System.Reflection;
+using System.Runtime.Loader;
+using Pocketgres.Wasm.Abi;
+
+namespace Pocketgres.Kernel.Programs;
+
+/// <summary>A translated module loaded into the .NET process: its code, what its manifest says, its data image. Immutable; shared by all kernels.</summary>
+public sealed class ModuleImage
+{
+    private const int MethodDefToken = 0x06000000;
+
+    private readonly Assembly _assembly;
+    private readonly nint[] _functions;
+
+    private ModuleImage(Assembly assembly, ModuleManifest manifest, string dataPath)
+    {
+        _assembly = assembly;
+        Manifest = manifest;
+        DataPath = dataPath;
+        _functions = new nint[manifest.DefinedFunctions];
+    }
+
+    /// <summary>Simple name of the translated assembly.</summary>
+    public string Name => Manifest.AssemblyName;
+
+    /// <summary>Names of imports that nothing supplies.</summary>
+    public IReadOnlyList<string> UnresolvedImports => Manifest.Unresolved;
+
+    internal ModuleManifest Manifest { get; }
+
+    /// <summary>File with the initial content of linear memory (main) or of the module's data (side module).</summary>
+    internal string DataPath { get; }
+
+    /// <summary>Loads <c>NAME.dll</c>, <c>NAME.manifest</c> and <c>NAME.mem</c> from a directory.</summary>
+    /// <exception cref="FileNotFoundException">One of the three is missing.</exception>
+    public static ModuleImage Load(string directory, string name)
+    {
+        ModuleManifest manifest;
+        using (var stream = new FileStream(Path.Combine(directory, name + ".manifest"), FileMode.Open, FileAccess.Read, FileShare.Read, 65536))
+        {
+            manifest = ModuleManifest.Load(stream);
+        }
+
+        var assembly = AssemblyLoadContext.Default.LoadFromAssemblyPath(Path.GetFullPath(Path.Combine(directory, name + ".dll")));
+        return new ModuleImage(assembly, manifest, Path.Combine(directory, name + ".mem"));
+    }
+
+    /// <summary>Code address of the defined function with this index (imports included in the count).</summary>
+    internal nint Function(int index)
+    {
+        int i = index - Manifest.ImportedFunctions;
+        nint code = Volatile.Read(ref _functions[i]);
+        if (code == 0)
+        {
+            // Racing threads compute the same value.
+            code = _assembly.ManifestModule.ResolveMethod(MethodDefToken + i + 1)!.MethodHandle.GetFunctionPointer();
+            Volatile.Write(ref _functions[i], code);
+        }
+
+        return code;
+    }
+
+    /// <summary>Code address of an exported function.</summary>
+    /// <exception cref="MissingMethodException">No such export.</exception>
+    internal nint Export(string name) =>
+        Manifest.Functions.TryGetValue(name, out var f)
+            ? Function(f.Index)
+            : throw new MissingMethodException($"module {Name} does not export function {name}");
+
+    /// <summary>Fills the table slots of the module's element segments, from <paramref name="firstSlot"/> on.</summary>
+    internal unsafe void FillTable(byte* firstSlot)
+    {
+        var init = _assembly.GetType(Name + ".Init")!;
+        for (int i = 0; i < Manifest.TableParts; i++)
+        {
+            var part = (delegate*<byte*, void>)init.GetMethod("T" + i)!.MethodHandle.GetFunctionPointer();
+            part(firstSlot);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+namespace Pocketgres.Kernel.Programs;
+
+/// <summary>
+/// What the kernel must know of one program beyond its exports. Supplied by the layer that knows the program.
+/// </summary>
+public sealed record ProgramAbi
+{
+    /// <summary>Function index of the C library's raise(), or -1 when the program has no signal handlers.</summary>
+    public int RaiseFunction { get; init; } = -1;
+
+    /// <summary>
+    /// Address of an int that the kernel sets to 1 to ask for a preemption point (like Linux' TIF_NEED_RESCHED), or 0.
+    /// </summary>
+    public int RescheduleFlag { get; init; }
+
+    /// <summary>Called on the process's thread after the program is loaded and its constructors ran, before main.</summary>
+    public Action<Process>? Loaded { get; init; }
+}

@@ -1,0 +1,43 @@
+using System.ComponentModel;
+using System.Runtime.CompilerServices;
+
+namespace Pocketgres.Kernel;
+
+/// <summary>
+/// What translated code calls where no single IL instruction or framework method has WebAssembly's meaning.
+/// Referenced by name from <c>Pocketgres.Wasm</c> (Translation/RuntimeHelper.cs); not for use by hand-written code.
+/// </summary>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public static unsafe class WasmRuntime
+{
+    /// <summary><c>i32.rem_s</c>: INT_MIN % -1 is 0, where the CLI's <c>rem</c> overflows.</summary>
+    /// <exception cref="DivideByZeroException"><paramref name="divisor"/> is 0 (a trap).</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int RemS32(int dividend, int divisor) => divisor == -1 ? 0 : dividend % divisor;
+
+    /// <inheritdoc cref="RemS32"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static long RemS64(long dividend, long divisor) => divisor == -1 ? 0 : dividend % divisor;
+
+    /// <summary><c>memory.copy</c>: addresses and count are unsigned; the ranges may overlap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MemoryCopy(byte* m, int destination, int source, int count) =>
+        Buffer.MemoryCopy(m + (uint)source, m + (uint)destination, (uint)count, (uint)count);
+
+    /// <summary><c>memory.grow</c> in a build whose kernel supplies no host function of that name: a trap.</summary>
+    /// <exception cref="TrapException">Always.</exception>
+    public static int MemoryGrowUnavailable(byte* m, int pages) =>
+        throw new TrapException($"memory.grow by {(uint)pages} pages: no host function \"memory.grow\" was supplied at translation");
+
+    /// <summary>Target of every empty slot of the function table, whatever signature it is called with.</summary>
+    /// <exception cref="TrapException">Always.</exception>
+    public static void EmptyTableSlot(byte* m) => throw new TrapException("indirect call through an empty slot of the function table");
+
+    /// <summary>The exception that <c>unreachable</c> throws.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Exception Unreachable() => new TrapException("unreachable executed");
+
+    /// <summary>The exception that calling an unresolved import throws.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static Exception UnresolvedImport(string name) => new UnresolvedImportException(name);
+}

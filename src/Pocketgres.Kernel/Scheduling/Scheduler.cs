@@ -1,0 +1,206 @@
+using System.Diagnostics;
+using Pocketgres.Kernel.Native;
+
+namespace Pocketgres.Kernel.Scheduling;
+
+/// <summary>
+/// The global lock. The module was compiled without atomics, so one process at a time runs translated code; the lock is given up only
+/// in blocking host calls and at preemption points, where the program holds no spinlock.
+/// </summary>
+/// <remarks>
+/// Two queues: those woken from a blocking wait (they are about to answer somebody) go before those that were preempted (they were
+/// computing), but a preempted one waits at most <see cref="PreemptedPatience"/>. A release wakes one waiter without handing the lock
+/// over, so that the releasing thread or a newcomer may take it again at once (a hand-over costs a context switch);
+/// a yield hands it over, because it was asked for.
+/// </remarks>
+internal sealed unsafe class Scheduler : IDisposable
+{
+    /// <summary>How long a process may run while others wait before it is asked to yield.</summary>
+    public static readonly long TimeSlice = Stopwatch.Frequency / 5000; // 200 us
+
+    private static readonly long PreemptedPatience = Stopwatch.Frequency / 100; // 10 ms
+
+    private readonly Lock _queues = new();
+    private readonly PreemptionTimer _timer;
+    private SchedulerQueue _woken;
+    private SchedulerQueue _preempted;
+    private bool _held;
+    private bool _wakeInFlight; // somebody was woken to compete and has not tried yet: waking a second one would only cost
+    private int _waiting;
+    private long _acquiredAt;
+    private volatile Process? _current;
+
+    public Scheduler() => _timer = new PreemptionTimer(this);
+
+    /// <summary>The process that holds the lock, or null.</summary>
+    public Process? Current => _current;
+
+    /// <summary>Number of threads that wait for the lock.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>Stopwatch time at which the current holder got the lock.</summary>
+    public long AcquiredAt => Volatile.Read(ref _acquiredAt);
+
+    /// <summary>How often a process gave up the lock because others waited.</summary>
+    public long Preemptions { get; private set; }
+
+    /// <summary>Takes the lock for a process.</summary>
+    /// <param name="process">The calling thread's process.</param>
+    /// <param name="preempted">True when it was just preempted, so that woken processes go first.</param>
+    public void Acquire(Process process, bool preempted = false)
+    {
+        Lock(process.Waiter, preempted);
+        Volatile.Write(ref _acquiredAt, Stopwatch.GetTimestamp());
+        _current = process;
+    }
+
+    /// <summary>Gives the lock up, before a blocking call or at exit.</summary>
+    public void Release()
+    {
+        _current = null;
+        Unlock(handOver: false);
+    }
+
+    /// <summary>Lets a waiter run, if there is one, then takes the lock again.</summary>
+    public void Yield(Process process)
+    {
+        if (Volatile.Read(ref _waiting) == 0)
+        {
+            return;
+        }
+
+        Preemptions++;
+        _current = null;
+        Unlock(handOver: true);
+        Acquire(process, preempted: true);
+    }
+
+    /// <summary>Runs <paramref name="action"/> under the lock on a thread that is no process (the host's).</summary>
+    public T RunLocked<T>(Func<T> action)
+    {
+        using var waiter = new SchedulerWaiter();
+        Lock(waiter, preempted: false);
+        try
+        {
+            Volatile.Write(ref _acquiredAt, Stopwatch.GetTimestamp());
+            return action();
+        }
+        finally
+        {
+            Unlock(handOver: false);
+        }
+    }
+
+    /// <summary>Asks the holder to yield if it has had its time slice. Any thread.</summary>
+    public void PokeHolder()
+    {
+        if (Stopwatch.GetTimestamp() - Volatile.Read(ref _acquiredAt) >= TimeSlice)
+        {
+            _current?.RequestReschedule();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _timer.Dispose();
+
+    private void Lock(SchedulerWaiter waiter, bool preempted)
+    {
+        bool retry = false;
+        while (true)
+        {
+            lock (_queues)
+            {
+                if (retry)
+                {
+                    _wakeInFlight = false;
+                }
+
+                if (!_held && (retry || !preempted || _woken.Count == 0))
+                {
+                    _held = true;
+                    return;
+                }
+
+                Volatile.Write(ref *waiter.Gate, SchedulerWaiter.Closed);
+                if (retry)
+                {
+                    Queue(preempted).AddFirst(waiter);
+                }
+                else
+                {
+                    waiter.QueuedAt = Stopwatch.GetTimestamp();
+                    Queue(preempted).AddLast(waiter);
+                }
+
+                _waiting = _woken.Count + _preempted.Count;
+            }
+
+            if (!preempted)
+            {
+                PokeHolder();
+            }
+
+            _timer.Arm();
+            while (Volatile.Read(ref *waiter.Gate) == SchedulerWaiter.Closed)
+            {
+                Libc.FutexWait(waiter.Gate, SchedulerWaiter.Closed);
+            }
+
+            if (Volatile.Read(ref *waiter.Gate) == SchedulerWaiter.Owner)
+            {
+                return;
+            }
+
+            retry = true;
+        }
+    }
+
+    private void Unlock(bool handOver)
+    {
+        SchedulerWaiter? wake = null;
+        int* gate = null;
+        lock (_queues)
+        {
+            bool preemptedDue = _preempted.Count > 0
+                && (_woken.Count == 0 || Stopwatch.GetTimestamp() - _preempted.First!.QueuedAt > PreemptedPatience);
+            if (handOver && _woken.Count > 0 && !preemptedDue)
+            {
+                wake = _woken.RemoveFirst();
+                gate = wake.Gate;
+                Volatile.Write(ref *gate, SchedulerWaiter.Owner); // _held stays true: it is the new owner's
+            }
+            else
+            {
+                _held = false;
+                if (!_wakeInFlight || handOver)
+                {
+                    ref var queue = ref Queue(preemptedDue);
+                    if (queue.Count > 0)
+                    {
+                        wake = queue.RemoveFirst();
+                        gate = wake.Gate;
+                        _wakeInFlight = true;
+                        Volatile.Write(ref *gate, SchedulerWaiter.Retry);
+                    }
+                }
+            }
+
+            _waiting = _woken.Count + _preempted.Count;
+        }
+
+        if (wake is not null)
+        {
+            Libc.FutexWake(gate);
+        }
+    }
+
+    private ref SchedulerQueue Queue(bool preempted)
+    {
+        if (preempted)
+        {
+            return ref _preempted;
+        }
+
+        return ref _woken;
+    }
+}

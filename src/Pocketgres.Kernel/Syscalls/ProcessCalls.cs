@@ -1,0 +1,145 @@
+using System.Security.Cryptography;
+using System.Text;
+using Pocketgres.Kernel.Programs;
+
+namespace Pocketgres.Kernel.Syscalls;
+
+/// <summary>Process life, identity, environment, dynamic linking, randomness.</summary>
+public static unsafe class ProcessCalls
+{
+    /// <summary>exit(3).</summary>
+    [HostFunction("exit")]
+    public static void Exit(byte* m, int code) => throw ExitException.WithCode(code);
+
+    /// <summary>_exit(2).</summary>
+    [HostFunction("proc_exit")]
+    public static void ExitNow(byte* m, int code) => throw ExitException.WithCode(code);
+
+    /// <summary>abort(3).</summary>
+    [HostFunction("_abort_js")]
+    public static void Abort(byte* m) => throw new TrapException("abort() called");
+
+    /// <summary>assert(3) failed.</summary>
+    [HostFunction("__assert_fail")]
+    public static void AssertFail(byte* m, int condition, int file, int line, int function) =>
+        throw new TrapException($"assertion failed: {CString.Read(m, condition)} at {CString.Read(m, file)}:{line}");
+
+    /// <summary>longjmp(3)'s second half: unwinds to the invoke_ thunk whose setjmp it was.</summary>
+    [HostFunction("_emscripten_throw_longjmp")]
+    public static void ThrowLongjmp(byte* m) => throw Process.From(m).Longjmp;
+
+    /// <summary>Runtime life-time bookkeeping of a browser: nothing to do for a process.</summary>
+    [HostFunction("_emscripten_runtime_keepalive_clear")]
+    public static void KeepAliveClear(byte* m)
+    {
+        // The process lives until main returns or exits.
+    }
+
+    /// <summary>Calls a signal handler.</summary>
+    [HostFunction("__call_sighandler")]
+    public static void CallSignalHandler(byte* m, int handler, int signal) =>
+        ((delegate*<byte*, int, void>)FunctionTable.Get(m, handler))(m, signal);
+
+    /// <summary>getuid(2): the server runs as the owner of its files, whoever that is on the host; 0 is what file status reports too.</summary>
+    [HostFunction("__syscall_getuid32")]
+    public static int GetUserId(byte* m) => 0;
+
+    /// <inheritdoc cref="GetUserId"/>
+    [HostFunction("__syscall_geteuid32")]
+    public static int GetEffectiveUserId(byte* m) => 0;
+
+    /// <inheritdoc cref="GetUserId"/>
+    [HostFunction("__syscall_getgid32")]
+    public static int GetGroupId(byte* m) => 0;
+
+    /// <inheritdoc cref="GetUserId"/>
+    [HostFunction("__syscall_getegid32")]
+    public static int GetEffectiveGroupId(byte* m) => 0;
+
+    /// <summary>Number and total size of the environment strings.</summary>
+    [HostFunction("environ_sizes_get")]
+    public static int EnvironmentSizes(byte* m, int count, int size)
+    {
+        var environment = Process.From(m).Environment;
+        *(int*)(m + (uint)count) = environment.Count;
+        *(int*)(m + (uint)size) = environment.Sum(e => Encoding.UTF8.GetByteCount(e) + 1);
+        return 0;
+    }
+
+    /// <summary>The environment strings and pointers to them.</summary>
+    [HostFunction("environ_get")]
+    public static int EnvironmentGet(byte* m, int pointers, int buffer)
+    {
+        foreach (string entry in Process.From(m).Environment)
+        {
+            *(int*)(m + (uint)pointers) = buffer;
+            pointers += sizeof(int);
+            int size = Encoding.UTF8.GetByteCount(entry) + 1;
+            CString.TryWrite(m, buffer, size, entry);
+            buffer += size;
+        }
+
+        return 0;
+    }
+
+    /// <summary>getrandom(2).</summary>
+    [HostFunction("random_get")]
+    public static int RandomGet(byte* m, int buffer, int count)
+    {
+        RandomNumberGenerator.Fill(new Span<byte>(m + (uint)buffer, count));
+        return 0;
+    }
+
+    /// <summary>dlopen(3): 1 on success, 0 with dlerror(3) set.</summary>
+    [HostFunction("_dlopen_js")]
+    public static int DlOpen(byte* m, int handle)
+    {
+        var process = Process.From(m);
+        try
+        {
+            process.Linker.Open(handle);
+            return 1;
+        }
+        catch (DynamicLinkException e)
+        {
+            SetDlError(process, e.Message);
+            return 0;
+        }
+    }
+
+    /// <summary>dlsym(3): the symbol, or 0 with dlerror(3) set.</summary>
+    [HostFunction("_dlsym_js")]
+    public static int DlSym(byte* m, int handle, int name, int index)
+    {
+        var process = Process.From(m);
+        string symbol = CString.Read(m, name);
+        int result = process.Linker.Symbol(handle, symbol);
+        if (result == 0)
+        {
+            SetDlError(process, $"undefined symbol: {symbol}");
+        }
+
+        return result;
+    }
+
+    private static void SetDlError(Process process, string message)
+    {
+        // __dl_seterr(const char *format, ...) of musl's dlerror.c: the variable arguments are a block of words.
+        if (!process.Program.Main.Manifest.Functions.TryGetValue("__dl_seterr", out var f))
+        {
+            return;
+        }
+
+        byte* m = process.Memory;
+        int stack = process.StackPointer;
+        int size = Encoding.UTF8.GetByteCount(message) + 1;
+        int text = process.StackAllocate(size);
+        int format = process.StackAllocate(4);
+        int arguments = process.StackAllocate(sizeof(int));
+        CString.TryWrite(m, text, size, message);
+        CString.TryWrite(m, format, 4, "%s");
+        *(int*)(m + (uint)arguments) = text;
+        ((delegate*<byte*, int, int, void>)process.Program.Main.Function(f.Index))(m, format, arguments);
+        process.StackPointer = stack;
+    }
+}

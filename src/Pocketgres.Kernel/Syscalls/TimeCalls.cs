@@ -1,0 +1,102 @@
+using System.Diagnostics;
+
+namespace Pocketgres.Kernel.Syscalls;
+
+/// <summary>Clocks, calendars and interval timers. The C library's local time is UTC: the program has its own time zones.</summary>
+public static unsafe class TimeCalls
+{
+    private const int Realtime = 0, LastClock = 3;
+    private const int IntervalReal = 0;
+
+    /// <summary>clock_gettime(2), nanoseconds.</summary>
+    [HostFunction("clock_time_get")]
+    public static int ClockTimeGet(byte* m, int clock, long precision, int result)
+    {
+        if ((uint)clock > LastClock)
+        {
+            return (int)Errno.EINVAL;
+        }
+
+        *(long*)(m + (uint)result) = clock == Realtime ? (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) * 100 : MonotonicNanoseconds();
+        return 0;
+    }
+
+    /// <summary>Milliseconds since 1970.</summary>
+    [HostFunction("emscripten_date_now")]
+    public static double DateNow(byte* m) => (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerMillisecond;
+
+    /// <summary>Milliseconds of the monotonic clock.</summary>
+    [HostFunction("emscripten_get_now")]
+    public static double Now(byte* m) => Stopwatch.GetTimestamp() * 1000.0 / Stopwatch.Frequency;
+
+    /// <summary>gmtime_r(3).</summary>
+    [HostFunction("_gmtime_js")]
+    public static int GmTime(byte* m, long time, int result) => WriteTm(m, time, result);
+
+    /// <summary>localtime_r(3), in UTC.</summary>
+    [HostFunction("_localtime_js")]
+    public static int LocalTime(byte* m, long time, int result) => WriteTm(m, time, result);
+
+    /// <summary>mktime(3), in UTC: seconds since 1970 of the given struct tm, or -1.</summary>
+    [HostFunction("_mktime_js")]
+    public static long MakeTime(byte* m, int tm)
+    {
+        int* t = (int*)(m + (uint)tm);
+        try
+        {
+            var time = new DateTime(1900, 1, 1, 0, 0, 0, DateTimeKind.Utc)
+                .AddYears(t[5]).AddMonths(t[4]).AddDays(t[3] - 1).AddHours(t[2]).AddMinutes(t[1]).AddSeconds(t[0]);
+            long seconds = (long)(time - DateTime.UnixEpoch).TotalSeconds;
+            _ = WriteTm(m, seconds, tm);
+            return seconds;
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            return -1;
+        }
+    }
+
+    /// <summary>tzset(3): UTC.</summary>
+    [HostFunction("_tzset_js")]
+    public static void SetTimeZone(byte* m, int timeZone, int daylight, int standardName, int daylightName)
+    {
+        *(int*)(m + (uint)timeZone) = 0;
+        *(int*)(m + (uint)daylight) = 0;
+        CString.TryWrite(m, standardName, 4, "UTC");
+        CString.TryWrite(m, daylightName, 4, "UTC");
+    }
+
+    /// <summary>setitimer(2): one expiry after so many milliseconds, 0 disarms.</summary>
+    [HostFunction("_setitimer_js")]
+    public static int SetIntervalTimer(byte* m, int which, double milliseconds)
+    {
+        if (which != IntervalReal)
+        {
+            return -(int)Errno.EINVAL;
+        }
+
+        Process.From(m).SetAlarm(milliseconds);
+        return 0;
+    }
+
+    private static long MonotonicNanoseconds() =>
+        Stopwatch.Frequency == 1_000_000_000 ? Stopwatch.GetTimestamp() : (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    // struct tm (musl): sec, min, hour, mday, mon, year, wday, yday, isdst, gmtoff.
+    private static int WriteTm(byte* m, long time, int result)
+    {
+        var d = DateTime.UnixEpoch.AddSeconds(Math.Clamp(time, -62135596800L, 253402300799L));
+        int* t = (int*)(m + (uint)result);
+        t[0] = d.Second;
+        t[1] = d.Minute;
+        t[2] = d.Hour;
+        t[3] = d.Day;
+        t[4] = d.Month - 1;
+        t[5] = d.Year - 1900;
+        t[6] = (int)d.DayOfWeek;
+        t[7] = d.DayOfYear - 1;
+        t[8] = 0;
+        t[9] = 0;
+        return 0;
+    }
+}

@@ -1,0 +1,240 @@
+using System.Runtime.CompilerServices;
+using Pocketgres.Kernel.Files;
+
+namespace Pocketgres.Kernel.Syscalls;
+
+/// <summary>
+/// Reading, writing and seeking. Buffers are given as WASI's iovec: {i32 address, i32 length}. Errors are positive, as WASI has them.
+/// Addresses are trusted: code of the module that passes a wild pointer could as well use it itself.
+/// </summary>
+[SkipLocalsInit]
+public static unsafe class TransferCalls
+{
+    private const int MaxVectors = 1024; // IOV_MAX
+
+    /// <summary>readv(2).</summary>
+    [HostFunction("fd_read")]
+    public static int Read(byte* m, int fd, int vectors, int count, int transferred) => (int)Stream(m, fd, vectors, count, transferred, write: false);
+
+    /// <summary>writev(2).</summary>
+    [HostFunction("fd_write")]
+    public static int Write(byte* m, int fd, int vectors, int count, int transferred) => (int)Stream(m, fd, vectors, count, transferred, write: true);
+
+    /// <summary>preadv(2).</summary>
+    [HostFunction("fd_pread")]
+    public static int ReadAt(byte* m, int fd, int vectors, int count, long offset, int transferred) =>
+        (int)At(m, fd, vectors, count, offset, transferred, write: false);
+
+    /// <summary>pwritev(2).</summary>
+    [HostFunction("fd_pwrite")]
+    public static int WriteAt(byte* m, int fd, int vectors, int count, long offset, int transferred) =>
+        (int)At(m, fd, vectors, count, offset, transferred, write: true);
+
+    /// <summary>lseek(2) with SEEK_SET 0, SEEK_CUR 1, SEEK_END 2.</summary>
+    [HostFunction("fd_seek")]
+    public static int Seek(byte* m, int fd, long offset, int origin, int result)
+    {
+        if (!Process.From(m).Files.TryGet(fd, out var file))
+        {
+            return (int)Errno.EBADF;
+        }
+
+        if (!file.IsSeekable)
+        {
+            return (int)Errno.ESPIPE;
+        }
+
+        long start = 0;
+        if (origin == 1)
+        {
+            start = file.Position;
+        }
+        else if (origin == 2)
+        {
+            var error = file.Status(out var status);
+            if (error != Errno.None)
+            {
+                return (int)error;
+            }
+
+            start = status.Size;
+        }
+        else if (origin != 0)
+        {
+            return (int)Errno.EINVAL;
+        }
+
+        long position = start + offset;
+        if (position < 0)
+        {
+            return (int)(offset > 0 ? Errno.EOVERFLOW : Errno.EINVAL);
+        }
+
+        file.Position = position;
+        *(long*)(m + (uint)result) = position;
+        return 0;
+    }
+
+    private static Errno Check(byte* m, int fd, int count, bool write, out OpenFile? file)
+    {
+        if (!Process.From(m).Files.TryGet(fd, out file))
+        {
+            return Errno.EBADF;
+        }
+
+        var wrong = write ? OpenFlags.ReadOnly : OpenFlags.WriteOnly;
+        return (file.Flags & OpenFlags.AccessMode) == wrong ? Errno.EBADF : (uint)count > MaxVectors ? Errno.EINVAL : Errno.None;
+    }
+
+    private static Errno Stream(byte* m, int fd, int vectors, int count, int transferred, bool write)
+    {
+        var error = Check(m, fd, count, write, out var file);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        long total = 0;
+        for (int i = 0; i < count; i++)
+        {
+            var (buffer, length) = Vector(m, vectors, i);
+            if (length < 0)
+            {
+                return Errno.EINVAL;
+            }
+
+            int n = write ? WriteBuffer(m, file!, buffer, length, total > 0) : ReadBuffer(m, file!, buffer, length, total > 0);
+            if (n < 0)
+            {
+                if (total == 0)
+                {
+                    return (Errno)(-n);
+                }
+
+                break;
+            }
+
+            total += n;
+            if (n < length)
+            {
+                break;
+            }
+        }
+
+        *(int*)(m + (uint)transferred) = (int)total;
+        return Errno.None;
+    }
+
+    /// <summary>A read waits for the first byte only: with <paramref name="some"/> bytes read already, an empty pipe ends it.</summary>
+    private static int ReadBuffer(byte* m, OpenFile file, byte* buffer, int length, bool some)
+    {
+        while (true)
+        {
+            int n = file.Read(buffer, length);
+            if (n != -(int)Errno.EAGAIN || some || (file.Flags & OpenFlags.NonBlocking) != 0)
+            {
+                return n;
+            }
+
+            Process.From(m).WaitReadable(file);
+        }
+    }
+
+    /// <summary>A write to a full pipe waits until everything is written, unless O_NONBLOCK.</summary>
+    private static int WriteBuffer(byte* m, OpenFile file, byte* buffer, int length, bool some)
+    {
+        int done = 0;
+        while (true)
+        {
+            int n = file.Write(buffer + done, length - done);
+            if (n >= 0)
+            {
+                done += n;
+                if (done == length || n == 0 || file.IsSeekable)
+                {
+                    return done;
+                }
+            }
+            else if (n != -(int)Errno.EAGAIN)
+            {
+                return done > 0 ? done : n;
+            }
+
+            if ((file.Flags & OpenFlags.NonBlocking) != 0)
+            {
+                return done > 0 || some || n >= 0 ? done : n;
+            }
+
+            if (n < 0)
+            {
+                Process.From(m).WaitWritable(file);
+            }
+        }
+    }
+
+    private static Errno At(byte* m, int fd, int vectors, int count, long offset, int transferred, bool write)
+    {
+        var error = Check(m, fd, count, write, out var file);
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
+        if (!file!.IsSeekable)
+        {
+            return Errno.ESPIPE;
+        }
+
+        if (offset < 0)
+        {
+            return Errno.EINVAL;
+        }
+
+        long n;
+        if (count == 1)
+        {
+            var (buffer, length) = Vector(m, vectors, 0);
+            n = length < 0 ? -(int)Errno.EINVAL : write ? file.WriteAt(buffer, length, offset) : file.ReadAt(buffer, length, offset);
+        }
+        else
+        {
+            var host = stackalloc IoVector[count];
+            long total = 0;
+            for (int i = 0; i < count; i++)
+            {
+                var (buffer, length) = Vector(m, vectors, i);
+                total += length < 0 ? int.MaxValue : length;
+                host[i] = new IoVector((nint)buffer, length);
+            }
+
+            n = total >= int.MaxValue ? -(int)Errno.EINVAL
+                : write ? file.WriteVectorAt(host, count, offset) : file.ReadVectorAt(host, count, offset);
+        }
+
+        if (n < 0)
+        {
+            return (Errno)(-n);
+        }
+
+        *(int*)(m + (uint)transferred) = (int)n;
+        return Errno.None;
+    }
+
+    private static GuestVector Vector(byte* m, int vectors, int index)
+    {
+        byte* v = m + (uint)vectors + (8 * index);
+        return new GuestVector { Address = m + *(uint*)v, Length = *(int*)(v + 4) };
+    }
+
+    private ref struct GuestVector
+    {
+        public byte* Address;
+        public int Length;
+
+        public readonly void Deconstruct(out byte* address, out int length)
+        {
+            address = Address;
+            length = Length;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+namespace Pocketgres.Pglite.Patches;
+
+/// <summary>Names of the host functions that patches bind to; implemented in Pocketgres.Engine with <c>[HostFunction("...")]</c>.</summary>
+internal static class PgliteHostFunctions
+{
+    /// <summary><c>int (BackendType, int slot, void *data, size_t length, ClientSocket *)</c>: starts a child process, returns its pid.</summary>
+    public const string PostmasterChildLaunch = "postgres.postmaster_child_launch";
+
+    /// <summary><c>void (int flags)</c>.</summary>
+    public const string RequestCheckpoint = "postgres.RequestCheckpoint";
+
+    /// <summary><c>int (int pid, int signal)</c>: 0, or -1 with errno.</summary>
+    public const string Kill = "postgres.kill";
+
+    /// <summary><c>int (WaitEventSet *, long timeout, WaitEvent *, int nevents, uint32 wait_event_info)</c>.</summary>
+    public const string WaitEventSetWait = "postgres.WaitEventSetWait";
+
+    /// <summary><c>int (int fd, void *, size_t, int flags)</c>: bytes, 0 at end of file, or -1 with errno.</summary>
+    public const string Recv = "postgres.recv";
+
+    /// <summary><c>int (int fd, const void *, size_t, int flags)</c>: bytes, or -1 with errno.</summary>
+    public const string Send = "postgres.send";
+
+    /// <summary><c>int (const struct timespec *, struct timespec *)</c>: 0, or -1 with errno.</summary>
+    public const string Nanosleep = "postgres.nanosleep";
+
+    /// <summary><c>void (void)</c>: runs before ProcessInterrupts; delivers signals and yields the global lock.</summary>
+    public const string ProcessInterrupts = "postgres.ProcessInterrupts";
+
+    /// <summary><c>int (int frame)</c>: waitpid(-1, frame + <see cref="PgliteStructs.MainFrame.ExitStatus"/>, WNOHANG): a pid, 0, or -1 with errno.</summary>
+    public const string WaitPid = "postgres.waitpid";
+
+    /// <summary><c>void *(void *, size_t, int prot, int flags, int fd, off_t)</c>: the main shared memory segment.</summary>
+    public const string MmapShared = "postgres.mmap_shared";
+
+    /// <summary><c>int (int fd, const struct sockaddr *, socklen_t)</c>: creates the socket too, as the module's socket() call is gone.</summary>
+    public const string Bind = "postgres.bind";
+
+    /// <summary><c>int (void)</c>: the descriptor the last bind created.</summary>
+    public const string ListenSocket = "postgres.listen_socket";
+
+    /// <summary><c>void (PGPROC *)</c>: waits on the calling process's semaphore.</summary>
+    public const string SemaphoreLock = "postgres.PGSemaphoreLock";
+
+    /// <summary><c>void (PGPROC *)</c>: posts the semaphore of the process whose pid is in the PGPROC.</summary>
+    public const string SemaphoreUnlock = "postgres.PGSemaphoreUnlock";
+}

@@ -1,0 +1,52 @@
+using System.Reflection;
+
+namespace Pocketgres.Pglite.Patches;
+
+/// <summary>The names behind the numbers, for messages and for the comparison with what the module itself exports. Build time only.</summary>
+internal static class PgliteNames
+{
+    private static readonly Dictionary<int, string> FunctionNames = Constants(typeof(PgliteFunctions)).ToDictionary(c => c.Value, c => c.Name);
+
+    /// <summary>Functions of <see cref="PgliteFunctions"/> that the module exports: constant's name, exported name, index.</summary>
+    public static IEnumerable<(string Constant, string Export, int Index)> ExportedFunctions =>
+        Constants(typeof(PgliteFunctions)).Where(c => Exports.ContainsKey(c.Name)).Select(c => (c.Name, Exports[c.Name], c.Value));
+
+    /// <summary>Variables of <see cref="PgliteAddresses"/>; the module exports some of them under the same name.</summary>
+    public static IEnumerable<(string Name, int Address)> Variables => Constants(typeof(PgliteAddresses));
+
+    /// <summary>Exported names of variables whose C name does not follow .NET's casing.</summary>
+    public static IReadOnlyDictionary<string, string> VariableExports { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        [nameof(PgliteAddresses.PgGlobalPrngState)] = "pg_global_prng_state",
+    };
+
+    private static Dictionary<string, string> Exports { get; } = new(StringComparer.Ordinal)
+    {
+        [nameof(PgliteFunctions.Main)] = "__main_argc_argv",
+        [nameof(PgliteFunctions.ProcessInterrupts)] = "ProcessInterrupts",
+        [nameof(PgliteFunctions.PqSignal)] = "pqsignal_be",
+        [nameof(PgliteFunctions.Nanosleep)] = "nanosleep",
+        [nameof(PgliteFunctions.PgUsleep)] = "pg_usleep",
+        [nameof(PgliteFunctions.ConditionVariablePrepareToSleep)] = "ConditionVariablePrepareToSleep",
+        [nameof(PgliteFunctions.ConditionVariableCancelSleep)] = "ConditionVariableCancelSleep",
+        [nameof(PgliteFunctions.ConditionVariableSleep)] = "ConditionVariableSleep",
+        [nameof(PgliteFunctions.ErrStart)] = "errstart",
+        [nameof(PgliteFunctions.ErrMsgInternal)] = "errmsg_internal",
+        [nameof(PgliteFunctions.ErrFinish)] = "errfinish",
+        [nameof(PgliteFunctions.Bind)] = "bind",
+        [nameof(PgliteFunctions.PglRecv)] = "pgl_recv",
+        [nameof(PgliteFunctions.PglSend)] = "pgl_send",
+        [nameof(PgliteFunctions.Mmap)] = "mmap",
+        [nameof(PgliteFunctions.XLogFlush)] = "XLogFlush",
+        [nameof(PgliteFunctions.LWLockAcquire)] = "LWLockAcquire",
+        [nameof(PgliteFunctions.Strtoul)] = "strtoul",
+    };
+
+    /// <summary>The constant that holds this function index, or "function N".</summary>
+    public static string OfFunction(int index) => FunctionNames.GetValueOrDefault(index) ?? $"function {index}";
+
+    private static IEnumerable<(string Name, int Value)> Constants(Type type) =>
+        from field in type.GetFields(BindingFlags.Public | BindingFlags.Static)
+        where field.IsLiteral && field.FieldType == typeof(int)
+        select (field.Name, (int)field.GetRawConstantValue()!);
+}

@@ -1,0 +1,118 @@
+using Pocketgres.Wasm;
+
+namespace Pocketgres.Pglite.Patches;
+
+/// <summary>
+/// What is changed in <c>pglite.wasm</c> so that PostgreSQL runs as it does natively, in many processes: system calls that PGlite's build
+/// removed or folded to constants call the kernel again. Compiled into the build tool only. Each patch names the C function it touches,
+/// counts its matches and pins the function's body.
+/// </summary>
+internal static class PglitePatches
+{
+    /// <summary>The pid that PGlite's getpid() was folded to.</summary>
+    private const int FoldedPid = 42;
+
+    /// <summary>The descriptor that ListenServerPort's socket() was folded to.</summary>
+    private const int FoldedSocket = 10;
+
+    /// <summary>Functions that stay one method however big: splitting the executor's interpreter costs more than it gains.</summary>
+    public static IReadOnlySet<int> KeepWhole { get; } = new HashSet<int> { PgliteFunctions.ExecInterpExpr };
+
+    /// <summary>The patches of the server program; every other module is translated as it is.</summary>
+    public static ModulePatches ForPostgres()
+    {
+        var patches = new ModulePatches();
+        var pinned = new HashSet<int>();
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores()])
+        {
+            patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
+            pinned.Add(patch.Function);
+        }
+
+        foreach (var (index, fingerprint) in PgliteFingerprints.ByIndex.Where(f => !pinned.Contains(f.Key)))
+        {
+            patches.Add(new KnownFunction(PgliteNames.OfFunction(index), index, fingerprint));
+        }
+
+        return patches;
+    }
+
+    private static IEnumerable<ModulePatch> Processes() =>
+    [
+        new FunctionReplacement("postmaster_child_launch: fork", PgliteFunctions.PostmasterChildLaunch, PgliteHostFunctions.PostmasterChildLaunch),
+        new FunctionReplacement("kill", PgliteFunctions.Kill, PgliteHostFunctions.Kill),
+        new EntryHook("ProcessInterrupts: deliver signals, yield", PgliteFunctions.ProcessInterrupts, PgliteHostFunctions.ProcessInterrupts),
+
+        // process_pm_child_exit, inlined twice into main (ServerLoop and its signal path): waitpid(-1, &exitstatus, WNOHANG) became __syscall_ret(-1).
+        new CallReplacement("main: waitpid", PgliteFunctions.Main, PgliteFunctions.SyscallRet, PgliteHostFunctions.WaitPid, Count: 2)
+        {
+            FirstArgument = -1,
+            FromLocals = [PgliteStructs.MainFrame.FrameLocal],
+        },
+    ];
+
+    private static IEnumerable<ModulePatch> Waiting() =>
+    [
+        new FunctionReplacement("WaitEventSetWait", PgliteFunctions.WaitEventSetWait, PgliteHostFunctions.WaitEventSetWait),
+        new FunctionReplacement("nanosleep", PgliteFunctions.Nanosleep, PgliteHostFunctions.Nanosleep),
+        new FunctionReplacement("RequestCheckpoint", PgliteFunctions.RequestCheckpoint, PgliteHostFunctions.RequestCheckpoint),
+    ];
+
+    private static IEnumerable<ModulePatch> Sockets() =>
+    [
+        new FunctionReplacement("pgl_recv", PgliteFunctions.PglRecv, PgliteHostFunctions.Recv),
+        new FunctionReplacement("pgl_send", PgliteFunctions.PglSend, PgliteHostFunctions.Send),
+        new CallReplacement("ListenServerPort: bind", PgliteFunctions.ListenServerPort, PgliteFunctions.Bind, PgliteHostFunctions.Bind, Count: 1),
+
+        // Every other 10 in this function: AF_INET6 in "ai_family != AF_INET6" and the base of strtoul.
+        new ConstantReplacement("ListenServerPort: socket", PgliteFunctions.ListenServerPort, FoldedSocket, Count: 7)
+        {
+            HostFunction = PgliteHostFunctions.ListenSocket,
+            NotBefore = [WasmOpcode.I32Ne],
+            NotBeforeCallOf = [PgliteFunctions.Strtoul],
+        },
+    ];
+
+    private static IEnumerable<ModulePatch> SharedMemory() =>
+    [
+        // CreateAnonymousSegment: with huge pages, then without.
+        new CallReplacement("CreateAnonymousSegment: mmap", PgliteFunctions.CreateSharedMemoryAndSemaphores, PgliteFunctions.Mmap,
+            PgliteHostFunctions.MmapShared, Count: 2),
+    ];
+
+    // "MyProcPid == getpid()" guards against code that runs in a child by mistake. The postmaster keeps pid 42: main is not patched.
+    private static IEnumerable<ModulePatch> Pids() =>
+    [
+        GetPid("proc_exit", PgliteFunctions.ProcExit),
+        GetPid("wrapper_handler", PgliteFunctions.WrapperHandler),
+        GetPid("ProcKill", PgliteFunctions.ProcKill),
+        GetPid("AuxiliaryProcKill", PgliteFunctions.AuxiliaryProcKill),
+    ];
+
+    private static ConstantReplacement GetPid(string caller, int function) =>
+        new(caller + ": getpid", function, FoldedPid, Count: 1)
+        {
+            LoadFrom = PgliteAddresses.MyProcPid,
+            OnlyBefore = [WasmOpcode.I32Eq, WasmOpcode.I32Ne],
+        };
+
+    // PGSemaphoreLock(proc->sem) and PGSemaphoreUnlock(proc->sem) became empty; the load of proc->sem stayed. L and U in code order.
+    private static IEnumerable<ModulePatch> Semaphores() =>
+    [
+        Semaphore("TransactionIdSetPageStatus", PgliteFunctions.TransactionIdSetPageStatus, "LUU"),
+        Semaphore("XLogFlush", PgliteFunctions.XLogFlush, "LU"),
+        Semaphore("WaitXLogInsertionsToFinish", PgliteFunctions.WaitXLogInsertionsToFinish, "LU"),
+        Semaphore("ProcArrayEndTransaction", PgliteFunctions.ProcArrayEndTransaction, "LUU"),
+        Semaphore("LWLockAcquire", PgliteFunctions.LWLockAcquire, "UL"),
+        Semaphore("LWLockDequeueSelf", PgliteFunctions.LWLockDequeueSelf, "LU"),
+        Semaphore("LWLockUpdateVar", PgliteFunctions.LWLockUpdateVar, "U"),
+        Semaphore("LWLockReleaseInternal", PgliteFunctions.LWLockReleaseInternal, "UU"),
+    ];
+
+    private static DroppedLoadReplacement Semaphore(string caller, int function, string pattern) =>
+        new(caller + ": PGSemaphoreLock/Unlock", function, PgliteStructs.PgProc.Semaphore, pattern, new Dictionary<char, string>
+        {
+            ['L'] = PgliteHostFunctions.SemaphoreLock,
+            ['U'] = PgliteHostFunctions.SemaphoreUnlock,
+        });
+}

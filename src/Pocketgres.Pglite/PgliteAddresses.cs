@@ -1,0 +1,102 @@
+namespace Pocketgres.Pglite;
+
+/// <summary>
+/// Addresses of C variables in <c>pglite.wasm</c>'s linear memory. Names are those of Postgres' C source. Where the module exports a variable
+/// of the same name, the build compares the two.
+/// </summary>
+public static class PgliteAddresses
+{
+    // ---- Interrupts (utils/init/globals.c)
+
+    /// <summary><c>volatile sig_atomic_t InterruptPending</c> (int): makes CHECK_FOR_INTERRUPTS call ProcessInterrupts.</summary>
+    public const int InterruptPending = 2875472;
+
+    /// <summary><c>volatile uint32 InterruptHoldoffCount</c>: not 0 inside HOLD_INTERRUPTS and while an LWLock is held.</summary>
+    public const int InterruptHoldoffCount = 2875516;
+
+    /// <summary><c>volatile uint32 CritSectionCount</c>: not 0 inside a critical section.</summary>
+    public const int CritSectionCount = 2875524;
+
+    // ---- Process identity (utils/init/globals.c)
+
+    /// <summary><c>bool IsPostmasterEnvironment</c> (1 byte): true in the postmaster and its children, false in single-user mode.</summary>
+    public const int IsPostmasterEnvironment = 2875556;
+
+    /// <summary><c>bool IsUnderPostmaster</c> (1 byte): true in the postmaster's children.</summary>
+    public const int IsUnderPostmaster = 2875557;
+
+    /// <summary><c>int MyProcPid</c>.</summary>
+    public const int MyProcPid = 2875608;
+
+    /// <summary><c>struct ClientSocket *MyClientSocket</c>: the accepted connection of a backend.</summary>
+    public const int MyClientSocket = 2875632;
+
+    /// <summary><c>int MyPMChildSlot</c>.</summary>
+    public const int MyPMChildSlot = 2875680;
+
+    /// <summary><c>struct Latch *MyLatch</c>.</summary>
+    public const int MyLatch = 2875684;
+
+    /// <summary><c>BackendType MyBackendType</c> (utils/init/miscinit.c).</summary>
+    public const int MyBackendType = 2878772;
+
+    /// <summary><c>PGPROC *MyProc</c> (storage/lmgr/proc.c).</summary>
+    public const int MyProc = 2804284;
+
+    /// <summary><c>child_process_kind child_process_kinds[]</c> (postmaster/launch_backend.c), see <see cref="PgliteStructs.ChildProcessKind"/>.</summary>
+    public const int ChildProcessKinds = 2592096;
+
+    // ---- Exit callbacks (storage/ipc/ipc.c): on_exit_reset() sets all three to 0
+
+    /// <summary><c>static int before_shmem_exit_index</c>.</summary>
+    public const int BeforeShmemExitIndex = 2796912;
+
+    /// <summary><c>static int on_shmem_exit_index</c>.</summary>
+    public const int OnShmemExitIndex = 2797088;
+
+    /// <summary><c>static int on_proc_exit_index</c>.</summary>
+    public const int OnProcExitIndex = 2797264;
+
+    // ---- Signals
+
+    /// <summary><c>sigset_t BlockSig</c> (libpq/pqsignal.c), 8 bytes: bit n-1 is signal n.</summary>
+    public const int BlockSig = 2788400;
+
+    /// <summary>musl's set of signals raised while blocked (8 bytes); a forked child starts with none.</summary>
+    public const int PendingSignals = 2969888;
+
+    // ---- Memory contexts (utils/mmgr/mcxt.c)
+
+    /// <summary><c>MemoryContext CurrentMemoryContext</c>.</summary>
+    public const int CurrentMemoryContext = 2880864;
+
+    /// <summary><c>MemoryContext TopMemoryContext</c>.</summary>
+    public const int TopMemoryContext = 2880868;
+
+    // ---- Waiting and checkpoints
+
+    /// <summary><c>uint32 *my_wait_event_info</c> (utils/activity/wait_event.c): where the current wait is reported.</summary>
+    public const int MyWaitEventInfo = 2607568;
+
+    /// <summary><c>static CheckpointerShmemStruct *CheckpointerShmem</c>, see <see cref="PgliteStructs.CheckpointerShmem"/>.</summary>
+    public const int CheckpointerShmem = 2788816;
+
+    // ---- PGlite's own additions
+
+    /// <summary><c>pgliteActive</c>: 0 lets PostgresMain run its own endless loop.</summary>
+    public const int PgliteActive = 2964944;
+
+    /// <summary><c>send_ready_for_query</c> (1 byte): a local variable of PostgresMain that starts as true, which PGlite made a static that starts at 0.</summary>
+    public const int SendReadyForQuery = 2964949;
+
+    // ---- C library and others
+
+    /// <summary><c>int errno</c> (WASI numbering).</summary>
+    public const int Errno = 2968596;
+
+    /// <summary><c>pg_prng_state pg_global_prng_state</c> (common/pg_prng.c), 16 bytes: a clone needs new randomness here.</summary>
+    public const int PgGlobalPrngState = 2964368;
+
+    /// <summary>Initial value of the shadow stack pointer (wasm global 0): the stack's high end.</summary>
+    public const int InitialStackPointer = 11362848;
+}

@@ -1,0 +1,37 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Pocketgres.Server;
+
+/// <summary>How a client on this machine reaches a server: what drivers and libpq are told.</summary>
+internal static class ConnectionAddress
+{
+    /// <summary>The superuser of every cluster.</summary>
+    public const string User = "postgres";
+
+    /// <summary>sizeof(sockaddr_un.sun_path) on Linux, its terminating zero included.</summary>
+    public const int UnixPathSize = 108;
+
+    /// <summary>The Unix socket's path, as Postgres and libpq form it.</summary>
+    public static string UnixSocketPath(string directory, int port) =>
+        Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $".s.PGSQL.{port}"));
+
+    /// <summary>The address to connect to when a server listens on <paramref name="listen"/>: "any" is no address to connect to.</summary>
+    public static IPAddress ConnectTo(IPAddress listen) =>
+        listen.Equals(IPAddress.Any) ? IPAddress.Loopback : listen.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : listen;
+
+    /// <summary>A connection URI of libpq's form; with a host it is also what every other driver takes.</summary>
+    public static string Url(IPAddress? listen, string? unixSocketDirectory, int port, string database)
+    {
+        string name = Uri.EscapeDataString(database);
+        if (listen is null)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"postgres://{User}@/{name}?host={Uri.EscapeDataString(unixSocketDirectory!)}&port={port}");
+        }
+
+        var address = ConnectTo(listen);
+        string host = address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
+        return string.Create(CultureInfo.InvariantCulture, $"postgres://{User}@{host}:{port}/{name}");
+    }
+}

@@ -1,0 +1,126 @@
+using Pocketgres.Engine;
+using Pocketgres.Engine.Logging;
+
+namespace Pocketgres.Server;
+
+/// <summary>A served cluster: started from a URL, with its database, reachable at <see cref="ConnectionUrl"/>. Thread-safe.</summary>
+/// <example>
+/// <code>
+/// await using var server = await PostgresServer.StartAsync(new ServerOptions { Url = PostgresUrl.Parse("memory:"), Port = 0 });
+/// Console.WriteLine(server.ConnectionUrl);
+/// </code>
+/// </example>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    private readonly PostgresCluster _cluster;
+    private int _stopRequested;
+
+    private PostgresServer(PostgresCluster cluster, ServerOptions options)
+    {
+        _cluster = cluster;
+        Database = options.Database;
+        ConnectionUrl = ConnectionAddress.Url(cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database);
+    }
+
+    /// <summary>TCP port, also when the system chose it; the number in the Unix socket's name.</summary>
+    public int Port => _cluster.Port;
+
+    /// <summary>Directory of the Unix socket, or null.</summary>
+    public string? UnixSocketDirectory => _cluster.UnixSocketDirectory;
+
+    /// <summary>The data directory as the server sees it (SHOW data_directory).</summary>
+    public string DataDirectory => _cluster.DataDirectory;
+
+    /// <summary>The database of <see cref="ConnectionUrl"/>.</summary>
+    public string Database { get; }
+
+    /// <summary>How clients on this machine connect: <c>postgres://postgres@127.0.0.1:PORT/DATABASE</c>, or libpq's form for a Unix socket when there is no TCP.</summary>
+    public string ConnectionUrl { get; }
+
+    /// <summary>Completes with the postmaster's exit code when the server has ended, whoever ended it, and everything it held is freed.</summary>
+    public Task<int> Completion => _cluster.Completion;
+
+    /// <summary>Whether a stop has been asked for: else an end of the server is a failure.</summary>
+    public bool StopRequested => Volatile.Read(ref _stopRequested) != 0;
+
+    /// <summary>Raised for each log message, on a server thread: be quick and do not call back into the server.</summary>
+    public event Action<ServerLogEntry>? LogWritten
+    {
+        add => _cluster.LogWritten += value;
+        remove => _cluster.LogWritten -= value;
+    }
+
+    /// <summary>Starts the cluster, waits until it accepts connections, and creates the database if it is missing.</summary>
+    /// <exception cref="ClusterException">The cluster cannot start.</exception>
+    /// <exception cref="ServerException">The database cannot be created; the cluster is stopped again.</exception>
+    /// <exception cref="ArgumentException">The options contradict each other.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; everything is stopped and freed.</exception>
+    public static async Task<PostgresServer> StartAsync(ServerOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        AddressCheck.Run(options);
+        var cluster = await PostgresCluster.StartAsync(
+            new ClusterOptions
+            {
+                DataDirectory = options.Url.DataDirectory,
+                ListenAddress = options.ListenAddress,
+                Port = options.Port,
+                UnixSocketDirectory = options.UnixSocketDirectory,
+                Settings = options.Settings,
+                Logger = options.Logger,
+            },
+            cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (options.Database != ServerOptions.DefaultDatabase)
+            {
+                await DatabaseCreator.EnsureExistsAsync(
+                    cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database, cancellationToken).ConfigureAwait(false);
+            }
+
+            return new PostgresServer(cluster, options);
+        }
+        catch
+        {
+            await cluster.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Asks the server to stop and waits until it has.</summary>
+    /// <param name="mode">How. A later call with a harder mode takes over from an earlier one.</param>
+    /// <param name="cancellationToken">Ends the wait, not the shutdown.</param>
+    public Task StopAsync(ShutdownMode mode = ShutdownMode.Fast, CancellationToken cancellationToken = default)
+    {
+        Volatile.Write(ref _stopRequested, 1);
+        return _cluster.StopAsync(mode, cancellationToken);
+    }
+
+    /// <summary>A fast shutdown that becomes an immediate one when it takes longer than <paramref name="patience"/>: for when nobody is there to decide.</summary>
+    public async Task StopAsync(TimeSpan patience)
+    {
+        try
+        {
+            await StopAsync().WaitAsync(patience).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            await StopAsync(ShutdownMode.Immediate).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Asks the server to read its configuration files again (SIGHUP).</summary>
+    public void Reload() => _cluster.Reload();
+
+    /// <summary>Makes a server process end as if it had crashed: for tests of crash recovery.</summary>
+    /// <param name="processId">What pg_backend_pid() returns in that process.</param>
+    /// <returns>False when there is no such process.</returns>
+    public bool CrashProcess(int processId) => _cluster.CrashProcess(processId);
+
+    /// <summary>Stops the server (fast shutdown) and frees everything.</summary>
+    public ValueTask DisposeAsync()
+    {
+        Volatile.Write(ref _stopRequested, 1);
+        return _cluster.DisposeAsync();
+    }
+}

@@ -1,0 +1,32 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace Pocketgres.Server;
+
+/// <summary>How to serve one cluster.</summary>
+public sealed record ServerOptions
+{
+    /// <summary>Name of the database that every cluster has from the start.</summary>
+    public const string DefaultDatabase = "postgres";
+
+    /// <summary>Where the cluster lives.</summary>
+    public PostgresUrl Url { get; init; } = PostgresUrl.Memory;
+
+    /// <summary>Address to listen on for TCP; null for none. Loopback by default: the default authentication trusts local clients.</summary>
+    public IPAddress? ListenAddress { get; init; } = IPAddress.Loopback;
+
+    /// <summary>TCP port; 0 lets the system choose one. Also names the Unix socket.</summary>
+    public int Port { get; init; } = 5432;
+
+    /// <summary>Existing directory for the Unix socket <c>.s.PGSQL.PORT</c>; null for none.</summary>
+    public string? UnixSocketDirectory { get; init; }
+
+    /// <summary>The database of <see cref="PostgresServer.ConnectionUrl"/>, created if missing.</summary>
+    public string Database { get; init; } = DefaultDatabase;
+
+    /// <summary>Settings that override the data directory's configuration files, as <c>postgres -c name=value</c>.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Receives the server's log; null drops it.</summary>
+    public ILogger? Logger { get; init; }
+}

@@ -1,0 +1,139 @@
+using System.Reflection.Metadata;
+using Pocketgres.Wasm.Abi;
+using Pocketgres.Wasm.Reading;
+
+namespace Pocketgres.Wasm.Emit;
+
+/// <summary>Calls, and dropping values.</summary>
+internal sealed partial class FunctionTranslator
+{
+    private void Call()
+    {
+        int callee = reader.Index();
+        if (callee >= context.Module.FunctionCount)
+        {
+            throw Malformed($"function {callee} does not exist");
+        }
+
+        var calleeType = context.Module.TypeOf(callee);
+        var arguments = Pop(calleeType.Parameters.Length);
+        Finish(PatchedCall(callee, arguments) ?? Expression.Call(WasmOpcode.Call, calleeType.Result, callee, arguments));
+    }
+
+    private Expression? PatchedCall(int callee, Expression[] arguments)
+    {
+        int? first = arguments.Length > 0 && arguments[0].Opcode == WasmOpcode.I32Const ? (int)arguments[0].Immediate : null;
+        if (patches?.TakeCall(callee, first) is not { } found)
+        {
+            return null;
+        }
+
+        if (found.Patch.FromLocals is not { } locals)
+        {
+            return Expression.CallHost(found.Host, arguments);
+        }
+
+        if (arguments.Any(a => a.HasSideEffects))
+        {
+            throw new PatchException([$"{found.Patch.Name}: expected arguments without side effects in the replaced call of {callee}"]);
+        }
+
+        Array.ForEach(arguments, Discard);
+        return Expression.CallHost(found.Host, [.. locals.Select(l => Expression.Local(l, localTypes[l]))]);
+    }
+
+    private void CallIndirect()
+    {
+        int at = reader.Position;
+        int typeIndex = reader.Index();
+        if (typeIndex >= context.Module.Types.Count)
+        {
+            throw Malformed($"type {typeIndex} does not exist");
+        }
+
+        if (reader.U32() != 0)
+        {
+            throw WasmFormatException.Unsupported("more than one table", at);
+        }
+
+        var calleeType = context.Module.Types[typeIndex];
+        var tableIndex = Pop();
+        var arguments = Pop(calleeType.Parameters.Length);
+        Finish(Expression.Call(WasmOpcode.CallIndirect, calleeType.Result, typeIndex, arguments, tableIndex));
+    }
+
+    /// <summary>A call with a result waits for its consumer; one without is a statement.</summary>
+    private void Finish(Expression call)
+    {
+        if (call.Type != WasmType.None)
+        {
+            Push(call);
+        }
+        else
+        {
+            SpillConflicts(call);
+            Emit(call);
+        }
+    }
+
+    private void EmitArguments(Expression call)
+    {
+        Il.LoadArgument(0);
+        Array.ForEach(call.Arguments, Emit);
+    }
+
+    private void EmitCall(Expression call)
+    {
+        EmitArguments(call);
+        int function = (int)call.Immediate;
+        Il.Call(context.Function(function), context.Module.TypeOf(function).CallStackDelta);
+    }
+
+    private void EmitHostCall(Expression call)
+    {
+        EmitArguments(call);
+        Il.Call(context.Emitter.Method(call.Host!), (call.Type == WasmType.None ? 0 : 1) - (call.Arguments.Length + 1));
+    }
+
+    /// <summary>
+    /// Calls through the function table below <c>m</c>: the index is masked to the table's size, an empty slot holds a method that traps.
+    /// The callee's type is not checked.
+    /// </summary>
+    private void EmitIndirectCall(Expression call)
+    {
+        EmitArguments(call);
+        var calleeType = context.Module.Types[(int)call.Immediate];
+        var index = call.A!;
+        if (index.Opcode == WasmOpcode.I32Const)
+        {
+            SlotAddress(InstanceLayout.TableOffset + (8 * ((int)index.Immediate & (InstanceLayout.TableSlots - 1))));
+        }
+        else
+        {
+            Emit(index);
+            Il.TableSlotAddress();
+        }
+
+        Il.Unary(ILOpCode.Ldind_i);
+        Il.Token(ILOpCode.Calli, context.Emitter.CallSite(calleeType.Signature), calleeType.CallStackDelta - 1);
+    }
+
+    private void Drop()
+    {
+        var value = Pop();
+        if (value.Opcode == WasmOpcode.I32Load && patches?.TakeDroppedLoad(value.Immediate) is { } host)
+        {
+            Finish(Expression.CallHost(host, value.A!));
+        }
+        else if (value.HasSideEffects)
+        {
+            SpillConflicts(value);
+            Emit(value);
+            Il.Op(ILOpCode.Pop, -1);
+        }
+        else
+        {
+            Discard(value);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+namespace Pocketgres.Wasm.Emit;
+
+/// <summary>A method outside the translated assembly that implements an instruction.</summary>
+/// <param name="Owner">Where it is declared.</param>
+/// <param name="Method">Its name.</param>
+/// <param name="Signature">Result, then parameters: v, i, j, f, d as everywhere, u and U unsigned, p = byte*, x = Exception, s = string.</param>
+internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Signature)
+{
+    public static readonly RuntimeHelper RemS32 = new(HelperOwner.WasmRuntime, "RemS32", "iii");
+    public static readonly RuntimeHelper RemS64 = new(HelperOwner.WasmRuntime, "RemS64", "jjj");
+    public static readonly RuntimeHelper MemoryCopy = new(HelperOwner.WasmRuntime, "MemoryCopy", "vpiii");
+    public static readonly RuntimeHelper MemoryGrowUnavailable = new(HelperOwner.WasmRuntime, "MemoryGrowUnavailable", "ipi");
+    public static readonly RuntimeHelper Unreachable = new(HelperOwner.WasmRuntime, "Unreachable", "x");
+    public static readonly RuntimeHelper UnresolvedImport = new(HelperOwner.WasmRuntime, "UnresolvedImport", "xs");
+    public static readonly RuntimeHelper Int32BitsToSingle = new(HelperOwner.BitConverter, "Int32BitsToSingle", "fi");
+    public static readonly RuntimeHelper RotateLeft32 = new(HelperOwner.BitOperations, "RotateLeft", "uui");
+    public static readonly RuntimeHelper RotateRight32 = new(HelperOwner.BitOperations, "RotateRight", "uui");
+    public static readonly RuntimeHelper RotateLeft64 = new(HelperOwner.BitOperations, "RotateLeft", "UUi");
+    public static readonly RuntimeHelper RotateRight64 = new(HelperOwner.BitOperations, "RotateRight", "UUi");
+
+    private static readonly Dictionary<WasmOpcode, RuntimeHelper> ByOpcode = new()
+    {
+        [WasmOpcode.I32Clz] = new(HelperOwner.BitOperations, "LeadingZeroCount", "iu"),
+        [WasmOpcode.I32Ctz] = new(HelperOwner.BitOperations, "TrailingZeroCount", "iu"),
+        [WasmOpcode.I32Popcnt] = new(HelperOwner.BitOperations, "PopCount", "iu"),
+        [WasmOpcode.I64Clz] = new(HelperOwner.BitOperations, "LeadingZeroCount", "iU"),
+        [WasmOpcode.I64Ctz] = new(HelperOwner.BitOperations, "TrailingZeroCount", "iU"),
+        [WasmOpcode.I64Popcnt] = new(HelperOwner.BitOperations, "PopCount", "iU"),
+        [WasmOpcode.F32Abs] = new(HelperOwner.MathF, "Abs", "ff"),
+        [WasmOpcode.F32Ceil] = new(HelperOwner.MathF, "Ceiling", "ff"),
+        [WasmOpcode.F32Floor] = new(HelperOwner.MathF, "Floor", "ff"),
+        [WasmOpcode.F32Trunc] = new(HelperOwner.MathF, "Truncate", "ff"),
+        [WasmOpcode.F32Nearest] = new(HelperOwner.MathF, "Round", "ff"),
+        [WasmOpcode.F32Sqrt] = new(HelperOwner.MathF, "Sqrt", "ff"),
+        [WasmOpcode.F32Min] = new(HelperOwner.MathF, "Min", "fff"),
+        [WasmOpcode.F32Max] = new(HelperOwner.MathF, "Max", "fff"),
+        [WasmOpcode.F32Copysign] = new(HelperOwner.MathF, "CopySign", "fff"),
+        [WasmOpcode.F64Abs] = new(HelperOwner.Math, "Abs", "dd"),
+        [WasmOpcode.F64Ceil] = new(HelperOwner.Math, "Ceiling", "dd"),
+        [WasmOpcode.F64Floor] = new(HelperOwner.Math, "Floor", "dd"),
+        [WasmOpcode.F64Trunc] = new(HelperOwner.Math, "Truncate", "dd"),
+        [WasmOpcode.F64Nearest] = new(HelperOwner.Math, "Round", "dd"),
+        [WasmOpcode.F64Sqrt] = new(HelperOwner.Math, "Sqrt", "dd"),
+        [WasmOpcode.F64Min] = new(HelperOwner.Math, "Min", "ddd"),
+        [WasmOpcode.F64Max] = new(HelperOwner.Math, "Max", "ddd"),
+        [WasmOpcode.F64Copysign] = new(HelperOwner.Math, "CopySign", "ddd"),
+        [WasmOpcode.I32ReinterpretF32] = new(HelperOwner.BitConverter, "SingleToInt32Bits", "if"),
+        [WasmOpcode.I64ReinterpretF64] = new(HelperOwner.BitConverter, "DoubleToInt64Bits", "jd"),
+        [WasmOpcode.F32ReinterpretI32] = Int32BitsToSingle,
+        [WasmOpcode.F64ReinterpretI64] = new(HelperOwner.BitConverter, "Int64BitsToDouble", "dj"),
+    };
+
+    /// <summary>The helper that is exactly this instruction, if there is one.</summary>
+    public static RuntimeHelper? For(WasmOpcode opcode) => ByOpcode.GetValueOrDefault(opcode);
+}
+
+/// <summary>The types that declare helpers.</summary>
+internal enum HelperOwner
+{
+    WasmRuntime,
+    BitOperations,
+    Math,
+    MathF,
+    BitConverter,
+}

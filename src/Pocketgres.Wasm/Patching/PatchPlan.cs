@@ -1,0 +1,144 @@
+namespace Pocketgres.Wasm.Patching;
+
+/// <summary>The patches of one translation, checked against the module and sorted by function.</summary>
+internal sealed class PatchPlan
+{
+    private readonly Dictionary<int, FunctionPatches> byFunction = [];
+    private readonly List<string> mismatches = [];
+    private readonly ModulePatches patches;
+    private readonly WasmModule module;
+    private readonly HostFunctions hosts;
+
+    public PatchPlan(WasmModule module, ModulePatches? patches, HostFunctions hosts)
+    {
+        this.module = module;
+        this.hosts = hosts;
+        this.patches = patches ?? [];
+        foreach (var patch in this.patches)
+        {
+            Add(patch);
+        }
+    }
+
+    /// <summary>The patches of a function, or null if it is translated as it is.</summary>
+    public FunctionPatches? For(int function) => byFunction.GetValueOrDefault(function);
+
+    /// <summary>Compares match counts after every function was translated.</summary>
+    /// <exception cref="PatchException">Something does not match; the message lists all of it.</exception>
+    public IReadOnlyList<PatchReport> Verify()
+    {
+        var report = new List<PatchReport>();
+        foreach (var patch in patches)
+        {
+            int found = byFunction.GetValueOrDefault(patch.Function)?.Matches(patch) ?? 0;
+            report.Add(new PatchReport(patch.Name, found));
+            if (found != patch.ExpectedMatches && module.IsDefinedFunction(patch.Function))
+            {
+                mismatches.Add($"{patch.Name}: expected {patch.ExpectedMatches} matches in function {patch.Function}, found {found}");
+            }
+        }
+
+        return mismatches.Count == 0 ? report : throw new PatchException(mismatches);
+    }
+
+    private void Add(ModulePatch patch)
+    {
+        if (!module.IsDefinedFunction(patch.Function))
+        {
+            mismatches.Add($"{patch.Name}: the module defines no function {patch.Function}");
+            return;
+        }
+
+        if (patch.Fingerprint is { } expected && module.FunctionFingerprint(patch.Function) is var actual && actual != expected)
+        {
+            mismatches.Add($"{patch.Name}: expected function {patch.Function} to have the fingerprint {expected}, found {actual}");
+        }
+
+        if (!byFunction.TryGetValue(patch.Function, out var list))
+        {
+            byFunction[patch.Function] = list = new FunctionPatches();
+        }
+
+        switch (patch)
+        {
+            case FunctionReplacement p when Host(p, p.HostFunction, module.FunctionSignature(p.Function)) is { } host:
+                list.AddReplacement(p, host);
+                break;
+            case EntryHook p when Host(p, p.HostFunction, "v") is { } host:
+                list.AddHook(p, host);
+                break;
+            case CallReplacement p:
+                AddCall(list, p);
+                break;
+            case ConstantReplacement p:
+                AddConstant(list, p);
+                break;
+            case DroppedLoadReplacement p:
+                list.AddDroppedLoad(p, p.Pattern.Distinct().ToDictionary(c => c, c => p.HostFunctions.TryGetValue(c, out string? name)
+                    ? Host(p, name, "vi") : Fail(p, $"the pattern's letter {c} has no host function")));
+                break;
+        }
+    }
+
+    private void AddCall(FunctionPatches list, CallReplacement p)
+    {
+        if (p.Callee >= module.FunctionCount)
+        {
+            Fail(p, $"function {p.Callee} (the callee) does not exist");
+            return;
+        }
+
+        var callee = module.TypeOf(p.Callee);
+        string signature = callee.Signature;
+        if (p.FromLocals is { } locals)
+        {
+            var types = FunctionLocals.Read(module, p.Function);
+            if (locals.FirstOrDefault(l => l < 0 || l >= types.Count, -1) is var missing and >= 0)
+            {
+                Fail(p, $"function {p.Function} has no local {missing}");
+                return;
+            }
+
+            signature = signature[0] + string.Concat(locals.Select(l => Reading.WasmTypeExtensions.Letter(types[l])));
+        }
+
+        if (Host(p, p.HostFunction, signature) is { } host)
+        {
+            list.AddCall(p, host);
+        }
+    }
+
+    private void AddConstant(FunctionPatches list, ConstantReplacement p)
+    {
+        if (p.HostFunction is null == p.LoadFrom is null)
+        {
+            Fail(p, "exactly one of HostFunction and LoadFrom must be set");
+        }
+        else if (p.HostFunction is null)
+        {
+            list.AddConstant(p, null);
+        }
+        else if (Host(p, p.HostFunction, "i") is { } host)
+        {
+            list.AddConstant(p, host);
+        }
+    }
+
+    private HostFunction? Host(ModulePatch patch, string name, string signature)
+    {
+        if (!hosts.TryGet(name, out var host))
+        {
+            return Fail(patch, $"host function \"{name}\" does not exist");
+        }
+
+        return host.Signature == signature
+            ? host
+            : Fail(patch, $"expected host function \"{name}\" to have the signature {signature}, found {host.Signature} ({host.FullName})");
+    }
+
+    private HostFunction? Fail(ModulePatch patch, string problem)
+    {
+        mismatches.Add($"{patch.Name}: {problem}");
+        return null;
+    }
+}

@@ -1,0 +1,104 @@
+using System.Security.Cryptography;
+using Pocketgres.Wasm.Reading;
+
+namespace Pocketgres.Wasm;
+
+/// <summary>
+/// A WebAssembly module as read from its binary form. Function bodies are not decoded before translation, and the module is not
+/// validated against the type system: an ill-typed body makes translation fail or yields invalid IL, never silently wrong code.
+/// </summary>
+public sealed class WasmModule
+{
+    internal WasmModule(byte[] bytes) => Bytes = bytes;
+
+    /// <summary>Number of imported functions; indexes below it are imports.</summary>
+    public int ImportedFunctionCount => FunctionImports.Count;
+
+    /// <summary>Number of functions the module defines.</summary>
+    public int DefinedFunctionCount => Bodies.Count;
+
+    /// <summary>True for a module that is placed at load time (imports <c>__memory_base</c> or <c>__table_base</c>): a side module (.so).</summary>
+    public bool IsSideModule { get; internal set; }
+
+    /// <summary>Bytes of static data a side module needs.</summary>
+    public int MemorySize { get; internal set; }
+
+    /// <summary>log2 of the alignment of that data.</summary>
+    public int MemoryAlignment { get; internal set; }
+
+    /// <summary>Table slots a side module needs.</summary>
+    public int TableSize { get; internal set; }
+
+    /// <summary>Shared libraries named as needed.</summary>
+    public IReadOnlyList<string> Needed => NeededLibraries;
+
+    /// <summary>Names of imports whose symbols are weak: they may stay unresolved.</summary>
+    public IReadOnlySet<string> WeakImports => Weak;
+
+    /// <summary>Initial size of the module's memory in 64 KiB pages.</summary>
+    public int InitialPages { get; internal set; }
+
+    /// <summary>Index of the start function, or -1.</summary>
+    public int StartFunction { get; internal set; } = -1;
+
+    internal byte[] Bytes { get; }
+
+    internal List<FunctionType> Types { get; } = [];
+
+    internal List<FunctionImport> FunctionImports { get; } = [];
+
+    internal List<int> FunctionTypes { get; } = [];
+
+    internal List<WasmGlobal> Globals { get; } = [];
+
+    internal List<WasmExport> Exports { get; } = [];
+
+    internal List<ElementSegment> Elements { get; } = [];
+
+    internal List<DataSegment> Data { get; } = [];
+
+    internal List<ByteRange> Bodies { get; } = [];
+
+    internal List<string> NeededLibraries { get; } = [];
+
+    internal HashSet<string> Weak { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Reads a module.</summary>
+    /// <exception cref="WasmFormatException">The bytes are not a module, are damaged, or use an unsupported feature.</exception>
+    public static WasmModule Parse(ReadOnlyMemory<byte> bytes) => new WasmModuleParser(bytes.ToArray()).Parse();
+
+    /// <summary>
+    /// First 16 hex digits of the SHA-256 of a defined function's body: recognises a function whose index is pinned elsewhere. The
+    /// body contains the indexes of the functions it calls, so any renumbering of these changes the fingerprint too.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">No defined function has this index.</exception>
+    public string FunctionFingerprint(int index)
+    {
+        if (!IsDefinedFunction(index))
+        {
+            throw new ArgumentOutOfRangeException(nameof(index), index, $"defined functions are {ImportedFunctionCount}..{FunctionCount - 1}");
+        }
+
+        var body = Bodies[index - ImportedFunctionCount];
+        return Convert.ToHexStringLower(SHA256.HashData(Bytes.AsSpan(body.Start, body.Length)))[..16];
+    }
+
+    /// <summary>A function's signature: result letter (v, i, j, f, d), then parameter letters.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">No function has this index.</exception>
+    public string FunctionSignature(int index) => TypeOf(index).Signature;
+
+    /// <summary>Index of the function exported by this name, or -1.</summary>
+    public int FindExport(string name) => Exports.Find(e => e.Kind == ExternalKind.Function && e.Name == name)?.Index ?? -1;
+
+    internal int FunctionCount => FunctionImports.Count + Bodies.Count;
+
+    internal bool IsDefinedFunction(int index) => index >= FunctionImports.Count && index < FunctionCount;
+
+    internal FunctionType TypeOf(int function)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(function);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(function, FunctionCount);
+        int imports = FunctionImports.Count;
+        return Types[function < imports ? FunctionImports[function].Type : FunctionTypes[function - imports]];
+    }
+}

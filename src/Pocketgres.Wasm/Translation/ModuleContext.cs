@@ -1,0 +1,48 @@
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using Pocketgres.Wasm.Emit;
+using Pocketgres.Wasm.Patching;
+using Pocketgres.Wasm.Translation;
+
+namespace Pocketgres.Wasm;
+
+/// <summary>What the translation of every function of one module shares.</summary>
+internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ImportBinder imports, GlobalLayout globals, PatchPlan patches, HostFunction? memoryGrow)
+{
+    /// <summary>Methods per type: a type with all 13,725 of them loads slowly.</summary>
+    public const int MethodsPerType = 1000;
+
+    public AssemblyEmitter Emitter { get; } = emitter;
+
+    public WasmModule Module { get; } = module;
+
+    public ImportBinder Imports { get; } = imports;
+
+    public GlobalLayout Globals { get; } = globals;
+
+    public PatchPlan Patches { get; } = patches;
+
+    /// <summary>The host function behind the <c>memory.grow</c> instruction, if there is one.</summary>
+    public HostFunction? MemoryGrow { get; } = memoryGrow;
+
+    /// <summary>Methods split off the functions translated so far, in row order.</summary>
+    public List<(string Name, OutlinedMethod Method)> Outlined { get; } = [];
+
+    /// <summary>Row of the next outlined method: rows are defined functions, thunks, outlined methods, table initialisers.</summary>
+    public int NextOutlinedRow => Module.DefinedFunctionCount + Imports.Thunks.Count + Outlined.Count + 1;
+
+    /// <summary>Name of the type that holds a defined function, counted without imports.</summary>
+    public static string TypeName(int definedIndex) => $"F{definedIndex / MethodsPerType}";
+
+    /// <summary>The method to call (or take the address of) for a function index.</summary>
+    public EntityHandle Function(int index)
+    {
+        int defined = index - Module.ImportedFunctionCount;
+        if (defined < 0)
+        {
+            return Imports.Handle(index);
+        }
+
+        return Patches.For(index)?.Replacement is { } host ? Emitter.Method(host) : MetadataTokens.MethodDefinitionHandle(defined + 1);
+    }
+}

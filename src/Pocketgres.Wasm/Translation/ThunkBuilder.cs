@@ -1,0 +1,115 @@
+using System.Reflection.Metadata;
+using Pocketgres.Wasm.Abi;
+using Pocketgres.Wasm.Emit;
+using Pocketgres.Wasm.Reading;
+
+namespace Pocketgres.Wasm.Translation;
+
+/// <summary>Bodies of the methods that have no WebAssembly body: <c>invoke_*</c>, unresolved imports, table initialisers.</summary>
+internal sealed class ThunkBuilder(ModuleContext context)
+{
+    private readonly AssemblyEmitter emitter = context.Emitter;
+
+    /// <summary>Builds the thunk of an import and returns its body's offset.</summary>
+    public int Import(int import)
+    {
+        string name = context.Module.FunctionImports[import].Name;
+        return context.Imports.Bindings[import].Kind == ImportBindingKind.Invoke
+            ? Invoke(name, context.Module.TypeOf(import))
+            : Unresolved(name);
+    }
+
+    /// <summary>
+    /// <c>Init.Tn(byte* firstSlot)</c>: stores the addresses of a stretch of an element segment's functions. The addresses come from
+    /// <c>ldftn</c>, so they are right for whatever code the runtime has for each method.
+    /// </summary>
+    public int TableInitialiser(ReadOnlySpan<int> functions, int firstSlot)
+    {
+        var il = new IlWriter();
+        for (int i = 0; i < functions.Length; i++)
+        {
+            il.LoadArgument(0);
+            il.Int32Constant((firstSlot + i) * 8);
+            il.Unary(ILOpCode.Conv_i);
+            il.Binary(ILOpCode.Add);
+            il.Token(ILOpCode.Ldftn, context.Function(functions[i]), 1);
+            il.StoreIndirect(ILOpCode.Stind_i);
+        }
+
+        il.Return();
+        return emitter.AddBody(il.Code, il.MaxStack, []);
+    }
+
+    private int Unresolved(string name)
+    {
+        var il = new IlWriter();
+        il.String(emitter.UserString(name));
+        il.Call(emitter.Helper(RuntimeHelper.UnresolvedImport), 0);
+        il.Throw();
+        return emitter.AddBody(il.Code, il.MaxStack, []);
+    }
+
+    /// <summary>
+    /// emscripten's <c>invoke_*(index, arguments...)</c>: calls through the table; if the callee longjmps, restores the shadow stack pointer,
+    /// calls <c>setThrew(1, 0)</c> and returns 0. Catches nothing else: exit and traps must pass.
+    /// </summary>
+    private int Invoke(string name, FunctionType type)
+    {
+        var setThrew = context.Imports.ProgramFunction("setThrew", "vii", name);
+        var callee = new FunctionType(type.Parameters[1..], type.Result);
+        bool hasResult = type.Result != WasmType.None;
+        WasmType[] locals = hasResult ? [WasmType.I32, type.Result] : [WasmType.I32];
+        var il = new IlWriter();
+        StackPointer(il);
+        il.Unary(ILOpCode.Ldind_i4);
+        il.StoreLocal(0);
+
+        int done = il.NewLabel();
+        int tryStart = il.Length;
+        il.LoadArgument(0);
+        for (int i = 1; i < type.Parameters.Length; i++)
+        {
+            il.LoadArgument(i + 1);
+        }
+
+        il.LoadArgument(1);
+        il.TableSlotAddress();
+        il.Unary(ILOpCode.Ldind_i);
+        il.Token(ILOpCode.Calli, emitter.CallSite(callee.Signature), callee.CallStackDelta - 1);
+        if (hasResult)
+        {
+            il.StoreLocal(1); // stays 0, its initial value, if the callee does not return
+        }
+
+        il.Branch(ILOpCode.Leave, done, 0);
+        int tryEnd = il.Length;
+        il.Stack = 1; // the exception
+        il.Op(ILOpCode.Pop, -1);
+        StackPointer(il);
+        il.LoadLocal(0);
+        il.StoreIndirect(ILOpCode.Stind_i4);
+        il.LoadArgument(0);
+        il.Int32Constant(1);
+        il.Int32Constant(0);
+        il.Call(setThrew, -3);
+        il.Branch(ILOpCode.Leave, done, 0);
+        int handlerEnd = il.Length;
+        il.Mark(done);
+        if (hasResult)
+        {
+            il.LoadLocal(1);
+        }
+
+        il.Return();
+        il.ResolveLabels();
+        return emitter.AddBody(il, locals, new CatchClause(tryStart, tryEnd, handlerEnd, emitter.LongjmpException));
+    }
+
+    private static void StackPointer(IlWriter il)
+    {
+        il.LoadArgument(0);
+        il.Int32Constant(InstanceLayout.StackPointer);
+        il.Unary(ILOpCode.Conv_i);
+        il.Binary(ILOpCode.Add);
+    }
+}

@@ -1,0 +1,30 @@
+namespace Pocketgres.Build.Tests;
+
+public class BuildOptionsTests
+{
+    [Fact]
+    public void Options_may_stand_before_and_after_the_command()
+    {
+        var options = BuildOptions.Parse(["--host", "a.dll", "all", "--host", "b.dll", "--crossgen", "/c/", "--jobs", "3", "--rid", "linux-arm64"]);
+        Assert.Equal("all", options.Command);
+        Assert.Equal(["a.dll", "b.dll"], options.HostAssemblies);
+        Assert.Equal("/c", options.CrossGen);
+        Assert.Equal(3, options.Jobs);
+        Assert.Equal("linux-arm64", options.RuntimeIdentifier);
+        Assert.True(options.ReadyToRun);
+    }
+
+    [Theory]
+    [InlineData("no command")]
+    [InlineData("unknown argument \"frobnicate\"", "frobnicate")]
+    [InlineData("unknown argument \"fetch\"", "all", "fetch")]
+    [InlineData("needs --output", "translate")]
+    [InlineData("needs --crossgen", "all")]
+    [InlineData("--jobs needs a positive number", "fetch", "--jobs", "0")]
+    [InlineData("--rid needs a value", "fetch", "--rid")]
+    public void A_senseless_command_line_is_refused(string expected, params string[] args)
+    {
+        var e = Assert.Throws<BuildException>(() => BuildOptions.Parse(args));
+        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+    }
+}

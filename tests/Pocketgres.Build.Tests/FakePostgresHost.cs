@@ -1,0 +1,51 @@
+using Pocketgres.Kernel;
+
+namespace Pocketgres.Build.Tests;
+
+/// <summary>Host functions with the names and signatures that the patches bind to. Translation reads their marks; nothing calls them.</summary>
+public static unsafe class FakePostgresHost
+{
+    [HostFunction("postgres.postmaster_child_launch")]
+    public static int PostmasterChildLaunch(byte* m, int type, int slot, int data, int length, int socket) => throw Unexpected();
+
+    [HostFunction("postgres.RequestCheckpoint")]
+    public static void RequestCheckpoint(byte* m, int flags) => throw Unexpected();
+
+    [HostFunction("postgres.kill")]
+    public static int Kill(byte* m, int pid, int signal) => throw Unexpected();
+
+    [HostFunction("postgres.WaitEventSetWait")]
+    public static int WaitEventSetWait(byte* m, int set, int timeout, int occurred, int count, int info) => throw Unexpected();
+
+    [HostFunction("postgres.recv")]
+    public static int Recv(byte* m, int fd, int buffer, int length, int flags) => throw Unexpected();
+
+    [HostFunction("postgres.send")]
+    public static int Send(byte* m, int fd, int buffer, int length, int flags) => throw Unexpected();
+
+    [HostFunction("postgres.nanosleep")]
+    public static int Nanosleep(byte* m, int request, int remaining) => throw Unexpected();
+
+    [HostFunction("postgres.ProcessInterrupts")]
+    public static void ProcessInterrupts(byte* m) => throw Unexpected();
+
+    [HostFunction("postgres.waitpid")]
+    public static int WaitPid(byte* m, int frame) => throw Unexpected();
+
+    [HostFunction("postgres.mmap_shared")]
+    public static int MmapShared(byte* m, int address, int length, int protection, int flags, int fd, long offset) => throw Unexpected();
+
+    [HostFunction("postgres.bind")]
+    public static int Bind(byte* m, int fd, int address, int length) => throw Unexpected();
+
+    [HostFunction("postgres.listen_socket")]
+    public static int ListenSocket(byte* m) => throw Unexpected();
+
+    [HostFunction("postgres.PGSemaphoreLock")]
+    public static void SemaphoreLock(byte* m, int proc) => throw Unexpected();
+
+    [HostFunction("postgres.PGSemaphoreUnlock")]
+    public static void SemaphoreUnlock(byte* m, int proc) => throw Unexpected();
+
+    private static InvalidOperationException Unexpected() => new("translated code does not run in these tests");
+}
