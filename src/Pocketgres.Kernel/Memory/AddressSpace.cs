@@ -17,11 +17,14 @@ internal sealed unsafe class AddressSpace : IDisposable
     private const long Reservation = InstanceLayout.ReservedBytes + InstanceLayout.NegativeBytes + (1 << 20);
 
     private readonly List<SharedMapping> _shared = [];
+    private readonly string _pageMapPath;
     private byte* _region;
     private ForkTemplate? _template;
+    private int _layout; // counts changes of the shared mappings: a template fits one layout
 
-    private AddressSpace()
+    private AddressSpace(string pageMapPath)
     {
+        _pageMapPath = pageMapPath;
         _region = Libc.mmap(null, unchecked((nint)Reservation), Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
         if ((nint)_region == -1)
         {
@@ -49,17 +52,21 @@ internal sealed unsafe class AddressSpace : IDisposable
     public (int CopiedPages, int TemplateBuilds) ForkStatistics => (_template?.LastDirtyPages ?? 0, _template?.Builds ?? 0);
 
     /// <summary>An empty address space with <paramref name="size"/> accessible bytes.</summary>
-    public static AddressSpace Create(long size)
+    /// <param name="size">Bytes.</param>
+    /// <param name="pageMapPath">Where fork learns which pages were written; children inherit it. Without such a file, pages are compared.</param>
+    public static AddressSpace Create(long size, string pageMapPath = PageMap.DefaultPath)
     {
-        var space = new AddressSpace();
-        Check(Libc.mprotect(space._region, (nint)InstanceLayout.NegativeBytes, Libc.ProtReadWrite));
-        if (!space.Grow(size))
+        var space = new AddressSpace(pageMapPath);
+        try
+        {
+            Check(Libc.mprotect(space._region, (nint)InstanceLayout.NegativeBytes, Libc.ProtReadWrite));
+            return space.Grow(size) ? space : throw new HostResourceException($"cannot commit {size >> 20} MiB of linear memory");
+        }
+        catch
         {
             space.Dispose();
-            throw new HostResourceException($"cannot commit {size >> 20} MiB of linear memory");
+            throw;
         }
-
-        return space;
     }
 
     /// <summary>Maps the initial data image copy-on-write at address 0.</summary>
@@ -121,9 +128,20 @@ internal sealed unsafe class AddressSpace : IDisposable
     public void MapShared(uint address, long length, SharedMemory memory)
     {
         length = RoundUp(length);
-        UnmapShared(address);
-        MapAt(Base + address, length, Libc.MapShared | Libc.MapFixed, memory.Descriptor, 0);
-        _shared.Add(new SharedMapping(address, length, memory.AddReference()));
+        memory.AddReference();
+        try
+        {
+            UnmapShared(address);
+            MapAt(Base + address, length, Libc.MapShared | Libc.MapFixed, memory.Descriptor, 0);
+        }
+        catch
+        {
+            memory.Release();
+            throw;
+        }
+
+        _shared.Add(new SharedMapping(address, length, memory));
+        _layout++;
     }
 
     /// <summary>Replaces a shared mapping by fresh private pages; false if there is none at this address.</summary>
@@ -138,6 +156,7 @@ internal sealed unsafe class AddressSpace : IDisposable
         var mapping = _shared[i];
         MapAt(Base + address, mapping.Length, Libc.MapPrivate | Libc.MapFixed | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
         _shared.RemoveAt(i);
+        _layout++;
         mapping.Memory.Release();
         return true;
     }
@@ -149,14 +168,15 @@ internal sealed unsafe class AddressSpace : IDisposable
     public AddressSpace Fork(uint breakAddress)
     {
         long end = RoundUp(InstanceLayout.NegativeBytes + breakAddress);
-        if (_template is null || !_template.Fits(end, _shared.Count))
+        if (_template is null || !_template.Fits(end, _layout))
         {
             int builds = _template?.Builds ?? 0;
             _template?.Dispose();
-            _template = new ForkTemplate(this, end, builds + 1);
+            _template = null; // if the host refuses a new one, the next fork must not find the closed one
+            _template = new ForkTemplate(this, end, _layout, builds + 1, _pageMapPath);
         }
 
-        var child = new AddressSpace { Size = Size };
+        var child = new AddressSpace(_pageMapPath) { Size = Size };
         try
         {
             _template.MapInto(child._region);
@@ -189,7 +209,7 @@ internal sealed unsafe class AddressSpace : IDisposable
                 yield return (position, Math.Min(start, end) - position);
             }
 
-            position = start + s.Length;
+            position = Math.Max(position, start + s.Length);
         }
 
         if (end > position)

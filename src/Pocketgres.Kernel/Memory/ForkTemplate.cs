@@ -16,29 +16,44 @@ internal sealed unsafe class ForkTemplate : IDisposable
     private readonly int _descriptor;
     private readonly long _end;
     private readonly List<(long Offset, long Length)> _ranges;
-    private readonly int _sharedCount;
-    private readonly PageMap _pageMap = new();
+    private readonly int _layout;
+    private readonly PageMap _pageMap;
 
     /// <summary>Copies the private pages of <paramref name="parent"/> below <paramref name="end"/> into a memfd and remaps the parent over it.</summary>
-    public ForkTemplate(AddressSpace parent, long end, int builds)
+    /// <param name="parent">The address space; its owner calls.</param>
+    /// <param name="end">Offset in the region, a multiple of the page size.</param>
+    /// <param name="layout">Which arrangement of shared mappings this is for.</param>
+    /// <param name="builds">How many templates the parent has had, this one included.</param>
+    /// <param name="pageMapPath">See <see cref="PageMap"/>.</param>
+    /// <exception cref="HostResourceException">The host refuses memory or descriptors; the parent is as it was.</exception>
+    public ForkTemplate(AddressSpace parent, long end, int layout, int builds, string pageMapPath)
     {
         _end = end;
         Builds = builds;
-        _sharedCount = parent.SharedMappings.Count;
+        _layout = layout;
+        _pageMap = new PageMap(pageMapPath);
         _ranges = [.. parent.PrivateRanges(end)];
         _descriptor = Libc.memfd_create("pocketgres-fork", 1);
-        if (_descriptor < 0 || Libc.ftruncate(_descriptor, end) != 0)
+        try
         {
-            throw new HostResourceException($"cannot create the fork template (errno {Marshal.GetLastPInvokeError()})");
-        }
+            if (_descriptor < 0 || Libc.ftruncate(_descriptor, end) != 0)
+            {
+                throw new HostResourceException($"cannot create the fork template (errno {Marshal.GetLastPInvokeError()})");
+            }
 
-        byte* region = parent.Region;
-        foreach (var (offset, length) in _ranges)
+            byte* region = parent.Region;
+            foreach (var (offset, length) in _ranges)
+            {
+                WriteNonZeroPages(region, offset, length);
+            }
+
+            MapInto(region);
+        }
+        catch
         {
-            WriteNonZeroPages(region, offset, length);
+            Dispose();
+            throw;
         }
-
-        MapInto(region);
     }
 
     /// <summary>How many templates this parent has had.</summary>
@@ -48,8 +63,8 @@ internal sealed unsafe class ForkTemplate : IDisposable
     public int LastDirtyPages { get; private set; }
 
     /// <summary>False when the parent's heap or shared mappings changed or too many pages were written since.</summary>
-    public bool Fits(long end, int sharedCount) =>
-        _end == end && _sharedCount == sharedCount && LastDirtyPages <= RebuildAtDirtyPages;
+    public bool Fits(long end, int layout) =>
+        _end == end && _layout == layout && LastDirtyPages <= RebuildAtDirtyPages;
 
     /// <summary>Maps the template's ranges copy-on-write into a region.</summary>
     public void MapInto(byte* region)
@@ -75,7 +90,11 @@ internal sealed unsafe class ForkTemplate : IDisposable
     /// <summary>Closes the file; existing mappings keep its pages.</summary>
     public void Dispose()
     {
-        _ = Libc.close(_descriptor);
+        if (_descriptor >= 0)
+        {
+            _ = Libc.close(_descriptor);
+        }
+
         _pageMap.Dispose();
     }
 

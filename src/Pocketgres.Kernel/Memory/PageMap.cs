@@ -6,8 +6,12 @@ namespace Pocketgres.Kernel.Memory;
 /// Reads /proc/self/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst): one 64-bit entry a page, bit 63 present,
 /// bit 62 swapped, bit 61 file page or shared anonymous memory. Unprivileged readers see these bits (only the frame number is hidden).
 /// </summary>
-internal sealed unsafe class PageMap : IDisposable
+/// <param name="path">The file; where there is none, pages are compared.</param>
+internal sealed unsafe class PageMap(string path) : IDisposable
 {
+    /// <summary>Where Linux has it.</summary>
+    public const string DefaultPath = "/proc/self/pagemap";
+
     private const int Page = 4096;
     private const int Batch = 1024;
     private const ulong Present = 1UL << 63, Swapped = 1UL << 62, FileOrShared = 1UL << 61;
@@ -24,7 +28,7 @@ internal sealed unsafe class PageMap : IDisposable
     {
         if (_descriptor < 0)
         {
-            _descriptor = Libc.open("/proc/self/pagemap", 0x80000, 0);
+            _descriptor = Libc.open(path, 0x80000, 0);
             if (_descriptor < 0)
             {
                 return CopyDifferentPages(from, to, length);

@@ -24,7 +24,13 @@ internal sealed class SharedMemory
         int fd = Libc.memfd_create(name, 1);
         if (fd < 0 || Libc.ftruncate(fd, length) != 0)
         {
-            throw new HostResourceException($"cannot create {length} bytes of shared memory (errno {Marshal.GetLastPInvokeError()})");
+            int errno = Marshal.GetLastPInvokeError();
+            if (fd >= 0)
+            {
+                _ = Libc.close(fd);
+            }
+
+            throw new HostResourceException($"cannot create {length} bytes of shared memory (errno {errno})");
         }
 
         return new SharedMemory(fd, owned: true);
@@ -36,7 +42,7 @@ internal sealed class SharedMemory
         int fd = Libc.fcntl(descriptor, 1030, 0);
         if (fd < 0)
         {
-            throw new IOException($"cannot duplicate descriptor {descriptor} (errno {Marshal.GetLastPInvokeError()})");
+            throw new HostResourceException($"cannot duplicate descriptor {descriptor} (errno {Marshal.GetLastPInvokeError()})");
         }
 
         return new SharedMemory(fd, owned: true);

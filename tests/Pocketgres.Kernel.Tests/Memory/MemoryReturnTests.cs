@@ -1,0 +1,65 @@
+using Pocketgres.Kernel.Memory;
+using Pocketgres.Kernel.Tests.Support;
+
+namespace Pocketgres.Kernel.Tests.Memory;
+
+/// <summary>Address spaces give everything back.</summary>
+[Collection("Whole process")]
+public sealed unsafe class MemoryReturnTests
+{
+    private const int MiB = 1 << 20;
+
+    [Fact]
+    public void Two_hundred_forks_alive_share_memory_and_leave_nothing()
+    {
+        const int forks = 200, touched = 64 * 4096;
+        int reservations = HostResources.Reservations();
+        int descriptors = HostResources.Descriptors("memfd:pocketgres-fork") + HostResources.Descriptors("memfd:ktest");
+        int maps = HostResources.MemoryFileMaps("pocketgres-fork");
+        long resident = HostResources.ResidentBytes();
+        var parent = AddressSpace.Create(64 * MiB);
+        new Span<byte>(parent.Base, 32 * MiB).Fill(1);
+        parent.MapShared(48 * MiB, MiB, SharedMemory.Create("ktest-forks", MiB));
+        var children = new List<AddressSpace>();
+        for (int i = 0; i < forks; i++)
+        {
+            parent.Base[i] = (byte)(i + 2);
+            var child = parent.Fork(40 * MiB);
+            new Span<byte>(child.Base + (8 * MiB), touched).Fill((byte)(i + 3));
+            children.Add(child);
+        }
+
+        Assert.Equal(1, parent.ForkStatistics.TemplateBuilds);
+        for (int i = 0; i < forks; i++)
+        {
+            Assert.Equal((byte)(i + 2), children[i].Base[i]);
+            Assert.Equal(1, children[i].Base[i + 1]);
+            Assert.Equal((byte)(i + 3), children[i].Base[8 * MiB]);
+        }
+
+        // 200 copies of 32 MiB would be 6.4 GiB; each child wrote 64 pages and copied a few. The loose bound leaves room for page tables.
+        long grown = HostResources.ResidentBytes() - resident;
+        Assert.True(grown < 600L * MiB, $"{grown >> 20} MiB resident for {forks} children");
+        Assert.Equal(reservations + forks + 1, HostResources.Reservations());
+
+        parent.Dispose(); // the parent may go first
+        Assert.Equal(1, children[7].Base[8]);
+        children.ForEach(c => c.Dispose());
+        Assert.Equal(reservations, HostResources.Reservations());
+        Assert.Equal(descriptors, HostResources.Descriptors("memfd:pocketgres-fork") + HostResources.Descriptors("memfd:ktest"));
+        Assert.Equal(maps, HostResources.MemoryFileMaps("pocketgres-fork"));
+        long left = HostResources.ResidentBytes() - resident;
+        Assert.True(left < 48L * MiB, $"{left >> 20} MiB stay resident");
+    }
+
+    [Fact]
+    public void A_heap_of_untouched_pages_costs_its_template_nothing()
+    {
+        long resident = HostResources.ResidentBytes();
+        using var parent = AddressSpace.Create(1L << 30);
+        parent.Base[(1L << 30) - 1] = 1;
+        using var child = parent.Fork(1U << 30);
+        Assert.Equal(1, child.Base[(1L << 30) - 1]);
+        Assert.True(HostResources.ResidentBytes() - resident < 512L * MiB); // reading the zero page is free, a copy of it is not
+    }
+}
