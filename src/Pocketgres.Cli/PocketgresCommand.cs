@@ -45,10 +45,18 @@ internal sealed class PocketgresCommand
         bool needsNoCommand = result.Action is HelpAction || (result.CommandResult.Command == _root && result.GetResult(Version) is { Implicit: false });
         if (!needsNoCommand && result.Errors.Count > 0)
         {
-            string command = result.CommandResult.Command == _root ? "" : result.CommandResult.Command.Name + " ";
-            throw new UsageException($"{result.Errors[0].Message.TrimEnd('.')}: see \"{Program.Name} {command}--help\"");
+            throw new UsageException(Describe(result));
         }
 
         return result;
+    }
+
+    private string Describe(ParseResult result)
+    {
+        bool isRoot = result.CommandResult.Command == _root;
+        string problem = result.UnmatchedTokens is [var token, ..]
+            ? $"unknown {(token.StartsWith('-') ? "option" : isRoot ? "command" : "argument")} {token}"
+            : result.Errors[0].Message.TrimEnd('.');
+        return $"{problem}: see \"{Program.Name} {(isRoot ? "" : result.CommandResult.Command.Name + " ")}--help\"";
     }
 }

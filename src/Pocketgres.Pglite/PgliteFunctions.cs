@@ -143,6 +143,14 @@ public static class PgliteFunctions
     /// <summary><c>static void LWLockReleaseInternal(LWLock *lock, LWLockMode mode)</c> with LWLockWakeup inlined.</summary>
     public const int LWLockReleaseInternal = 5663;
 
+    // ---- Publications: not exported, but imported by pgoutput.so
+
+    /// <summary><c>List *GetRelationPublications(Oid relid)</c> (catalog/pg_publication.c).</summary>
+    public const int GetRelationPublications = 1960;
+
+    /// <summary><c>List *GetSchemaPublications(Oid schemaid)</c> (catalog/pg_publication.c).</summary>
+    public const int GetSchemaPublications = 1961;
+
     // ---- Executor
 
     /// <summary><c>static Datum ExecInterpExpr(ExprState *, ExprContext *, bool *isnull)</c> (executor/execExprInterp.c): the hottest function.</summary>

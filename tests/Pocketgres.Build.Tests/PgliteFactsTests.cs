@@ -29,6 +29,9 @@ public class PgliteFactsTests(PglitePackageFixture pglite) : IClassFixture<Pglit
     public void Every_patch_pins_its_function() => Assert.All(PglitePatches.ForPostgres(), p => Assert.NotNull(p.Fingerprint));
 
     [Fact]
+    public void Every_hidden_export_is_pinned() => Assert.All(PgliteHiddenExports.ByName.Values, index => Assert.Contains(index, PgliteFingerprints.ByIndex.Keys));
+
+    [Fact]
     public void The_programs_have_no_unresolved_import()
     {
         Assert.Equal(["postgres", "initdb"], pglite.Results.Take(2).Select(r => r.Source.Name));

@@ -5,21 +5,30 @@ public sealed unsafe partial class FileSystemImage
 {
     /// <summary>Creates the tree in a host directory, which may exist.</summary>
     /// <param name="hostDirectory">Where; its mode becomes the image root's.</param>
-    /// <param name="sync">Make everything durable (files, directories, and the entry of <paramref name="hostDirectory"/>) before returning.</param>
+    /// <param name="sync">Make everything durable before returning: syncs the whole host file system that <paramref name="hostDirectory"/> is on.</param>
     /// <param name="writeZeroes">Write runs of zeroes instead of leaving holes, so that later writes cannot fail for lack of space.</param>
     /// <exception cref="IOException">The host refused; the message says what and where.</exception>
     public void ExtractTo(string hostDirectory, bool sync, bool writeZeroes = false)
     {
         string full = System.IO.Path.GetFullPath(hostDirectory);
-        var host = new HostFileSystem("/");
-        ExtractTo(host, full, sync, writeZeroes);
-        if (sync && System.IO.Path.GetDirectoryName(full) is { } above)
+        ExtractTo(new HostFileSystem("/"), full, sync: false, writeZeroes);
+        if (sync)
         {
-            SyncPath(host, above);
+            // syncfs(2) once instead of fsync(2) for each of a thousand files: tens of milliseconds instead of seconds.
+            // It reports write errors since Linux 5.8.
+            byte[] name = [.. PathEncoding.Encode(full), 0];
+            fixed (byte* p = name)
+            {
+                int fd = HostCalls.open(p, HostCalls.CloseOnExec, 0);
+                Check(fd < 0 ? HostErrno.Last() : Errno.None, "open", full);
+                var error = HostCalls.syncfs(fd) < 0 ? HostErrno.Last() : Errno.None;
+                _ = HostCalls.close(fd);
+                Check(error, "sync", full);
+            }
         }
     }
 
-    /// <summary>Creates the tree in any file system; see <see cref="ExtractTo(string, bool, bool)"/>.</summary>
+    /// <summary>Creates the tree in any file system; see <see cref="ExtractTo(string, bool, bool)"/>. Syncs file by file.</summary>
     public void ExtractTo(IFileSystem target, string path, bool sync, bool writeZeroes = false)
     {
         var paths = new string[Count];

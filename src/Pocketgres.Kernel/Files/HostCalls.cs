@@ -109,6 +109,9 @@ internal static unsafe partial class HostCalls
     public static partial int fdatasync(int fd);
 
     [LibraryImport("libc", SetLastError = true)]
+    public static partial int syncfs(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
     public static partial int access(byte* path, int mode);
 
     [LibraryImport("libc", SetLastError = true)]

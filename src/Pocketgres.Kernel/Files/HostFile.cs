@@ -92,7 +92,7 @@ internal sealed unsafe class HostFile : OpenFile
             n = read(_fd, buffer, count);
         }
         while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        if (n == 0 && count > 0 && _type == 0x1000 && (Flags & OpenFlags.NonBlocking) == 0 && NoWriterYet())
+        if (n == 0 && count > 0 && _type == 0x1000 && (Flags & OpenFlags.NonBlocking) == 0 && FifoMayStillFill())
         {
             return -(int)Errno.EAGAIN;
         }
@@ -236,12 +236,14 @@ internal sealed unsafe class HostFile : OpenFile
     }
 
     /// <summary>
-    /// open(2) of a FIFO for reading should have waited for a writer, but ours does not block. Until the first writer came, poll
-    /// reports nothing; afterwards an empty FIFO without writers reports POLLHUP.
+    /// A read of a FIFO found nothing. open(2) should have waited for a writer, but ours does not block, so this is the end of file only
+    /// if a writer came and went: until the first one, poll reports nothing; after the last one, POLLHUP, with POLLIN while bytes
+    /// (written since the read) remain.
     /// </summary>
-    private bool NoWriterYet()
+    private bool FifoMayStillFill()
     {
-        var p = new HostPoll { Descriptor = _fd, Events = 1 };
-        return poll(&p, 1, 0) == 0;
+        const short In = 1, HangUp = 0x10;
+        var p = new HostPoll { Descriptor = _fd, Events = In };
+        return poll(&p, 1, 0) <= 0 || (p.Returned & In) != 0 || (p.Returned & HangUp) == 0;
     }
 }

@@ -24,6 +24,51 @@ public static unsafe class WasmRuntime
     public static void MemoryCopy(byte* m, int destination, int source, int count) =>
         Buffer.MemoryCopy(m + (uint)source, m + (uint)destination, (uint)count, (uint)count);
 
+    /// <summary>
+    /// <c>f64.min</c>. Not <see cref="Math.Min(double, double)"/>: .NET 10's JIT gets the sign of zero wrong when an operand is a constant.
+    /// </summary>
+    public static double Min(double a, double b)
+    {
+        if (a < b)
+        {
+            return a;
+        }
+
+        if (b < a)
+        {
+            return b;
+        }
+
+        // Equal operands have equal bits unless they are zeros: the sign of either counts. Else there is a NaN.
+        return a == b ? BitConverter.Int64BitsToDouble(BitConverter.DoubleToInt64Bits(a) | BitConverter.DoubleToInt64Bits(b)) : a + b;
+    }
+
+    /// <summary><c>f64.max</c>; see <see cref="Min(double, double)"/>.</summary>
+    public static double Max(double a, double b)
+    {
+        if (a > b)
+        {
+            return a;
+        }
+
+        if (b > a)
+        {
+            return b;
+        }
+
+        return a == b ? BitConverter.Int64BitsToDouble(BitConverter.DoubleToInt64Bits(a) & BitConverter.DoubleToInt64Bits(b)) : a + b;
+    }
+
+    /// <summary><c>f32.min</c>: widening to double and back is exact.</summary>
+    public static float Min(float a, float b) => (float)Min((double)a, b);
+
+    /// <summary><c>f32.max</c>.</summary>
+    public static float Max(float a, float b) => (float)Max((double)a, b);
+
+    /// <summary>An <c>f32.const</c> that is a signalling NaN. Not inlined: the JIT would make it quiet when folding the constant.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static float SignallingNaN(int bits) => BitConverter.Int32BitsToSingle(bits);
+
     /// <summary><c>memory.grow</c> in a build whose kernel supplies no host function of that name: a trap.</summary>
     /// <exception cref="TrapException">Always.</exception>
     public static int MemoryGrowUnavailable(byte* m, int pages) =>

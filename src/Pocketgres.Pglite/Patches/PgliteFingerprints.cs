@@ -48,6 +48,8 @@ internal static class PgliteFingerprints
         [PgliteFunctions.LWLockDequeueSelf] = "e3c2743ca51d5eb5",
         [PgliteFunctions.LWLockUpdateVar] = "3645b52fe7e48409",
         [PgliteFunctions.LWLockReleaseInternal] = "e070bd880fe2a71f",
+        [PgliteFunctions.GetRelationPublications] = "4a2d9335e23b786b",
+        [PgliteFunctions.GetSchemaPublications] = "cd86b7dbb6f3ab28",
         [PgliteFunctions.ExecInterpExpr] = "d7832f601b3e336d",
         [PgliteFunctions.SyscallRet] = "e3e34c85dcc9f147",
         [PgliteFunctions.Strtoul] = "4dc03ae9a6eb9639",

@@ -9,7 +9,7 @@ internal static class PgliteHiddenExports
     /// <summary>C name to function index.</summary>
     public static IReadOnlyDictionary<string, int> ByName { get; } = new Dictionary<string, int>(StringComparer.Ordinal)
     {
-        ["GetRelationPublications"] = 1960,
-        ["GetSchemaPublications"] = 1961,
+        ["GetRelationPublications"] = PgliteFunctions.GetRelationPublications,
+        ["GetSchemaPublications"] = PgliteFunctions.GetSchemaPublications,
     };
 }

@@ -12,7 +12,7 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper MemoryGrowUnavailable = new(HelperOwner.WasmRuntime, "MemoryGrowUnavailable", "ipi");
     public static readonly RuntimeHelper Unreachable = new(HelperOwner.WasmRuntime, "Unreachable", "x");
     public static readonly RuntimeHelper UnresolvedImport = new(HelperOwner.WasmRuntime, "UnresolvedImport", "xs");
-    public static readonly RuntimeHelper Int32BitsToSingle = new(HelperOwner.BitConverter, "Int32BitsToSingle", "fi");
+    public static readonly RuntimeHelper SignallingNaN = new(HelperOwner.WasmRuntime, "SignallingNaN", "fi");
     public static readonly RuntimeHelper RotateLeft32 = new(HelperOwner.BitOperations, "RotateLeft", "uui");
     public static readonly RuntimeHelper RotateRight32 = new(HelperOwner.BitOperations, "RotateRight", "uui");
     public static readonly RuntimeHelper RotateLeft64 = new(HelperOwner.BitOperations, "RotateLeft", "UUi");
@@ -32,8 +32,8 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
         [WasmOpcode.F32Trunc] = new(HelperOwner.MathF, "Truncate", "ff"),
         [WasmOpcode.F32Nearest] = new(HelperOwner.MathF, "Round", "ff"),
         [WasmOpcode.F32Sqrt] = new(HelperOwner.MathF, "Sqrt", "ff"),
-        [WasmOpcode.F32Min] = new(HelperOwner.MathF, "Min", "fff"),
-        [WasmOpcode.F32Max] = new(HelperOwner.MathF, "Max", "fff"),
+        [WasmOpcode.F32Min] = new(HelperOwner.WasmRuntime, "Min", "fff"),
+        [WasmOpcode.F32Max] = new(HelperOwner.WasmRuntime, "Max", "fff"),
         [WasmOpcode.F32Copysign] = new(HelperOwner.MathF, "CopySign", "fff"),
         [WasmOpcode.F64Abs] = new(HelperOwner.Math, "Abs", "dd"),
         [WasmOpcode.F64Ceil] = new(HelperOwner.Math, "Ceiling", "dd"),
@@ -41,12 +41,12 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
         [WasmOpcode.F64Trunc] = new(HelperOwner.Math, "Truncate", "dd"),
         [WasmOpcode.F64Nearest] = new(HelperOwner.Math, "Round", "dd"),
         [WasmOpcode.F64Sqrt] = new(HelperOwner.Math, "Sqrt", "dd"),
-        [WasmOpcode.F64Min] = new(HelperOwner.Math, "Min", "ddd"),
-        [WasmOpcode.F64Max] = new(HelperOwner.Math, "Max", "ddd"),
+        [WasmOpcode.F64Min] = new(HelperOwner.WasmRuntime, "Min", "ddd"),
+        [WasmOpcode.F64Max] = new(HelperOwner.WasmRuntime, "Max", "ddd"),
         [WasmOpcode.F64Copysign] = new(HelperOwner.Math, "CopySign", "ddd"),
         [WasmOpcode.I32ReinterpretF32] = new(HelperOwner.BitConverter, "SingleToInt32Bits", "if"),
         [WasmOpcode.I64ReinterpretF64] = new(HelperOwner.BitConverter, "DoubleToInt64Bits", "jd"),
-        [WasmOpcode.F32ReinterpretI32] = Int32BitsToSingle,
+        [WasmOpcode.F32ReinterpretI32] = new(HelperOwner.BitConverter, "Int32BitsToSingle", "fi"),
         [WasmOpcode.F64ReinterpretI64] = new(HelperOwner.BitConverter, "Int64BitsToDouble", "dj"),
     };
 

@@ -9,6 +9,7 @@ internal sealed class PatchPlan
     private readonly WasmModule module;
     private readonly HostFunctions hosts;
 
+    /// <exception cref="PatchException">A function, fingerprint or host function is not as a patch expects; the message lists all of it.</exception>
     public PatchPlan(WasmModule module, ModulePatches? patches, HostFunctions hosts)
     {
         this.module = module;
@@ -18,21 +19,26 @@ internal sealed class PatchPlan
         {
             Add(patch);
         }
+
+        if (mismatches.Count > 0)
+        {
+            throw new PatchException(mismatches);
+        }
     }
 
     /// <summary>The patches of a function, or null if it is translated as it is.</summary>
     public FunctionPatches? For(int function) => byFunction.GetValueOrDefault(function);
 
     /// <summary>Compares match counts after every function was translated.</summary>
-    /// <exception cref="PatchException">Something does not match; the message lists all of it.</exception>
+    /// <exception cref="PatchException">A count differs; the message lists all that do.</exception>
     public IReadOnlyList<PatchReport> Verify()
     {
         var report = new List<PatchReport>();
         foreach (var patch in patches)
         {
-            int found = byFunction.GetValueOrDefault(patch.Function)?.Matches(patch) ?? 0;
+            int found = byFunction[patch.Function].Matches(patch);
             report.Add(new PatchReport(patch.Name, found));
-            if (found != patch.ExpectedMatches && module.IsDefinedFunction(patch.Function))
+            if (found != patch.ExpectedMatches)
             {
                 mismatches.Add($"{patch.Name}: expected {patch.ExpectedMatches} matches in function {patch.Function}, found {found}");
             }

@@ -70,7 +70,7 @@ internal sealed class GlobalLayout
     {
         // Slots from the bottom up: memory base, table base, then every other global that needs one.
         int size = ((2 + access.Length) * 8 + BlockAlignment - 1) / BlockAlignment * BlockAlignment;
-        int bottom = (top - size) / BlockAlignment * BlockAlignment;
+        int bottom = (top - size) & -BlockAlignment; // rounds down, also below zero
         if (top > InstanceLayout.SideGlobalsHigh || bottom < InstanceLayout.SideGlobalsLow)
         {
             throw new TranslationException(

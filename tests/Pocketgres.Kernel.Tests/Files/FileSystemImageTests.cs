@@ -129,6 +129,22 @@ public sealed class FileSystemImageTests : IDisposable
         Assert.Equal(File.ReadAllBytes(At("image.index")), File.ReadAllBytes(At("again.index")));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void TreesCanBeExtractedIntoMemory(bool writeZeroes)
+    {
+        using var image = Save(Sample());
+        using var fs = new MemoryFileSystem();
+        image.ExtractTo(fs, "/", sync: true, writeZeroes);
+        CheckSample(fs);
+        fs.Stat("/base/zero", true, out var s);
+        Assert.Equal(writeZeroes ? 7 * 16 : 0, s.Blocks);
+        using var full = new MemoryFileSystem(sizeLimit: 8192);
+        var e = Assert.Throws<IOException>(() => image.ExtractTo(full, "/", sync: false, writeZeroes));
+        Assert.Contains("ENOSPC", e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ExtractingOverAFileSaysWhatIsWrong()
     {

@@ -11,8 +11,10 @@ public sealed class ClientsFixture : ServerFixture
 
     public override async Task DisposeAsync()
     {
-        await base.DisposeAsync();
-        _sockets.Dispose();
+        using (_sockets)
+        {
+            await base.DisposeAsync();
+        }
     }
 }
 

@@ -10,7 +10,7 @@ namespace Pocketgres.Server.Tests.Infrastructure;
 /// <item>`serve [memory:|file:DIR] [--port N] [--database NAME] [--unix-socket-dir DIR] [--parent-pid PID] [-c name=value]...`</item>
 /// <item>when ready, one line on stdout: {"port": N, "url": "postgres://..."}; everything else goes to stderr;</item>
 /// <item>SIGTERM and SIGINT stop it cleanly, exit code 0; a start that fails says why in one line on stderr and exits non-zero;</item>
-/// <item>with POCKETGRES_DIAGNOSTICS=1 in its environment, a line `crash PID` on stdin ends that backend as a segmentation fault would.</item>
+/// <item>with POCKETGRES_TEST_HOOKS=1 in its environment, a line `crash PID` on stdin ends that backend as a segmentation fault would.</item>
 /// </list>
 /// </summary>
 sealed class CliServer : TestServer
@@ -45,7 +45,7 @@ sealed class CliServer : TestServer
         ProcessStartInfo start = StartInfo(arguments);
         if (options is { CrashesBackends: true })
         {
-            start.Environment["POCKETGRES_DIAGNOSTICS"] = "1";
+            start.Environment["POCKETGRES_TEST_HOOKS"] = "1";
         }
 
         server.Process = new Process { StartInfo = start };
@@ -127,6 +127,7 @@ sealed class CliServer : TestServer
     {
         await Process.StandardInput.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"crash {pid}"));
         await Process.StandardInput.FlushAsync();
+        Assert.Equal("ok", await Wait.ForAsync(Process.StandardOutput.ReadLineAsync(), "the answer to crash"));
     }
 
     static ProcessStartInfo StartInfo(IEnumerable<string> arguments) => new("dotnet", ["exec", CliPath, .. arguments])

@@ -1,0 +1,70 @@
+using Pocketgres.Kernel;
+
+namespace Pocketgres.Wasm.Tests.Support;
+
+/// <summary>Host functions of the tests. What they are called with goes to a log in linear memory (no static state).</summary>
+public static unsafe class TestHost
+{
+    /// <summary>Address of the log: a count, then entries.</summary>
+    public const int Log = 0x4000;
+
+    public static HostFunctions Functions { get; } = HostFunctions.Load([typeof(TestHost).Assembly.Location]);
+
+    public static int[] ReadLog(TestInstance instance) =>
+        [.. Enumerable.Range(1, instance.I32(Log)).Select(i => instance.I32(Log + (4 * i)))];
+
+    [HostFunction("log")]
+    public static void Write(byte* m, int value)
+    {
+        int* log = (int*)(m + Log);
+        log[++log[0]] = value;
+    }
+
+    /// <summary>Logs and returns its argument: makes evaluation order visible.</summary>
+    [HostFunction("trace")]
+    public static int Trace(byte* m, int value)
+    {
+        Write(m, value);
+        return value;
+    }
+
+    [HostFunction("hook")]
+    public static void Hook(byte* m) => Write(m, -1);
+
+    [HostFunction("answer")]
+    public static int Answer(byte* m) => 4242;
+
+    [HostFunction("host_add")]
+    public static int Add(byte* m, int a, int b) => a + b + 1000;
+
+    [HostFunction("host_mixed")]
+    public static double Mixed(byte* m, int a, long b, float c, double d) => a + b + c + d;
+
+    [HostFunction("lock")]
+    public static void Lock(byte* m, int address) => Write(m, 1_000_000 + address);
+
+    [HostFunction("unlock")]
+    public static void Unlock(byte* m, int address) => Write(m, 2_000_000 + address);
+
+    [HostFunction("_emscripten_throw_longjmp")]
+    public static void ThrowLongjmp(byte* m) => throw new LongjmpException();
+
+    [HostFunction("fail")]
+    public static void Fail(byte* m) => throw new InvalidOperationException("not a longjmp");
+
+    [HostFunction("memory.grow")]
+    public static int Grow(byte* m, int pages)
+    {
+        int* size = (int*)(m + Abi.InstanceLayout.MemoryPages);
+        int old = *size;
+        *size += pages;
+        return old;
+    }
+
+    /// <summary>Nested types are allowed.</summary>
+    public static class Nested
+    {
+        [HostFunction("nested_negate")]
+        public static long Negate(byte* m, long value) => -value;
+    }
+}
