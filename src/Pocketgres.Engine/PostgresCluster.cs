@@ -20,7 +20,6 @@ namespace Pocketgres.Engine;
 /// </example>
 public sealed class PostgresCluster : IAsyncDisposable
 {
-    private const string MemoryDataDirectory = "/pglite/data";
     private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(2);
 
     private readonly PosixKernel _kernel;
@@ -80,7 +79,7 @@ public sealed class PostgresCluster : IAsyncDisposable
         try
         {
             var log = new ServerLog(options.Logger);
-            string dataDirectory = directory?.Path ?? MemoryDataDirectory;
+            string dataDirectory = directory?.Path ?? Initdb.DataDirectory;
             kernel = CreateKernel(engine, directory, log);
             if (listener is not null)
             {
@@ -155,7 +154,7 @@ public sealed class PostgresCluster : IAsyncDisposable
         {
             var data = MemoryFileSystem.FromImage(engine.Template);
             SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier(), sync: false);
-            mounts.Mount(MemoryDataDirectory, data);
+            mounts.Mount(Initdb.DataDirectory, data);
         }
         else
         {
