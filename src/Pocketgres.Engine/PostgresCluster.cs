@@ -6,6 +6,7 @@ using Pocketgres.Engine.Logging;
 using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine;
 
@@ -145,6 +146,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     {
         var options = new KernelOptions
         {
+            FirstPid = PgliteFoldedCalls.GetPid,
             StandardError = log.Write,
             StandardOutput = log.Write,
             Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
