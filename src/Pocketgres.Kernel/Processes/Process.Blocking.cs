@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Net;
@@ -51,7 +52,7 @@ public sealed unsafe partial class Process
     /// <param name="fds">Descriptors to wait for; must have room for one more than <paramref name="count"/>.</param>
     /// <param name="count">How many.</param>
     /// <param name="timeoutNanoseconds">How long at most; negative for ever.</param>
-    /// <returns>True when a descriptor or the wake-up fired, false when the time was over. Check signals after either.</returns>
+    /// <returns>False when the time was over; true otherwise, sometimes for nothing (a late wake-up): look again. Check signals after either.</returns>
     public bool Block(PollEntry* fds, int count, long timeoutNanoseconds)
     {
         fds[count] = new PollEntry { Descriptor = _wakeDescriptor, Events = PollEvents.In };
@@ -97,8 +98,25 @@ public sealed unsafe partial class Process
             return true;
         }
 
-        PollEntry wake;
-        return !Block(&wake, 0, nanoseconds);
+        long deadline = Stopwatch.GetTimestamp() + (long)(nanoseconds * (Stopwatch.Frequency / 1e9));
+        while (nanoseconds > 0)
+        {
+            PollEntry wake;
+            if (!Block(&wake, 0, nanoseconds))
+            {
+                return true;
+            }
+
+            if (HasPendingSignals)
+            {
+                return false;
+            }
+
+            // Woken by a semaphore or for an earlier wait: nanosleep(2) ends for neither.
+            nanoseconds = (long)((deadline - Stopwatch.GetTimestamp()) * (1e9 / Stopwatch.Frequency));
+        }
+
+        return true;
     }
 
     /// <summary>Waits for a signal, a child's end or a semaphore, without a time limit.</summary>
