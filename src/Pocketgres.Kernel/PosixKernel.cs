@@ -17,7 +17,7 @@ public sealed class PosixKernel : IDisposable
     {
         Options = options;
         FileSystem = fileSystem;
-        Processes = new ProcessTable(options.FirstPid);
+        Processes = new ProcessTable(options.FirstPid, options.MaximumPid);
         Scheduler = new Scheduler();
     }
 
@@ -71,7 +71,17 @@ public sealed class PosixKernel : IDisposable
             throw;
         }
 
-        process.Start();
+        try
+        {
+            process.Start();
+        }
+        catch
+        {
+            files.CloseAll();
+            memory.Dispose();
+            throw;
+        }
+
         return process;
     }
 
@@ -81,17 +91,14 @@ public sealed class PosixKernel : IDisposable
     /// <summary>Posts a signal from the host.</summary>
     public Errno Kill(int pid, int signal) => Processes.Kill(pid, signal);
 
-    /// <summary>Kills what still runs, waits for it, and frees everything.</summary>
+    /// <summary>
+    /// Kills what still runs, waits for it, and frees everything. A process ends at its next preemption point or wait: one that computes
+    /// without ever reaching either is waited for, because a thread cannot be ended from outside.
+    /// </summary>
     public void Dispose()
     {
-        while (true)
+        while (Processes.Alive() is { Count: > 0 } living)
         {
-            var living = Processes.Snapshot().Where(p => !p.Exited.IsCompleted).ToList();
-            if (living.Count == 0)
-            {
-                break;
-            }
-
             foreach (var p in living)
             {
                 p.Post(Signal.Kill);
