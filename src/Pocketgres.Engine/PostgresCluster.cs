@@ -6,6 +6,7 @@ using Pocketgres.Engine.Logging;
 using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine;
 
@@ -20,7 +21,6 @@ namespace Pocketgres.Engine;
 /// </example>
 public sealed class PostgresCluster : IAsyncDisposable
 {
-    private const string MemoryDataDirectory = "/pglite/data";
     private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(2);
 
     private readonly PosixKernel _kernel;
@@ -80,7 +80,7 @@ public sealed class PostgresCluster : IAsyncDisposable
         try
         {
             var log = new ServerLog(options.Logger);
-            string dataDirectory = directory?.Path ?? MemoryDataDirectory;
+            string dataDirectory = directory?.Path ?? Initdb.DataDirectory;
             kernel = CreateKernel(engine, directory, log);
             if (listener is not null)
             {
@@ -146,6 +146,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     {
         var options = new KernelOptions
         {
+            FirstPid = PgliteFoldedCalls.GetPid,
             StandardError = log.Write,
             StandardOutput = log.Write,
             Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
@@ -155,7 +156,7 @@ public sealed class PostgresCluster : IAsyncDisposable
         {
             var data = MemoryFileSystem.FromImage(engine.Template);
             SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier(), sync: false);
-            mounts.Mount(MemoryDataDirectory, data);
+            mounts.Mount(Initdb.DataDirectory, data);
         }
         else
         {

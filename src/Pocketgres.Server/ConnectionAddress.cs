@@ -24,14 +24,28 @@ internal static class ConnectionAddress
     /// <summary>A connection URI of libpq's form; with a host it is also what every other driver takes.</summary>
     public static string Url(IPAddress? listen, string? unixSocketDirectory, int port, string database)
     {
-        string name = Uri.EscapeDataString(database);
+        string name = Escape(database);
         if (listen is null)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"postgres://{User}@/{name}?host={Uri.EscapeDataString(unixSocketDirectory!)}&port={port}");
+            return string.Create(CultureInfo.InvariantCulture, $"postgres://{User}@/{name}?host={Escape(unixSocketDirectory!)}&port={port}");
         }
 
         var address = ConnectTo(listen);
-        string host = address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
+        string host = address.Equals(IPAddress.Loopback) ? "127.0.0.1" : address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
         return string.Create(CultureInfo.InvariantCulture, $"postgres://{User}@{host}:{port}/{name}");
+    }
+
+    // The short way for what needs no escape: System.Private.Uri is loaded only for the rest.
+    private static string Escape(string text)
+    {
+        foreach (char c in text)
+        {
+            if (!char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.' or '_' or '~'))
+            {
+                return Uri.EscapeDataString(text);
+            }
+        }
+
+        return text;
     }
 }

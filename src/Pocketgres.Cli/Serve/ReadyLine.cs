@@ -1,5 +1,5 @@
+using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Pocketgres.Pglite;
 using Pocketgres.Server;
 
@@ -14,23 +14,36 @@ internal static class ReadyLine
     /// <summary>The line, its end included. Fields that do not apply are left out; readers must ignore fields they do not know.</summary>
     internal static string Format(int port, string url, string? socketDirectory, string dataDirectory)
     {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
+        var json = new StringBuilder();
+        json.Append(CultureInfo.InvariantCulture, $"{{\"port\": {port}, \"url\": ");
+        AppendString(json, url);
+        if (socketDirectory is not null)
         {
-            json.WriteStartObject();
-            json.WriteNumber("port", port);
-            json.WriteString("url", url);
-            if (socketDirectory is not null)
-            {
-                json.WriteString("socket", socketDirectory);
-            }
-
-            json.WriteNumber("pid", Environment.ProcessId);
-            json.WriteString("version", PglitePackage.PostgresVersion);
-            json.WriteString("dataDirectory", dataDirectory);
-            json.WriteEndObject();
+            AppendString(json.Append(", \"socket\": "), socketDirectory);
         }
 
-        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length) + "\n";
+        json.Append(CultureInfo.InvariantCulture, $", \"pid\": {Environment.ProcessId}");
+        AppendString(json.Append(", \"version\": "), PglitePackage.PostgresVersion);
+        AppendString(json.Append(", \"dataDirectory\": "), dataDirectory);
+        return json.Append("}\n").ToString();
+    }
+
+    // RFC 8259, section 7. Written out: System.Text.Json would be loaded and partly compiled at every start for this one line.
+    private static void AppendString(StringBuilder json, string text)
+    {
+        json.Append('"');
+        foreach (char c in text)
+        {
+            if (c is '"' or '\\' || c < ' ' || char.IsSurrogate(c))
+            {
+                json.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
+            }
+            else
+            {
+                json.Append(c);
+            }
+        }
+
+        json.Append('"');
     }
 }

@@ -14,16 +14,9 @@ internal sealed class ServeCommand
 {
     public const string Name = "serve";
 
-    private const int MaximumNameBytes = 63; // NAMEDATALEN - 1: Postgres would cut a longer one silently
+    private const string LoopbackAddress = "127.0.0.1";
 
-    private static readonly Dictionary<string, LogLevel> s_levels = new(StringComparer.Ordinal)
-    {
-        ["quiet"] = LogLevel.None,
-        ["error"] = LogLevel.Error,
-        ["warning"] = LogLevel.Warning,
-        ["info"] = LogLevel.Information,
-        ["debug"] = LogLevel.Trace,
-    };
+    private const int MaximumNameBytes = 63; // NAMEDATALEN - 1: Postgres would cut a longer one silently
 
     private readonly Argument<string?> _url = new("URL")
     {
@@ -88,7 +81,7 @@ internal sealed class ServeCommand
             throw new UsageException("--port 0 picks a free TCP port, which --no-tcp forbids: give the Unix socket a port number");
         }
 
-        var address = noTcp ? null : Address(host ?? "127.0.0.1");
+        var address = noTcp ? null : Address(host ?? LoopbackAddress);
         return new ServeSettings
         {
             Server = new ServerOptions
@@ -109,7 +102,8 @@ internal sealed class ServeCommand
     private static Option<string?> Text(string name, string valueName, string description) =>
         new(name) { HelpName = valueName, Description = description, Arity = ArgumentArity.ExactlyOne };
 
-    private static IPAddress Address(string text) => text == "localhost" ? IPAddress.Loopback
+    // The usual one without IPAddress.Parse, which .NET compiles at first use.
+    private static IPAddress Address(string text) => text is LoopbackAddress or "localhost" ? IPAddress.Loopback
         : IPAddress.TryParse(text, out var address) ? address
         : throw new UsageException($"--host {text} is not an IP address: give one, for example 127.0.0.1, ::1, or 0.0.0.0 for all");
 
@@ -118,9 +112,15 @@ internal sealed class ServeCommand
             ? value
             : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{option} takes a number from {minimum} to {maximum}, not \"{text}\""));
 
-    private static LogLevel Level(string text) => s_levels.TryGetValue(text, out var level)
-        ? level
-        : throw new UsageException($"--log-level takes one of {string.Join(", ", s_levels.Keys)}, not \"{text}\"");
+    private static LogLevel Level(string text) => text switch
+    {
+        "quiet" => LogLevel.None,
+        "error" => LogLevel.Error,
+        "warning" => LogLevel.Warning,
+        "info" => LogLevel.Information,
+        "debug" => LogLevel.Trace,
+        _ => throw new UsageException($"--log-level takes one of quiet, error, warning, info, debug, not \"{text}\""),
+    };
 
     private static string DatabaseName(string name)
     {

@@ -13,6 +13,7 @@ namespace Pocketgres.Cli.Serve;
 /// </remarks>
 internal sealed partial class StopSignals : IDisposable
 {
+    private const int SignalInterrupt = 2, SignalQuit = 3, SignalTerminate = 15;
     private const long SameWishMilliseconds = 300;
 
     private readonly List<PosixSignalRegistration> _registrations = [];
@@ -27,8 +28,10 @@ internal sealed partial class StopSignals : IDisposable
     public StopSignals(Action<ShutdownMode> stop, Action reload)
     {
         _stop = stop;
-        Register(PosixSignal.SIGINT, context => OnStop(context, 2));
-        Register(PosixSignal.SIGTERM, context => OnStop(context, 15));
+        Unignore(SignalInterrupt);
+        Unignore(SignalQuit);
+        Register(PosixSignal.SIGINT, context => OnStop(context, SignalInterrupt));
+        Register(PosixSignal.SIGTERM, context => OnStop(context, SignalTerminate));
         Register(PosixSignal.SIGQUIT, context =>
         {
             context.Cancel = true;
@@ -88,6 +91,24 @@ internal sealed partial class StopSignals : IDisposable
             return repeats ? 0 : _received;
         }
     }
+
+    // A shell without job control starts background jobs with SIGINT and SIGQUIT ignored, and .NET leaves ignored signals alone. A server that its
+    // supervisor cannot interrupt is no use: like Postgres, take them. SIGHUP stays ignored when it is: that is what nohup is for.
+    private static unsafe void Unignore(int signal)
+    {
+        // struct sigaction begins with the handler's address, in glibc and musl; 152 bytes at most. All zero is SIG_DFL without flags.
+        const int StructSize = 256;
+        const nint Ignored = 1;
+        byte* action = stackalloc byte[StructSize];
+        if (SignalAction(signal, null, action) == 0 && *(nint*)action == Ignored)
+        {
+            new Span<byte>(action, StructSize).Clear();
+            _ = SignalAction(signal, action, null);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "sigaction")]
+    private static unsafe partial int SignalAction(int signal, byte* action, byte* previous);
 
     [LibraryImport("libc", EntryPoint = "_exit")]
     private static partial void ExitAtOnce(int status);

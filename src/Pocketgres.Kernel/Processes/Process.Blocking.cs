@@ -12,10 +12,21 @@ public sealed unsafe partial class Process
     private int _semaphore;
 
     /// <summary>Gives up the global lock before a host call that may block. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
-    internal void EnterBlocking() => Kernel.Scheduler.Release();
+    internal void EnterBlocking()
+    {
+        Kernel.Scheduler.Release();
+        if (_deferredSocket is not null)
+        {
+            TrySendDeferred();
+        }
+    }
 
     /// <summary>Takes the global lock again.</summary>
-    internal void LeaveBlocking() => Kernel.Scheduler.Acquire(this);
+    internal void LeaveBlocking()
+    {
+        Kernel.Scheduler.Acquire(this);
+        DropFlushed();
+    }
 
     /// <summary>Runs a host call that may block without the global lock. It must not touch linear memory of other processes.</summary>
     public T RunBlocking<T>(Func<T> call)
@@ -35,6 +46,7 @@ public sealed unsafe partial class Process
     /// <summary>A preemption point: delivers signals and lets a waiting process run. The program must hold no lock.</summary>
     public void PreemptionPoint()
     {
+        FlushOutputAtPreemption();
         DeliverSignals();
         Kernel.Scheduler.Yield(this);
         DeliverSignals();
@@ -67,8 +79,18 @@ public sealed unsafe partial class Process
         }
 
         Kernel.Scheduler.Release();
-        int ready;
-        if (timeoutNanoseconds < 0)
+        int ready = -1;
+        if (_deferredSocket is not null)
+        {
+            int milliseconds = timeoutNanoseconds < 0 ? -1 : (int)Math.Min(int.MaxValue, (timeoutNanoseconds + 999_999) / 1_000_000);
+            ready = FlushOutputBeforeWait(fds, count + 1, milliseconds);
+        }
+
+        if (ready >= 0)
+        {
+            // Already answered while a slow client was waited for.
+        }
+        else if (timeoutNanoseconds < 0)
         {
             ready = Libc.poll(fds, (nuint)(count + 1), -1);
         }
@@ -79,6 +101,7 @@ public sealed unsafe partial class Process
         }
 
         Kernel.Scheduler.Acquire(this);
+        DropFlushed();
         Volatile.Write(ref _waiting, 0);
         if (ready > 0 && fds[count].Returned != 0)
         {
@@ -149,9 +172,9 @@ public sealed unsafe partial class Process
                 DeliverSignals();
             }
 
-            Kernel.Scheduler.Release();
+            EnterBlocking();
             _ = Libc.poll(&wake, 1, -1);
-            Kernel.Scheduler.Acquire(this);
+            LeaveBlocking();
             Volatile.Write(ref _waiting, 0);
             if (wake.Returned != 0)
             {

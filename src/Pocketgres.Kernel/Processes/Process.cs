@@ -201,6 +201,7 @@ public sealed unsafe partial class Process
     {
         ExitStatus = status;
         _alarm?.Dispose();
+        FinishOutput();
         Files.CloseAll();
         var memory = Detach();
         Volatile.Write(ref _exited, true);

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Pocketgres.Kernel;
@@ -65,9 +66,28 @@ public static unsafe class WasmRuntime
     /// <summary><c>f32.max</c>.</summary>
     public static float Max(float a, float b) => (float)Max((double)a, b);
 
-    /// <summary>An <c>f32.const</c> that is a signalling NaN. Not inlined: the JIT would make it quiet when folding the constant.</summary>
+    /// <summary>
+    /// Reinterprets bits where the JIT's own <see cref="BitConverter.Int32BitsToSingle"/> goes wrong: it makes signalling NaN constants quiet, and
+    /// reads four bytes if the bits come from a narrower load. Hence not inlined.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static float SignallingNaN(int bits) => BitConverter.Int32BitsToSingle(bits);
+    public static float SingleFromBits(int bits) => BitConverter.Int32BitsToSingle(bits);
+
+    /// <summary>A rotation whose result may be compared with zero, which .NET 10's JIT gets wrong for constant counts. Hence not inlined.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static uint RotateLeft(uint value, int count) => BitOperations.RotateLeft(value, count);
+
+    /// <inheritdoc cref="RotateLeft(uint, int)"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static ulong RotateLeft(ulong value, int count) => BitOperations.RotateLeft(value, count);
+
+    /// <inheritdoc cref="RotateLeft(uint, int)"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static uint RotateRight(uint value, int count) => BitOperations.RotateRight(value, count);
+
+    /// <inheritdoc cref="RotateLeft(uint, int)"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static ulong RotateRight(ulong value, int count) => BitOperations.RotateRight(value, count);
 
     /// <summary><c>memory.grow</c> in a build whose kernel supplies no host function of that name: a trap.</summary>
     /// <exception cref="TrapException">Always.</exception>

@@ -63,6 +63,7 @@ internal sealed class PreemptionTimer : IDisposable
             for (int idle = 0; idle < IdleTicksBeforeParking && !Volatile.Read(ref _disposed);)
             {
                 Thread.Sleep(1);
+                _scheduler.Current?.PokeOutput();
                 if (_scheduler.Waiting == 0)
                 {
                     idle++;
