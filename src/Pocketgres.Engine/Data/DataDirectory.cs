@@ -73,7 +73,18 @@ internal sealed partial class DataDirectory : IDisposable
     private static FileStream TakeLock(string full)
     {
         string lockPath = full + LockSuffix;
-        var file = new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        FileStream file;
+        try
+        {
+            file = new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        }
+        catch (IOException e) when (File.Exists(lockPath))
+        {
+            // .NET takes a shared flock of its own while opening, which the holder's exclusive one refuses.
+            throw new ClusterException(ClusterError.DirectoryInUse,
+                $"data directory {full} is in use: stop that server first or choose another directory", e);
+        }
+
         if (Flock((int)file.SafeFileHandle.DangerousGetHandle(), LockExclusive | LockNonBlocking) != 0)
         {
             using var reader = new StreamReader(file);
