@@ -1,3 +1,3 @@
 using System.Runtime.CompilerServices;
 
-[assembly: InternalsVisibleTo("Pocketgres.Engine.Tests")]
+[assembly: InternalsVisibleTo("Pocketgres.Durability.Tests")]
