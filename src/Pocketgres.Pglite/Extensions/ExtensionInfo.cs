@@ -34,20 +34,22 @@ public enum PreloadNeed
     Required,
 }
 
+// Lists are empty when the file has none: the serializer's generated code sets init-only properties that are missing to null.
+
 /// <summary>What in an application's code implies an extension, without CREATE EXTENSION.</summary>
 public sealed record ExtensionTells
 {
     /// <summary>Data types.</summary>
-    public IReadOnlyList<string> Types { get; init; } = [];
+    public IReadOnlyList<string> Types { get => field ?? []; init; }
 
     /// <summary>Functions.</summary>
-    public IReadOnlyList<string> Functions { get; init; } = [];
+    public IReadOnlyList<string> Functions { get => field ?? []; init; }
 
     /// <summary>Operator classes.</summary>
-    public IReadOnlyList<string> OperatorClasses { get; init; } = [];
+    public IReadOnlyList<string> OperatorClasses { get => field ?? []; init; }
 
     /// <summary>Words of code and SQL, taken literally: an ORM's field types, a phrase like USING bloom.</summary>
-    public IReadOnlyList<string> Code { get; init; } = [];
+    public IReadOnlyList<string> Code { get => field ?? []; init; }
 }
 
 /// <summary>An entry of the catalog.</summary>
@@ -69,13 +71,13 @@ public sealed record ExtensionInfo
     public required string Comment { get; init; }
 
     /// <summary>Shared libraries, without <c>.so</c>.</summary>
-    public IReadOnlyList<string> Libraries { get; init; } = [];
+    public IReadOnlyList<string> Libraries { get => field ?? []; init; }
 
     /// <summary>Files it reads, relative to share/postgresql.</summary>
-    public IReadOnlyList<string> DataFiles { get; init; } = [];
+    public IReadOnlyList<string> DataFiles { get => field ?? []; init; }
 
     /// <summary>Extensions that must exist first.</summary>
-    public IReadOnlyList<string> Requires { get; init; } = [];
+    public IReadOnlyList<string> Requires { get => field ?? []; init; }
 
     /// <summary>Whether users who may create objects in the database may create it.</summary>
     public bool Trusted { get; init; }
@@ -90,5 +92,5 @@ public sealed record ExtensionInfo
     public string? Reason { get; init; }
 
     /// <summary>What implies it.</summary>
-    public ExtensionTells Tells { get; init; } = new();
+    public ExtensionTells Tells { get => field ?? new(); init; }
 }
