@@ -32,8 +32,9 @@ internal sealed partial class MemoryTrimmer : IDisposable
     private void Trim()
     {
         int gone = Volatile.Read(ref _gone);
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        Collect();
         GC.WaitForPendingFinalizers(); // ended threads free their native part there
+        Collect(); // and only now are they garbage themselves
         try
         {
             _ = malloc_trim(0);
@@ -49,6 +50,8 @@ internal sealed partial class MemoryTrimmer : IDisposable
             Arm();
         }
     }
+
+    private static void Collect() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     private void Arm()
     {
