@@ -83,7 +83,8 @@ public class AvailabilityTests(ExtensionsFixture fixture)
     public async Task A_trusted_one_needs_no_superuser_and_another_does()
     {
         await using NpgsqlConnection session = await fixture.Server.OpenAsync();
-        await session.ExecuteAsync("create role owner_of_it; create database trusted owner owner_of_it");
+        await session.ExecuteAsync("create role owner_of_it");
+        await session.ExecuteAsync("create database trusted owner owner_of_it");
         try
         {
             await using NpgsqlConnection owner = await fixture.Server.OpenAsync("trusted");
