@@ -99,7 +99,7 @@ sealed class PgoutputDecoder(bool parallel)
         return text.ToString();
     }
 
-    string Ending(Reader r) => $"flags {r.Byte()} {Lsn(r)} {Lsn(r)} {Time(r)}";
+    static string Ending(Reader r) => $"flags {r.Byte()} {Lsn(r)} {Lsn(r)} {Time(r)}";
 
     string Streamed(Reader r) => _streaming ? Xid(r) + " " : "";
 

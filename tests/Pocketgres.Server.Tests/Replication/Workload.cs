@@ -150,6 +150,7 @@ static class Workload
         begin;
         insert into d (id, w) select n, 'aborted' from generate_series(3000, 3050) n;
         rollback;
+        insert into d (id, w) values (90, 'flushes the abort before it: only what is flushed is decoded');
         """);
 
     static string[] Split(string sql) => sql.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
