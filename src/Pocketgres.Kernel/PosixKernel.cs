@@ -12,6 +12,8 @@ namespace Pocketgres.Kernel;
 /// </summary>
 public sealed class PosixKernel : IDisposable
 {
+    private int _disposed;
+
     /// <summary>Creates a kernel without processes.</summary>
     public PosixKernel(KernelOptions options, MountTable fileSystem)
     {
@@ -97,6 +99,11 @@ public sealed class PosixKernel : IDisposable
     /// </summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         while (Processes.Alive() is { Count: > 0 } living)
         {
             foreach (var p in living)

@@ -21,14 +21,15 @@ internal sealed unsafe class TestKernel : IDisposable
     public TestKernel(ProgramImage? program = null, KernelOptions? options = null)
     {
         _program = program ?? TestProgram.Instance;
-        var mounts = new MountTable();
-        mounts.Mount("/", new MemoryFileSystem(long.MaxValue));
-        mounts.Mount("/dev", new DeviceFileSystem());
+        Mounts.Mount("/", new MemoryFileSystem(long.MaxValue));
+        Mounts.Mount("/dev", new DeviceFileSystem());
         options = (options ?? new KernelOptions { StackSize = 1 << 20 }) with { Crashed = (p, e) => Crashes.Enqueue((p, e)) };
-        Kernel = new PosixKernel(options, mounts);
+        Kernel = new PosixKernel(options, Mounts);
     }
 
     public PosixKernel Kernel { get; }
+
+    public MountTable Mounts { get; } = new();
 
     public ConcurrentQueue<(Process Process, Exception Exception)> Crashes { get; } = [];
 
