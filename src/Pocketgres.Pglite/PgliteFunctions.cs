@@ -201,6 +201,35 @@ public static class PgliteFunctions
     /// <summary><c>void LocalExecuteInvalidationMessage(SharedInvalidationMessage *msg)</c> (utils/cache/inval.c) with the callbacks' loops inlined.</summary>
     public const int LocalExecuteInvalidationMessage = 9641;
 
+    // ---- Called for each replicated value; exported, but an index is found faster than a name
+
+    /// <summary><c>void enlargeStringInfo(StringInfo str, int needed)</c> (common/stringinfo.c).</summary>
+    public const int EnlargeStringInfo = 10793;
+
+    /// <summary><c>void pq_sendtext(StringInfo buf, const char *str, int slen)</c> (libpq/pqformat.c): converts to the client's encoding; no NUL.</summary>
+    public const int PqSendText = 3658;
+
+    /// <summary><c>HeapTuple SearchSysCache1(int cacheId, Datum key1)</c> (utils/cache/syscache.c).</summary>
+    public const int SearchSysCache1 = 9869;
+
+    /// <summary><c>void ReleaseSysCache(HeapTuple tuple)</c> (utils/cache/syscache.c).</summary>
+    public const int ReleaseSysCache = 9873;
+
+    /// <summary><c>char *OidOutputFunctionCall(Oid functionId, Datum val)</c> (utils/fmgr/fmgr.c).</summary>
+    public const int OidOutputFunctionCall = 10027;
+
+    /// <summary><c>Datum OidFunctionCall1Coll(Oid functionId, Oid collation, Datum arg1)</c> (utils/fmgr/fmgr.c).</summary>
+    public const int OidFunctionCall1Coll = 10017;
+
+    /// <summary><c>void slot_getsomeattrs_int(TupleTableSlot *slot, int attnum)</c> (executor/execTuples.c).</summary>
+    public const int SlotGetSomeAttrs = 3166;
+
+    /// <summary><c>bool bms_is_member(int x, const Bitmapset *a)</c> (nodes/bitmapset.c).</summary>
+    public const int BmsIsMember = 3700;
+
+    /// <summary><c>void pfree(void *pointer)</c> (utils/mmgr/mcxt.c).</summary>
+    public const int PFree = 10418;
+
     // ---- Encodings: not exported, but imported by the conversion libraries
 
     /// <summary><c>void report_invalid_encoding(int encoding, const char *mbstr, int len)</c> (utils/mb/mbutils.c): an ERROR.</summary>

@@ -198,6 +198,9 @@ public static partial class PgliteStructs
 
         /// <summary><c>int len</c>.</summary>
         public const int Length = 4;
+
+        /// <summary><c>int maxlen</c>: bytes allocated.</summary>
+        public const int Capacity = 8;
     }
 
     /// <summary>Numbers of system caches (the generated catalog/syscache_ids.h).</summary>

@@ -148,6 +148,45 @@ public class PgoutputTests(ReplicationFixture fixture) : IClassFixture<Replicati
         await session.ExecuteAsync("drop publication received_pub; drop table received");
     }
 
+    [Fact]
+    public async Task A_native_server_subscribes()
+    {
+        TestServer publisher = fixture.Server;
+        const string Table = "create table moved (id int primary key, v text, j jsonb, a int[])";
+        await using NpgsqlConnection ours = await publisher.OpenAsync();
+        await using NpgsqlConnection native = await fixture.Native.OpenAsync();
+        await ours.ExecuteAsync($"{Table}; insert into moved select n, 'v' || n, '{{\"a\": 1}}', array[n, null] from generate_series(1, 5000) n");
+        await ours.ExecuteAsync("create publication moved_pub for table moved");
+        await native.ExecuteAsync(Table);
+        await native.ExecuteAsync($"""
+            create subscription moved_sub connection 'host={TestServer.Host} port={publisher.Port} user=postgres dbname=postgres'
+            publication moved_pub with (streaming = parallel, binary = true, two_phase = true)
+            """);
+        await SameAsync();
+        await ours.ExecuteAsync("update moved set v = 'changed' where id <= 100; delete from moved where id > 4900");
+        await ours.ExecuteAsync("insert into moved select n, repeat('y', 1000) from generate_series(10000, 12000) n");
+        await SameAsync();
+
+        // The walsender ends; the subscriber comes back and goes on where it was.
+        await ours.ExecuteAsync("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'moved_sub'");
+        await ours.ExecuteAsync("begin; insert into moved values (20000, 'prepared'); prepare transaction 'moved'");
+        await Wait.UntilAsync(() => native.ScalarAsync<bool>("select exists (select from pg_prepared_xacts)"), "the transaction is prepared there too");
+        await ours.ExecuteAsync("commit prepared 'moved'");
+        await SameAsync();
+        await ours.ExecuteAsync("truncate moved; insert into moved values (1, 'last')");
+        await SameAsync();
+        await native.ExecuteAsync("drop subscription moved_sub");
+        Assert.Equal(0, await ours.ScalarAsync<int>("select count(*) from pg_replication_slots where slot_name = 'moved_sub'"));
+        await ours.ExecuteAsync("drop publication moved_pub; drop table moved");
+
+        async Task SameAsync()
+        {
+            const string Content = "select count(*) || ' ' || coalesce(md5(string_agg(moved::text, chr(10) order by id)), '') from moved";
+            string expected = await ours.ScalarAsync<string>(Content);
+            await Wait.UntilAsync(async () => await native.ScalarAsync<string>(Content) == expected, "the subscriber has the same rows");
+        }
+    }
+
     static int Count(List<string> list)
     {
         lock (list)

@@ -49,7 +49,7 @@ internal static unsafe class CatalogType
 
     private static int Open(byte* m, int type, string caller)
     {
-        int tuple = ((delegate*<byte*, int, int, int>)Process.From(m).Export("SearchSysCache1"))(m, PgliteStructs.SystemCache.TypeOid, type);
+        int tuple = ((delegate*<byte*, int, int, int>)Process.From(m).Function(PgliteFunctions.SearchSysCache1))(m, PgliteStructs.SystemCache.TypeOid, type);
         if (tuple == 0)
         {
             Fail(m, "type", type, caller);
@@ -64,7 +64,7 @@ internal static unsafe class CatalogType
         return m + data + m[data + PgliteStructs.HeapTuple.HeaderSize];
     }
 
-    private static void Close(byte* m, int tuple) => ((delegate*<byte*, int, void>)Process.From(m).Export("ReleaseSysCache"))(m, tuple);
+    private static void Close(byte* m, int tuple) => ((delegate*<byte*, int, void>)Process.From(m).Function(PgliteFunctions.ReleaseSysCache))(m, tuple);
 
     private static void Fail(byte* m, string what, int oid, string caller) =>
         ErrorReport.Throw(m, null, string.Create(CultureInfo.InvariantCulture, $"cache lookup failed for {what} {(uint)oid}"), "proto.c", caller);

@@ -52,7 +52,7 @@ internal readonly unsafe struct Columns(byte* m, int relation, int list, int gen
         if (list != 0)
         {
             int number = *(short*)(a + PgliteStructs.PgAttribute.Number);
-            return ((delegate*<byte*, int, int, int>)Process.From(m).Export("bms_is_member"))(m, number, list) != 0;
+            return ((delegate*<byte*, int, int, int>)Process.From(m).Function(PgliteFunctions.BmsIsMember))(m, number, list) != 0;
         }
 
         return a[PgliteStructs.PgAttribute.Generated] switch

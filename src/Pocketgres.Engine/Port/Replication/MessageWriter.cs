@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Pocketgres.Kernel;
 using Pocketgres.Pglite;
 
@@ -59,14 +60,19 @@ internal readonly unsafe struct MessageWriter(byte* m, int stringInfo)
 
     private void Text(int address)
     {
-        int length = ((delegate*<byte*, int, int>)_process.Export("strlen"))(_m, address);
-        ((delegate*<byte*, int, int, int, void>)_process.Export("pq_sendtext"))(_m, _out, address, length);
+        int length = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(_m + (uint)address).Length;
+        ((delegate*<byte*, int, int, int, void>)_process.Function(PgliteFunctions.PqSendText))(_m, _out, address, length);
     }
 
-    // enlargeStringInfo may move the data.
+    // enlargeStringInfo may move the data, and leaves room for a NUL.
     private byte* Reserve(int count)
     {
-        ((delegate*<byte*, int, int, void>)_process.Export("enlargeStringInfo"))(_m, _out, count);
+        int room = *(int*)(_m + (uint)_out + PgliteStructs.StringInfo.Capacity) - Length;
+        if (count < 0 || count >= room)
+        {
+            ((delegate*<byte*, int, int, void>)_process.Function(PgliteFunctions.EnlargeStringInfo))(_m, _out, count);
+        }
+
         byte* target = _m + (uint)Data + Length;
         Length += count;
         return target;

@@ -85,7 +85,7 @@ public static unsafe class Publications
             context = callersContext;
         }
 
-        ((delegate*<byte*, int, void>)process.Export("ReleaseSysCache"))(m, tuple);
+        ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.ReleaseSysCache))(m, tuple);
         return found ? 1 : 0;
     }
 

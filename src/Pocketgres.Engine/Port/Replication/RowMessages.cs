@@ -81,7 +81,7 @@ public static unsafe class RowMessages
         byte* s = m + (uint)slot;
         if (*(short*)(s + PgliteStructs.TupleTableSlot.ValidCount) < columns.Total)
         {
-            ((delegate*<byte*, int, int, void>)Process.From(m).Export("slot_getsomeattrs_int"))(m, slot, columns.Total);
+            ((delegate*<byte*, int, int, void>)Process.From(m).Function(PgliteFunctions.SlotGetSomeAttrs))(m, slot, columns.Total);
         }
 
         int values = *(int*)(s + PgliteStructs.TupleTableSlot.Values);
@@ -121,7 +121,7 @@ public static unsafe class RowMessages
         int result;
         if (binary && sendFunction != 0)
         {
-            result = ((delegate*<byte*, int, int, int, int>)process.Export("OidFunctionCall1Coll"))(m, sendFunction, 0, value);
+            result = ((delegate*<byte*, int, int, int, int>)process.Function(PgliteFunctions.OidFunctionCall1Coll))(m, sendFunction, 0, value);
             int size = (int)(*(uint*)(m + (uint)result) >> 2) - VarlenaHeader; // VARSIZE of a 4-byte header
             message.Byte('b');
             message.Int32(size);
@@ -129,11 +129,11 @@ public static unsafe class RowMessages
         }
         else
         {
-            result = ((delegate*<byte*, int, int, int>)process.Export("OidOutputFunctionCall"))(m, outputFunction, value);
+            result = ((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.OidOutputFunctionCall))(m, outputFunction, value);
             message.Byte('t');
             message.CountedText(result);
         }
 
-        ((delegate*<byte*, int, void>)process.Export("pfree"))(m, result);
+        ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.PFree))(m, result);
     }
 }
