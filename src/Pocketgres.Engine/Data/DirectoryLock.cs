@@ -116,7 +116,10 @@ internal sealed partial class DirectoryLock : IDisposable
             string text = "";
             try
             {
-                text = File.ReadAllText(Path.Combine(path, Name)).Trim();
+                // Shared for writing: else .NET would want a lock itself.
+                using var file = new FileStream(Path.Combine(path, Name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+                using var reader = new StreamReader(file);
+                text = reader.ReadToEnd().Trim();
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
