@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Pocketgres.Cli.Check;
+using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Pglite;
 
@@ -25,6 +26,8 @@ internal sealed class PocketgresCommand
         _root.Options.Add(Version);
         _root.Subcommands.Add(Serve.Command);
         _root.Subcommands.Add(Check.Command);
+        _root.Subcommands.Add(Extensions.Command);
+        _root.Subcommands.Add(Scan.Command);
     }
 
     /// <summary><c>--version</c>.</summary>
@@ -36,7 +39,13 @@ internal sealed class PocketgresCommand
     /// <summary><c>check</c>.</summary>
     public CheckCommand Check { get; } = new();
 
-    /// <summary>Parses arguments; the result asks for help, for the version, or for a command.</summary>
+    /// <summary><c>extensions</c>.</summary>
+    public ExtensionsCommand Extensions { get; } = new();
+
+    /// <summary><c>scan</c>.</summary>
+    public ScanCommand Scan { get; } = new();
+
+    /// <summary>Parses arguments; the result asks for help, for the version, or for one of the commands.</summary>
     /// <exception cref="UsageException">They do not make sense.</exception>
     public ParseResult Parse(IReadOnlyList<string> args)
     {

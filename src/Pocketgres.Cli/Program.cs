@@ -42,6 +42,16 @@ internal static class Program
             return commandLine.Check.Run(result);
         }
 
+        if (commandLine.Extensions.IsIn(result))
+        {
+            return commandLine.Extensions.Run(result);
+        }
+
+        if (commandLine.Scan.IsIn(result))
+        {
+            return commandLine.Scan.Run(result);
+        }
+
         return ServeRunner.Run(commandLine.Serve.Read(result));
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Programs;
+using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine;
 
@@ -10,16 +11,6 @@ namespace Pocketgres.Engine;
 /// </summary>
 public sealed class EngineFiles
 {
-    internal const string PostgresModule = "Pocketgres.Translated.Postgres";
-    internal const string InitdbModule = "Pocketgres.Translated.Initdb";
-
-    private const string ModuleIndex = "modules.txt";
-    private const string SupportImage = "support";
-    private const string TemplateImage = "template";
-    private const string IndexSuffix = ".index", DataSuffix = ".image";
-    private const string FolderName = "postgres";
-    private const string PathFile = "pocketgres-engine.path";
-
     private static readonly Lazy<EngineFiles> s_default = new(Locate);
 
     private readonly ConcurrentDictionary<string, Lazy<ModuleImage>> _modules = new(StringComparer.Ordinal);
@@ -34,10 +25,10 @@ public sealed class EngineFiles
     public EngineFiles(string directory)
     {
         Directory = directory;
-        _index = new(() => File.ReadLines(Path.Combine(directory, ModuleIndex))
+        _index = new(() => File.ReadLines(Path.Combine(directory, EngineArtifacts.ModuleIndex))
             .Select(line => line.Split('\t')).Where(f => f.Length == 2).ToDictionary(f => f[0], f => f[1], StringComparer.Ordinal));
-        _support = new(() => OpenImage(SupportImage));
-        _template = new(() => OpenImage(TemplateImage));
+        _support = new(() => OpenImage(EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage));
+        _template = new(() => OpenImage(EngineArtifacts.TemplateIndex, EngineArtifacts.TemplateImage));
         _templateControl = new(ReadTemplateControl);
         _programs = new(() => new Port.EnginePrograms(this));
     }
@@ -71,23 +62,23 @@ public sealed class EngineFiles
         return Data.ControlFile.Parse(FileTree.ReadAll(files, "/" + Data.ControlFile.Name, Data.ControlFile.FileSize));
     }
 
-    private FileSystemImage OpenImage(string name) =>
-        FileSystemImage.Open(Path.Combine(Directory, name + IndexSuffix), Path.Combine(Directory, name + DataSuffix));
+    private FileSystemImage OpenImage(string index, string image) =>
+        FileSystemImage.Open(Path.Combine(Directory, index), Path.Combine(Directory, image));
 
     // Beside the application: real files when published or packed, a pointer to the build's cache in a local build.
     private static EngineFiles Locate()
     {
-        string beside = Path.Combine(AppContext.BaseDirectory, FolderName);
-        if (File.Exists(Path.Combine(beside, SupportImage + IndexSuffix)))
+        string beside = Path.Combine(AppContext.BaseDirectory, EngineArtifacts.PublishedDirectory);
+        if (File.Exists(Path.Combine(beside, EngineArtifacts.SupportIndex)))
         {
             return new EngineFiles(beside);
         }
 
-        string pointer = Path.Combine(AppContext.BaseDirectory, PathFile);
+        string pointer = Path.Combine(AppContext.BaseDirectory, EngineArtifacts.PathFile);
         if (File.Exists(pointer))
         {
             string directory = File.ReadAllText(pointer).Trim();
-            if (File.Exists(Path.Combine(directory, SupportImage + IndexSuffix)))
+            if (File.Exists(Path.Combine(directory, EngineArtifacts.SupportIndex)))
             {
                 return new EngineFiles(directory);
             }

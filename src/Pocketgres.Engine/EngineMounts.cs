@@ -1,5 +1,6 @@
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine;
 
@@ -11,7 +12,7 @@ internal static class EngineMounts
     {
         var mounts = new MountTable();
         mounts.Mount("/", root);
-        mounts.Mount("/pglite", installation);
+        mounts.Mount(EngineArtifacts.MountPoint, installation);
         mounts.Mount("/dev", new DeviceFileSystem(options.StandardOutput, options.StandardError));
         mounts.Mount("/dev/shm", new MemoryFileSystem());
         return mounts;

@@ -6,6 +6,7 @@ using Pocketgres.Engine.Logging;
 using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine;
 
@@ -20,7 +21,6 @@ namespace Pocketgres.Engine;
 /// </example>
 public sealed class PostgresCluster : IAsyncDisposable
 {
-    private const string MemoryDataDirectory = "/pglite/data";
     private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(2);
 
     private readonly PosixKernel _kernel;
@@ -85,7 +85,7 @@ public sealed class PostgresCluster : IAsyncDisposable
         try
         {
             var log = new ServerLog(options.Logger);
-            string dataDirectory = directory?.Path ?? MemoryDataDirectory;
+            string dataDirectory = directory?.Path ?? Initdb.DataDirectory;
             kernel = CreateKernel(options, engine, directory, log);
             if (listener is not null)
             {
@@ -171,6 +171,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     {
         var options = new KernelOptions
         {
+            FirstPid = PgliteFoldedCalls.GetPid,
             StandardError = log.Write,
             StandardOutput = log.Write,
             Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
@@ -178,14 +179,14 @@ public sealed class PostgresCluster : IAsyncDisposable
         var mounts = EngineMounts.Create(new HostFileSystem("/"), MemoryFileSystem.FromImage(engine.Support), options);
         if (cluster.DataFileSystem is { } files)
         {
-            mounts.Mount(MemoryDataDirectory, files);
-            mounts.Mount(MemoryDataDirectory + "/pg_dynshmem", new MemoryFileSystem());
+            mounts.Mount(Initdb.DataDirectory, files);
+            mounts.Mount(Initdb.DataDirectory + "/pg_dynshmem", new MemoryFileSystem());
         }
         else if (directory is null)
         {
             var data = MemoryFileSystem.FromImage(engine.Template);
             SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier());
-            mounts.Mount(MemoryDataDirectory, data);
+            mounts.Mount(Initdb.DataDirectory, data);
         }
         else
         {

@@ -12,6 +12,9 @@ public sealed record KernelOptions
     /// <summary>Id of the first process.</summary>
     public int FirstPid { get; init; } = 42;
 
+    /// <summary>The largest process id; after it ids start again at <see cref="FirstPid"/>. The default is what Linux allows at most.</summary>
+    public int MaximumPid { get; init; } = 4_194_303;
+
     /// <summary>Receives what processes write to standard output.</summary>
     public OutputSink? StandardOutput { get; init; }
 

@@ -12,12 +12,14 @@ namespace Pocketgres.Kernel;
 /// </summary>
 public sealed class PosixKernel : IDisposable
 {
+    private int _disposed;
+
     /// <summary>Creates a kernel without processes.</summary>
     public PosixKernel(KernelOptions options, MountTable fileSystem)
     {
         Options = options;
         FileSystem = fileSystem;
-        Processes = new ProcessTable(options.FirstPid);
+        Processes = new ProcessTable(options.FirstPid, options.MaximumPid);
         Scheduler = new Scheduler();
     }
 
@@ -71,7 +73,17 @@ public sealed class PosixKernel : IDisposable
             throw;
         }
 
-        process.Start();
+        try
+        {
+            process.Start();
+        }
+        catch
+        {
+            files.CloseAll();
+            memory.Dispose();
+            throw;
+        }
+
         return process;
     }
 
@@ -81,17 +93,19 @@ public sealed class PosixKernel : IDisposable
     /// <summary>Posts a signal from the host.</summary>
     public Errno Kill(int pid, int signal) => Processes.Kill(pid, signal);
 
-    /// <summary>Kills what still runs, waits for it, and frees everything.</summary>
+    /// <summary>
+    /// Kills what still runs, waits for it, and frees everything. A process ends at its next preemption point or wait: one that computes
+    /// without ever reaching either is waited for, because a thread cannot be ended from outside.
+    /// </summary>
     public void Dispose()
     {
-        while (true)
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
         {
-            var living = Processes.Snapshot().Where(p => !p.Exited.IsCompleted).ToList();
-            if (living.Count == 0)
-            {
-                break;
-            }
+            return;
+        }
 
+        while (Processes.Alive() is { Count: > 0 } living)
+        {
             foreach (var p in living)
             {
                 p.Post(Signal.Kill);

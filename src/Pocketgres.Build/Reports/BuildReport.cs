@@ -26,7 +26,7 @@ internal static class BuildReport
                 $"{m.Source.Name}\t{m.Source.AssemblyName}\t{m.Report.Functions}\t{m.Report.ExportedFunctions}\t{m.Report.WasmBytes}\t{m.Report.ILBytes}\t{m.Report.Unresolved.Count()}"));
         }
 
-        Section(w, "Unresolved imports: calling one ends the calling process, so a library that needs one of these is usable only in part");
+        Section(w, "Unresolved imports: the kernel refuses to load a library that has any");
         foreach (var m in modules.Where(m => m.Report.Unresolved.Any()))
         {
             w.WriteLine($"{m.Source.Name}: {string.Join(", ", m.Report.Unresolved.Select(i => i.Name))}");

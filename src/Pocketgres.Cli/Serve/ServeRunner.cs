@@ -83,7 +83,7 @@ internal sealed class ServeRunner : IDisposable
         if (_settings.ListensBeyondLoopback)
         {
             _log.Write(LogLevel.Warning,
-                $"listening on {_settings.Server.ListenAddress}: whoever can reach this address is let in without a password, unless pg_hba.conf says otherwise");
+                $"listening on {_settings.Server.ListenAddress}: pg_hba.conf says who is let in; a new cluster lets in this machine only, without a password");
         }
 
         var server = await PostgresServer.StartAsync(_settings.Server with { Logger = _log }, _stopDuringStart.Token).ConfigureAwait(false);
@@ -136,6 +136,8 @@ internal sealed class ServeRunner : IDisposable
         PostgresServer? server;
         lock (_lock)
         {
+            // An immediate shutdown is not taken back by a softer wish.
+            mode = _stopMode == ShutdownMode.Immediate ? ShutdownMode.Immediate : mode;
             _stopMode = mode;
             server = _server;
         }

@@ -7,19 +7,13 @@ namespace Pocketgres.Cli.Serve;
 /// The signals of a terminal or a supervisor. SIGINT and SIGTERM: a fast shutdown, the second one an immediate one, the third one ends the process
 /// at once. SIGQUIT: immediate. SIGHUP: reload.
 /// </summary>
-/// <remarks>
-/// One wish to stop often arrives twice: timeout(1), npm and others signal the process and then its whole group, a terminal signals the group and
-/// the parent passes it on. A signal that follows another within a moment is therefore the same one.
-/// </remarks>
 internal sealed partial class StopSignals : IDisposable
 {
-    private const long SameWishMilliseconds = 300;
+    private const int SignalInterrupt = 2, SignalQuit = 3, SignalTerminate = 15;
 
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly Action<ShutdownMode> _stop;
-    private readonly Lock _lock = new();
-    private int _received;
-    private long _lastReceived;
+    private readonly SignalCounter _wishes = new(() => Environment.TickCount64);
 
     /// <summary>Takes over the signals.</summary>
     /// <param name="stop">Asks for a stop; called on a thread of the pool, must not block.</param>
@@ -27,8 +21,10 @@ internal sealed partial class StopSignals : IDisposable
     public StopSignals(Action<ShutdownMode> stop, Action reload)
     {
         _stop = stop;
-        Register(PosixSignal.SIGINT, context => OnStop(context, 2));
-        Register(PosixSignal.SIGTERM, context => OnStop(context, 15));
+        Unignore(SignalInterrupt);
+        Unignore(SignalQuit);
+        Register(PosixSignal.SIGINT, context => OnStop(context, SignalInterrupt));
+        Register(PosixSignal.SIGTERM, context => OnStop(context, SignalTerminate));
         Register(PosixSignal.SIGQUIT, context =>
         {
             context.Cancel = true;
@@ -55,7 +51,7 @@ internal sealed partial class StopSignals : IDisposable
     private void OnStop(PosixSignalContext context, int number)
     {
         context.Cancel = true;
-        switch (Count())
+        switch (_wishes.Add())
         {
             case 0:
                 break;
@@ -72,22 +68,23 @@ internal sealed partial class StopSignals : IDisposable
         }
     }
 
-    // Which signal this is, from 1; 0 when it only repeats the one before.
-    private int Count()
+    // A shell without job control starts background jobs with SIGINT and SIGQUIT ignored, and .NET leaves ignored signals alone. A server that its
+    // supervisor cannot interrupt is no use: like Postgres, take them. SIGHUP stays ignored when it is: that is what nohup is for.
+    private static unsafe void Unignore(int signal)
     {
-        lock (_lock)
+        // struct sigaction begins with the handler's address, in glibc and musl; 152 bytes at most. All zero is SIG_DFL without flags.
+        const int StructSize = 256;
+        const nint Ignored = 1;
+        byte* action = stackalloc byte[StructSize];
+        if (SignalAction(signal, null, action) == 0 && *(nint*)action == Ignored)
         {
-            long now = Environment.TickCount64;
-            bool repeats = _received > 0 && now - _lastReceived < SameWishMilliseconds;
-            if (!repeats)
-            {
-                _received++;
-                _lastReceived = now;
-            }
-
-            return repeats ? 0 : _received;
+            new Span<byte>(action, StructSize).Clear();
+            _ = SignalAction(signal, action, null);
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "sigaction")]
+    private static unsafe partial int SignalAction(int signal, byte* action, byte* previous);
 
     [LibraryImport("libc", EntryPoint = "_exit")]
     private static partial void ExitAtOnce(int status);

@@ -1,6 +1,7 @@
 using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine.Data;
 
@@ -37,7 +38,7 @@ public static class Initdb
 
         var root = new MemoryFileSystem();
         var crash = (Exception?)null;
-        var options = new KernelOptions { StandardOutput = Print, StandardError = Print, Crashed = (_, e) => crash = e };
+        var options = new KernelOptions { FirstPid = PgliteFoldedCalls.GetPid, StandardOutput = Print, StandardError = Print, Crashed = (_, e) => crash = e };
         var pglite = MemoryFileSystem.FromImage(engine.Support);
         var mounts = EngineMounts.Create(root, pglite, options);
         using (var kernel = new PosixKernel(options, mounts))

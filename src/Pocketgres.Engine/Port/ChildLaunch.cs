@@ -8,6 +8,8 @@ namespace Pocketgres.Engine.Port;
 /// <summary>postmaster_child_launch (postmaster/launch_backend.c): fork a child of the postmaster.</summary>
 public static unsafe class ChildLaunch
 {
+    private const int SigSetMask = 2; // SIG_SETMASK
+
     /// <summary>Forks; the child runs its kind's main function. Returns the child's id, or -1 with errno set.</summary>
     [HostFunction("postgres.postmaster_child_launch")]
     public static int Launch(byte* m, int type, int slot, int startupData, int startupDataLength, int clientSocket)
@@ -81,8 +83,6 @@ public static unsafe class ChildLaunch
         ((delegate*<byte*, int, int, void>)FunctionTable.Get(m, main))(m, startupData, startupDataLength);
         throw new TrapException($"the main function of {type} returned");
     }
-
-    private const int SigSetMask = 2;
 
     private static void Set(byte* m, int address, int value) => *(int*)(m + address) = value;
 }

@@ -7,28 +7,27 @@ namespace Pocketgres.Engine.Port;
 internal sealed class EnginePrograms
 {
     /// <summary>Paths at which the engine's programs are installed; share and lib are found relative to them.</summary>
-    public const string PostgresPath = "/pglite/bin/postgres", InitdbPath = "/pglite/bin/initdb";
+    public const string PostgresPath = EngineArtifacts.MountPoint + "/bin/postgres", InitdbPath = EngineArtifacts.MountPoint + "/bin/initdb";
 
     private readonly Dictionary<string, ProgramImage> _byPath;
+    private readonly Lazy<ProgramImage> _initdb;
 
     /// <summary>Loads the translated modules.</summary>
     public EnginePrograms(EngineFiles files)
     {
         Commands = new Commands(this);
-        Postgres = new ProgramImage(files.LoadModule(EngineFiles.PostgresModule), new ProgramAbi
+        Postgres = new ProgramImage(files.LoadModule(EngineArtifacts.PostgresAssembly), new ProgramAbi
         {
             RaiseFunction = PgliteFunctions.Raise,
             RescheduleFlag = PgliteAddresses.InterruptPending,
             Loaded = Commands.Install,
         }, files.FindSideModule);
         _byPath = new(StringComparer.Ordinal) { [PostgresPath] = Postgres };
-        _initdb = new Lazy<ProgramImage>(() => new ProgramImage(files.LoadModule(EngineFiles.InitdbModule), new ProgramAbi
+        _initdb = new Lazy<ProgramImage>(() => new ProgramImage(files.LoadModule(EngineArtifacts.InitdbAssembly), new ProgramAbi
         {
             Loaded = Commands.Install,
         }, _ => null));
     }
-
-    private readonly Lazy<ProgramImage> _initdb;
 
     /// <summary>The server.</summary>
     public ProgramImage Postgres { get; }

@@ -25,7 +25,7 @@ internal sealed class PostgresProcess
     /// <summary>Descriptor of the socket that ListenServerPort works on, -1 when there is none.</summary>
     public int ListenSocket { get; set; } = -1;
 
-    /// <summary>Children of commands started by popen: stream address to process id.</summary>
+    /// <summary>Commands started by popen(3) and not yet closed, by the address of their stream.</summary>
     public Dictionary<int, ICommand> Commands { get; } = [];
 
     /// <summary>True when this is a child whose postmaster has ended.</summary>

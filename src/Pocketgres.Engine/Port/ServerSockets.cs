@@ -18,10 +18,13 @@ public static unsafe class ServerSockets
 
     /// <summary>send(2) on a client's socket.</summary>
     [HostFunction("postgres.send")]
-    public static int Send(byte* m, int fd, int buffer, int count, int flags) =>
-        LibcError.Result(m, Process.From(m).Files.TryGet(fd, out var file) && file is SocketFile socket
-            ? socket.Send(m + (uint)buffer, count)
+    public static int Send(byte* m, int fd, int buffer, int count, int flags)
+    {
+        var process = Process.From(m);
+        return LibcError.Result(m, process.Files.TryGet(fd, out var file) && file is SocketFile socket
+            ? process.Send(socket, m + (uint)buffer, count)
             : -(int)Errno.EBADF);
+    }
 
     /// <summary>
     /// bind(2) in ListenServerPort. The descriptor given is meaningless (socket() is a constant there): the socket is made here, and

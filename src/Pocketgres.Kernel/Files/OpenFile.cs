@@ -129,6 +129,14 @@ public abstract unsafe class OpenFile
     /// <summary>fstat(2).</summary>
     public abstract Errno Status(out FileStatus status);
 
+    /// <summary>The length in bytes, as lseek(2) with SEEK_END finds it.</summary>
+    public virtual Errno Size(out long size)
+    {
+        var error = Status(out var status);
+        size = status.Size;
+        return error;
+    }
+
     /// <summary>ftruncate(2).</summary>
     public virtual Errno Truncate(long length) => Errno.EINVAL;
 

@@ -10,6 +10,7 @@ internal static unsafe partial class Libc
     public const int MapShared = 1, MapPrivate = 2, MapFixed = 0x10, MapAnonymous = 0x20, MapNoReserve = 0x4000;
     public const int EventFdNonBlocking = 0x800, EventFdCloseOnExec = 0x80000;
     public const int SockNonBlocking = 0x800, SockCloseOnExec = 0x80000;
+    public const int GetStatusFlags = 3, SetStatusFlags = 4, DuplicateCloseOnExec = 1030;
     public const int MsgDontWait = 0x40, MsgNoSignal = 0x4000;
 
     [StructLayout(LayoutKind.Sequential)]
@@ -98,6 +99,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint send(int fd, void* buffer, nint count, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int dup3(int fd, int target, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int fcntl(int fd, int command, int argument);

@@ -23,13 +23,26 @@ public sealed class InheritedSockets : IDisposable
         }
     }
 
-    /// <summary>A duplicate of the host's descriptor bound to this address, or -1.</summary>
+    /// <summary>A duplicate of the host's descriptor bound to this address, or -1. The socket is non-blocking from then on.</summary>
     internal int Take(IPEndPoint address)
     {
         lock (_lock)
         {
             int i = _sockets.FindIndex(s => s.Address.Equals(address));
-            return i < 0 ? -1 : Libc.fcntl((int)_sockets[i].Socket.Handle, 1030, 0);
+            if (i < 0)
+            {
+                return -1;
+            }
+
+            // A blocking accept of a connection that vanished after poll had reported it would wait with the global lock held.
+            int fd = Libc.fcntl((int)_sockets[i].Socket.Handle, Libc.DuplicateCloseOnExec, 0);
+            int flags = fd < 0 ? -1 : Libc.fcntl(fd, Libc.GetStatusFlags, 0);
+            if (flags >= 0)
+            {
+                _ = Libc.fcntl(fd, Libc.SetStatusFlags, flags | Libc.SockNonBlocking);
+            }
+
+            return fd;
         }
     }
 

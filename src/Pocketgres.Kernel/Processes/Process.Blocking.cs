@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Net;
@@ -11,10 +12,21 @@ public sealed unsafe partial class Process
     private int _semaphore;
 
     /// <summary>Gives up the global lock before a host call that may block. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
-    internal void EnterBlocking() => Kernel.Scheduler.Release();
+    internal void EnterBlocking()
+    {
+        Kernel.Scheduler.Release();
+        if (_deferredSocket is not null)
+        {
+            TrySendDeferred();
+        }
+    }
 
     /// <summary>Takes the global lock again.</summary>
-    internal void LeaveBlocking() => Kernel.Scheduler.Acquire(this);
+    internal void LeaveBlocking()
+    {
+        Kernel.Scheduler.Acquire(this);
+        DropFlushed();
+    }
 
     /// <summary>Runs a host call that may block without the global lock. It must not touch linear memory of other processes.</summary>
     public T RunBlocking<T>(Func<T> call)
@@ -34,6 +46,7 @@ public sealed unsafe partial class Process
     /// <summary>A preemption point: delivers signals and lets a waiting process run. The program must hold no lock.</summary>
     public void PreemptionPoint()
     {
+        FlushOutputAtPreemption();
         DeliverSignals();
         Kernel.Scheduler.Yield(this);
         DeliverSignals();
@@ -51,7 +64,7 @@ public sealed unsafe partial class Process
     /// <param name="fds">Descriptors to wait for; must have room for one more than <paramref name="count"/>.</param>
     /// <param name="count">How many.</param>
     /// <param name="timeoutNanoseconds">How long at most; negative for ever.</param>
-    /// <returns>True when a descriptor or the wake-up fired, false when the time was over. Check signals after either.</returns>
+    /// <returns>False when the time was over; true otherwise, sometimes for nothing (a late wake-up): look again. Check signals after either.</returns>
     public bool Block(PollEntry* fds, int count, long timeoutNanoseconds)
     {
         fds[count] = new PollEntry { Descriptor = _wakeDescriptor, Events = PollEvents.In };
@@ -66,18 +79,14 @@ public sealed unsafe partial class Process
         }
 
         Kernel.Scheduler.Release();
-        int ready;
-        if (timeoutNanoseconds < 0)
+        int ready = _deferredSocket is null ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
+        if (ready < 0)
         {
-            ready = Libc.poll(fds, (nuint)(count + 1), -1);
-        }
-        else
-        {
-            var time = new Libc.TimeSpec { Seconds = timeoutNanoseconds / 1_000_000_000, Nanoseconds = timeoutNanoseconds % 1_000_000_000 };
-            ready = Libc.ppoll(fds, (nuint)(count + 1), &time, null);
+            ready = Wait(fds, count + 1, timeoutNanoseconds);
         }
 
         Kernel.Scheduler.Acquire(this);
+        DropFlushed();
         Volatile.Write(ref _waiting, 0);
         if (ready > 0 && fds[count].Returned != 0)
         {
@@ -97,8 +106,25 @@ public sealed unsafe partial class Process
             return true;
         }
 
-        PollEntry wake;
-        return !Block(&wake, 0, nanoseconds);
+        long deadline = Stopwatch.GetTimestamp() + (long)(nanoseconds * (Stopwatch.Frequency / 1e9));
+        while (nanoseconds > 0)
+        {
+            PollEntry wake;
+            if (!Block(&wake, 0, nanoseconds))
+            {
+                return true;
+            }
+
+            if (HasPendingSignals)
+            {
+                return false;
+            }
+
+            // Woken by a semaphore or for an earlier wait: nanosleep(2) ends for neither.
+            nanoseconds = (long)((deadline - Stopwatch.GetTimestamp()) * (1e9 / Stopwatch.Frequency));
+        }
+
+        return true;
     }
 
     /// <summary>Waits for a signal, a child's end or a semaphore, without a time limit.</summary>
@@ -131,9 +157,9 @@ public sealed unsafe partial class Process
                 DeliverSignals();
             }
 
-            Kernel.Scheduler.Release();
+            EnterBlocking();
             _ = Libc.poll(&wake, 1, -1);
-            Kernel.Scheduler.Acquire(this);
+            LeaveBlocking();
             Volatile.Write(ref _waiting, 0);
             if (wake.Returned != 0)
             {
@@ -168,6 +194,18 @@ public sealed unsafe partial class Process
                 _ = Libc.write(_wakeDescriptor, &one, sizeof(ulong));
             }
         }
+    }
+
+    // poll(2) with a time limit in nanoseconds, negative for none.
+    private static int Wait(PollEntry* fds, int count, long timeoutNanoseconds)
+    {
+        if (timeoutNanoseconds < 0)
+        {
+            return Libc.poll(fds, (nuint)count, -1);
+        }
+
+        var time = new Libc.TimeSpec { Seconds = timeoutNanoseconds / 1_000_000_000, Nanoseconds = timeoutNanoseconds % 1_000_000_000 };
+        return Libc.ppoll(fds, (nuint)count, &time, null);
     }
 
     private void WaitFor(OpenFile file, short events)

@@ -3,7 +3,7 @@ namespace Pocketgres.Kernel;
 /// <content>Signals: a set of pending numbers, delivered on the process's own thread by calling the program's raise().</content>
 public sealed unsafe partial class Process
 {
-    private long _pendingSignals;
+    private long _pendingSignals; // bit (number - 1)
     private int _kill; // Signal.Kill or Signal.Abort: ends the process at the next delivery point
     private IntervalTimer? _alarm;
 
@@ -22,8 +22,11 @@ public sealed unsafe partial class Process
     /// kill(2) to this process, by any thread: the signal becomes pending, the program is asked to look, a wait ends.
     /// SIGKILL cannot be caught; like any signal here it takes effect at the next wait or preemption point.
     /// </summary>
+    /// <param name="signal">1 to <see cref="Signal.Maximum"/>.</param>
     public void Post(int signal)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(signal, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(signal, Signal.Maximum);
         if (HasExited)
         {
             return;
@@ -35,7 +38,7 @@ public sealed unsafe partial class Process
         }
         else
         {
-            Interlocked.Or(ref _pendingSignals, 1L << signal);
+            Interlocked.Or(ref _pendingSignals, 1L << (signal - 1));
         }
 
         RequestReschedule();
@@ -69,7 +72,7 @@ public sealed unsafe partial class Process
             ulong set = (ulong)Interlocked.Exchange(ref _pendingSignals, 0);
             while (set != 0)
             {
-                int signal = System.Numerics.BitOperations.TrailingZeroCount(set);
+                int signal = System.Numerics.BitOperations.TrailingZeroCount(set) + 1;
                 set &= set - 1;
                 try
                 {
@@ -118,6 +121,7 @@ public sealed unsafe partial class Process
         if (set != 0)
         {
             Interlocked.Or(ref _pendingSignals, (long)set);
+            RequestReschedule(); // the program has answered the first request already
         }
 
         return false;

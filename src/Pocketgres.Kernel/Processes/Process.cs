@@ -31,14 +31,17 @@ public sealed unsafe partial class Process
         Files = files;
         _memory = memory;
         _body = body;
-        _handle = GCHandle.Alloc(this);
-        *(nint*)(memory.Base + InstanceLayout.ProcessHandle) = GCHandle.ToIntPtr(_handle);
-        Linker = linkerOfParent is null ? new DynamicLinker(this) : linkerOfParent.CopyFor(this);
         _wakeDescriptor = Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec);
         if (_wakeDescriptor < 0)
         {
             throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
         }
+
+        // From here on nothing fails: what follows is freed at the process's end.
+        _handle = GCHandle.Alloc(this);
+        *(nint*)(memory.Base + InstanceLayout.ProcessHandle) = GCHandle.ToIntPtr(_handle);
+        Linker = linkerOfParent is null ? new DynamicLinker(this) : linkerOfParent.CopyFor(this);
+        Waiter = new SchedulerWaiter();
     }
 
     /// <summary>The kernel this process runs on.</summary>
@@ -47,8 +50,8 @@ public sealed unsafe partial class Process
     /// <summary>Process id, unique within its kernel.</summary>
     public int Pid { get; }
 
-    /// <summary>Parent's process id.</summary>
-    public int ParentPid { get; }
+    /// <summary>Parent's process id; 0 without a parent and once the parent has ended.</summary>
+    public int ParentPid { get; internal set; }
 
     /// <summary>The program it runs.</summary>
     public ProgramImage Program { get; }
@@ -78,7 +81,7 @@ public sealed unsafe partial class Process
     /// <summary>Completes with <see cref="ExitStatus"/> when the process has ended and its memory is gone. Any thread.</summary>
     public Task<int> Exited => _exitedSource.Task;
 
-    internal SchedulerWaiter Waiter { get; } = new();
+    internal SchedulerWaiter Waiter { get; }
 
     /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
     internal LongjmpException Longjmp { get; } = new();
@@ -119,6 +122,11 @@ public sealed unsafe partial class Process
                 Tag = tag,
             };
             child.Start();
+            if (HasPendingSignals)
+            {
+                RequestReschedule(); // making the template may have lost a request that another thread wrote meanwhile
+            }
+
             return child;
         }
         catch
@@ -147,11 +155,22 @@ public sealed unsafe partial class Process
         }
     }
 
+    /// <summary>Starts the thread. On failure the process never was; memory and descriptors are the caller's still.</summary>
     internal void Start()
     {
         Kernel.Processes.Add(this);
-        var thread = new Thread(Run, Kernel.Options.StackSize) { IsBackground = true, Name = $"pg-{Pid}" };
-        thread.Start();
+        try
+        {
+            var thread = new Thread(Run, Kernel.Options.StackSize) { IsBackground = true, Name = $"pg-{Pid}" };
+            thread.Start();
+        }
+        catch
+        {
+            Kernel.Processes.Remove(this);
+            Detach();
+            FreeHostObjects();
+            throw;
+        }
     }
 
     private void Run()
@@ -182,24 +201,36 @@ public sealed unsafe partial class Process
     {
         ExitStatus = status;
         _alarm?.Dispose();
+        FinishOutput();
         Files.CloseAll();
-        AddressSpace memory;
-        lock (_lifetime)
-        {
-            memory = _memory!;
-            _memory = null;
-            _ = Libc.close(_wakeDescriptor);
-            _wakeDescriptor = -1;
-        }
-
+        var memory = Detach();
         Volatile.Write(ref _exited, true);
         Kernel.Processes.Exited(this);
         Kernel.Scheduler.Release();
 
         // Unmapping gigabytes of reservation is slow enough to do without the lock.
         memory.Dispose();
+        FreeHostObjects();
+        Kernel.Processes.Gone(this);
+        _exitedSource.SetResult(status);
+    }
+
+    /// <summary>Takes memory and eventfd away from other threads.</summary>
+    private AddressSpace Detach()
+    {
+        lock (_lifetime)
+        {
+            var memory = _memory!;
+            _memory = null;
+            _ = Libc.close(_wakeDescriptor);
+            _wakeDescriptor = -1;
+            return memory;
+        }
+    }
+
+    private void FreeHostObjects()
+    {
         _handle.Free();
         Waiter.Dispose();
-        _exitedSource.SetResult(status);
     }
 }

@@ -8,9 +8,17 @@ public sealed class ProcessTable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<int, Process> _processes = [];
+    private readonly HashSet<Process> _alive = []; // threads that still run, also of processes that nobody can wait for any more
+    private readonly int _firstPid;
+    private readonly int _maximumPid;
     private int _nextPid;
 
-    internal ProcessTable(int firstPid) => _nextPid = firstPid;
+    internal ProcessTable(int firstPid, int maximumPid)
+    {
+        _firstPid = firstPid;
+        _maximumPid = maximumPid;
+        _nextPid = firstPid;
+    }
 
     /// <summary>How many processes were ever started.</summary>
     public long Started { get; private set; }
@@ -33,11 +41,16 @@ public sealed class ProcessTable
         }
     }
 
-    /// <summary>kill(2). Signal 0 only probes.</summary>
+    /// <summary>kill(2). Signal 0 only probes. A zombie exists still; signals to it go nowhere.</summary>
     public Errno Kill(int pid, int signal)
     {
+        if (signal is < 0 or > Signal.Maximum)
+        {
+            return Errno.EINVAL;
+        }
+
         var target = Find(pid);
-        if (target is null || target.HasExited)
+        if (target is null)
         {
             return Errno.ESRCH;
         }
@@ -106,18 +119,15 @@ public sealed class ProcessTable
         lock (_lock)
         {
             // Ids are handed out upwards like Linux' and never reused while the old process is still known.
-            while (_processes.ContainsKey(_nextPid))
+            while (true)
             {
-                _nextPid++;
+                int pid = _nextPid;
+                _nextPid = pid >= _maximumPid ? _firstPid : pid + 1;
+                if (!_processes.ContainsKey(pid))
+                {
+                    return pid;
+                }
             }
-
-            int pid = _nextPid++;
-            if (_nextPid >= 4_000_000)
-            {
-                _nextPid = 100;
-            }
-
-            return pid;
         }
     }
 
@@ -126,7 +136,37 @@ public sealed class ProcessTable
         lock (_lock)
         {
             _processes.Add(process.Pid, process);
+            _alive.Add(process);
             Started++;
+        }
+    }
+
+    /// <summary>Takes back an <see cref="Add"/>: the process could not be started.</summary>
+    internal void Remove(Process process)
+    {
+        lock (_lock)
+        {
+            _processes.Remove(process.Pid);
+            _alive.Remove(process);
+            Started--;
+        }
+    }
+
+    /// <summary>Processes whose thread still holds something of the host's.</summary>
+    internal IReadOnlyList<Process> Alive()
+    {
+        lock (_lock)
+        {
+            return [.. _alive];
+        }
+    }
+
+    /// <summary>The last thing a process's thread does.</summary>
+    internal void Gone(Process process)
+    {
+        lock (_lock)
+        {
+            _alive.Remove(process);
         }
     }
 
@@ -141,10 +181,14 @@ public sealed class ProcessTable
                 _processes.Remove(process.Pid);
             }
 
-            // Orphaned zombies go with their parent.
-            foreach (var orphan in _processes.Values.Where(p => p.ParentPid == process.Pid && p.HasExited).ToList())
+            // Zombies go with their parent; living children are nobody's from now on, whoever gets the parent's id later.
+            foreach (var orphan in _processes.Values.Where(p => p.ParentPid == process.Pid).ToList())
             {
-                _processes.Remove(orphan.Pid);
+                orphan.ParentPid = 0;
+                if (orphan.HasExited)
+                {
+                    _processes.Remove(orphan.Pid);
+                }
             }
         }
 

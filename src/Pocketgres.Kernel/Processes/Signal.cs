@@ -16,5 +16,6 @@ public static class Signal
     public const int Child = 17;
     public const int Continue = 18;
     public const int Urgent = 23;
+    public const int Maximum = 64;
 #pragma warning restore CS1591
 }

@@ -88,21 +88,7 @@ internal sealed unsafe class DynamicLinker
     {
         byte* dso = Memory + (uint)handle;
         string path = CString.Read(Memory, handle + DsoName);
-        string baseName = Path.GetFileNameWithoutExtension(path);
-        if (!_loaded.TryGetValue(baseName, out var module))
-        {
-            var image = _process.Program.FindSideModule(baseName)
-                ?? throw new DynamicLinkException($"{path}: no translated module of this name is installed");
-            if (image.UnresolvedImports.Count > 0)
-            {
-                throw new DynamicLinkException($"{path}: undefined symbol{(image.UnresolvedImports.Count > 1 ? "s" : "")}: {string.Join(", ", image.UnresolvedImports)}");
-            }
-
-            module = Place(image);
-            Initialise(module);
-            _loaded.Add(baseName, module);
-        }
-
+        var module = Load(path);
         dso[DsoMemoryAllocated] = 1;
         *(int*)(dso + DsoMemoryAddress) = module.MemoryBase;
         *(int*)(dso + DsoMemorySize) = module.Image.Manifest.MemorySize;
@@ -110,6 +96,38 @@ internal sealed unsafe class DynamicLinker
         *(int*)(dso + DsoTableSize) = module.Image.Manifest.TableSize;
         _handles[handle] = module;
     }
+
+    private LoadedModule Load(string path)
+    {
+        string baseName = Path.GetFileNameWithoutExtension(path);
+        if (_loaded.TryGetValue(baseName, out var module))
+        {
+            return module;
+        }
+
+        var image = _process.Program.FindSideModule(baseName)
+            ?? throw new DynamicLinkException($"{path}: no translated module of this name is installed");
+        foreach (string needed in image.Manifest.Needed)
+        {
+            Load(needed);
+        }
+
+        // Before anything is allocated: neither memory nor table slots of a module that failed half-way could be given back.
+        string[] missing = [.. image.UnresolvedImports.Concat(image.Manifest.Got.Where(g => !g.Weak && !IsDefined(image, g)).Select(g => g.Name)).Distinct()];
+        if (missing.Length > 0)
+        {
+            throw new DynamicLinkException($"{path}: undefined symbol{(missing.Length > 1 ? "s" : "")}: {string.Join(", ", missing)}");
+        }
+
+        module = Place(image);
+        Initialise(module);
+        _loaded.Add(baseName, module);
+        return module;
+    }
+
+    private bool IsDefined(ModuleImage self, ModuleManifest.GotEntry entry) =>
+        _loaded.Values.Select(m => m.Image).Prepend(Main).Append(self).Any(image =>
+            image.Manifest.Functions.ContainsKey(entry.Name) || (!entry.IsFunction && image.Manifest.Variables.ContainsKey(entry.Name)));
 
     /// <summary>dlsym(3): a table index for a function, an address for a variable, 0 when the module has no such symbol.</summary>
     public int Symbol(int handle, string name)
@@ -145,6 +163,11 @@ internal sealed unsafe class DynamicLinker
     private LoadedModule Place(ModuleImage image)
     {
         var manifest = image.Manifest;
+        if (TableLength + manifest.TableSize > InstanceLayout.TableSlots)
+        {
+            throw new DynamicLinkException($"{image.Name}: the function table is full: too many modules in one process");
+        }
+
         int memoryBase = 0;
         if (manifest.MemorySize > 0)
         {
@@ -159,11 +182,6 @@ internal sealed unsafe class DynamicLinker
         }
 
         int tableBase = manifest.TableSize > 0 ? TableLength : 0;
-        if (TableLength + manifest.TableSize > InstanceLayout.TableSlots)
-        {
-            throw new DynamicLinkException("the function table is full: too many modules in one process");
-        }
-
         TableLength += manifest.TableSize;
         return new LoadedModule(image, memoryBase, tableBase);
     }

@@ -9,6 +9,11 @@ internal static unsafe class ProgramStart
     public static void Run(Process process, IReadOnlyList<string> arguments)
     {
         process.Linker.LoadMain();
+        if (process.HasPendingSignals)
+        {
+            process.RequestReschedule(); // the request was written to memory that the data image has replaced
+        }
+
         process.Program.Abi.Loaded?.Invoke(process);
         byte* m = process.Memory;
         int argv = process.StackAllocate((arguments.Count + 1) * sizeof(int));

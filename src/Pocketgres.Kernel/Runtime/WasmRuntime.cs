@@ -1,5 +1,7 @@
 using System.ComponentModel;
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Pocketgres.Kernel;
 
@@ -23,6 +25,14 @@ public static unsafe class WasmRuntime
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void MemoryCopy(byte* m, int destination, int source, int count) =>
         Buffer.MemoryCopy(m + (uint)source, m + (uint)destination, (uint)count, (uint)count);
+
+    /// <summary>
+    /// <c>memory.fill</c>. Not inlined: what is inside becomes a helper call that .NET 10's JIT believes not to write memory, so it would move the
+    /// caller's loads across it.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void MemoryFill(byte* m, int destination, int value, int count) =>
+        NativeMemory.Fill(m + (uint)destination, (uint)count, (byte)value);
 
     /// <summary>
     /// <c>f64.min</c>. Not <see cref="Math.Min(double, double)"/>: .NET 10's JIT gets the sign of zero wrong when an operand is a constant.
@@ -65,9 +75,28 @@ public static unsafe class WasmRuntime
     /// <summary><c>f32.max</c>.</summary>
     public static float Max(float a, float b) => (float)Max((double)a, b);
 
-    /// <summary>An <c>f32.const</c> that is a signalling NaN. Not inlined: the JIT would make it quiet when folding the constant.</summary>
+    /// <summary>
+    /// Reinterprets bits where the JIT's own <see cref="BitConverter.Int32BitsToSingle"/> goes wrong: it makes signalling NaN constants quiet, and
+    /// reads four bytes if the bits come from a narrower load. Hence not inlined.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static float SignallingNaN(int bits) => BitConverter.Int32BitsToSingle(bits);
+    public static float SingleFromBits(int bits) => BitConverter.Int32BitsToSingle(bits);
+
+    /// <summary>A rotation whose result may be compared with zero, which .NET 10's JIT gets wrong for constant counts. Hence not inlined.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static uint RotateLeft(uint value, int count) => BitOperations.RotateLeft(value, count);
+
+    /// <inheritdoc cref="RotateLeft(uint, int)"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static ulong RotateLeft(ulong value, int count) => BitOperations.RotateLeft(value, count);
+
+    /// <inheritdoc cref="RotateLeft(uint, int)"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static uint RotateRight(uint value, int count) => BitOperations.RotateRight(value, count);
+
+    /// <inheritdoc cref="RotateLeft(uint, int)"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static ulong RotateRight(ulong value, int count) => BitOperations.RotateRight(value, count);
 
     /// <summary><c>memory.grow</c> in a build whose kernel supplies no host function of that name: a trap.</summary>
     /// <exception cref="TrapException">Always.</exception>

@@ -63,6 +63,7 @@ internal sealed class PreemptionTimer : IDisposable
             for (int idle = 0; idle < IdleTicksBeforeParking && !Volatile.Read(ref _disposed);)
             {
                 Thread.Sleep(1);
+                _scheduler.Current?.PokeOutput();
                 if (_scheduler.Waiting == 0)
                 {
                     idle++;
@@ -78,9 +79,9 @@ internal sealed class PreemptionTimer : IDisposable
                 return;
             }
 
-            Volatile.Write(ref _armed, 0);
-
-            // A waiter that came between the last look and the line above saw the timer armed: look once more.
+            // A waiter that came between the last look and this line saw the timer armed: look once more. The exchange is a full
+            // fence: the look must not be answered from before _armed is 0 for all to see.
+            Interlocked.Exchange(ref _armed, 0);
             if (_scheduler.Waiting != 0)
             {
                 Arm();

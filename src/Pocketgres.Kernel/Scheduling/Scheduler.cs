@@ -163,25 +163,23 @@ internal sealed unsafe class Scheduler : IDisposable
         {
             bool preemptedDue = _preempted.Count > 0
                 && (_woken.Count == 0 || Stopwatch.GetTimestamp() - _preempted.First!.QueuedAt > PreemptedPatience);
-            if (handOver && _woken.Count > 0 && !preemptedDue)
+            ref var queue = ref Queue(preemptedDue);
+            if (handOver && queue.Count > 0)
             {
-                wake = _woken.RemoveFirst();
+                // The lock stays held: it is the new owner's. Otherwise the yielding thread, which runs already, would win it back.
+                wake = queue.RemoveFirst();
                 gate = wake.Gate;
-                Volatile.Write(ref *gate, SchedulerWaiter.Owner); // _held stays true: it is the new owner's
+                Volatile.Write(ref *gate, SchedulerWaiter.Owner);
             }
             else
             {
                 _held = false;
-                if (!_wakeInFlight || handOver)
+                if (!_wakeInFlight && queue.Count > 0)
                 {
-                    ref var queue = ref Queue(preemptedDue);
-                    if (queue.Count > 0)
-                    {
-                        wake = queue.RemoveFirst();
-                        gate = wake.Gate;
-                        _wakeInFlight = true;
-                        Volatile.Write(ref *gate, SchedulerWaiter.Retry);
-                    }
+                    wake = queue.RemoveFirst();
+                    gate = wake.Gate;
+                    _wakeInFlight = true;
+                    Volatile.Write(ref *gate, SchedulerWaiter.Retry);
                 }
             }
 

@@ -1,3 +1,4 @@
+using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Memory;
 using Pocketgres.Wasm.Abi;
 
@@ -47,26 +48,46 @@ public static unsafe class MemoryCalls
     public static int MapFile(byte* m, int length, int protection, int flags, int fd, long offset, int allocated, int address)
     {
         var process = Process.From(m);
+        if (length <= 0 || length > int.MaxValue - InstanceLayout.PageSize || offset < 0)
+        {
+            return -(int)Errno.EINVAL;
+        }
+
         if (!process.Files.TryGet(fd, out var file))
         {
             return -(int)Errno.EBADF;
         }
 
+        // What can fail without memory fails first: the block is the C heap's, and this side cannot give it back.
         int size = (length + InstanceLayout.PageSize - 1) & ~(InstanceLayout.PageSize - 1);
+        bool shared = (flags & MapShared) != 0 && (protection & ProtWrite) != 0;
+        var access = file.Flags & OpenFlags.AccessMode;
+        if (access == OpenFlags.WriteOnly || (shared && access != OpenFlags.ReadWrite))
+        {
+            return -(int)Errno.EACCES;
+        }
+
+        int descriptor = shared && offset == 0 ? file.ShareAsMemory(size) : -1;
+        if (shared && descriptor < 0)
+        {
+            return -(int)Errno.ENODEV;
+        }
+
+        byte probe;
+        int readable = shared ? 0 : file.ReadAt(&probe, 1, offset);
+        if (readable < 0)
+        {
+            return readable == -(int)Errno.EISDIR || readable == -(int)Errno.ESPIPE ? -(int)Errno.ENODEV : readable;
+        }
+
         int block = ((delegate*<byte*, int, int, int>)process.Program.Main.Export("emscripten_builtin_memalign"))(m, InstanceLayout.PageSize, size);
         if (block == 0)
         {
             return -(int)Errno.ENOMEM;
         }
 
-        if ((flags & MapShared) != 0 && (protection & ProtWrite) != 0)
+        if (shared)
         {
-            int descriptor = offset == 0 ? file.ShareAsMemory(size) : -1;
-            if (descriptor < 0)
-            {
-                return -(int)Errno.ENODEV;
-            }
-
             process.AddressSpace.MapShared((uint)block, size, SharedMemory.FromDescriptor(descriptor));
         }
         else

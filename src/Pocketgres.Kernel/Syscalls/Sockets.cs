@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
@@ -24,9 +26,8 @@ public static unsafe class Sockets
     public static int Bind(byte* m, int fd, int address, int length, int unused1, int unused2, int unused3)
     {
         var process = Process.From(m);
-        return process.Files.TryGet(fd, out var file) && file is SocketFile socket
-            ? Bind(process, socket, m + (uint)address, length)
-            : -(int)Errno.EBADF;
+        int error = Find(process, fd, out var socket);
+        return socket is null ? error : Bind(process, socket, m + (uint)address, length);
     }
 
     /// <summary>Creates a socket of the family of an address, bound to it: for programs whose socket(2) call is missing.</summary>
@@ -34,11 +35,6 @@ public static unsafe class Sockets
     public static int CreateBound(Process process, byte* address, int length)
     {
         int family = *(ushort*)address;
-        if (TryTakeInherited(process, address, length, out int inherited))
-        {
-            return process.Files.Add(new SocketFile(inherited) { IsBound = true });
-        }
-
         int fd = Libc.socket(family, 1 | Libc.SockNonBlocking | Libc.SockCloseOnExec, 0);
         if (fd < 0)
         {
@@ -70,9 +66,10 @@ public static unsafe class Sockets
     [HostFunction("__syscall_listen")]
     public static int Listen(byte* m, int fd, int backlog, int unused1, int unused2, int unused3, int unused4)
     {
-        if (!Process.From(m).Files.TryGet(fd, out var file) || file is not SocketFile socket)
+        int error = Find(Process.From(m), fd, out var socket);
+        if (socket is null)
         {
-            return -(int)Errno.EBADF;
+            return error;
         }
 
         if (Libc.listen(socket.PollDescriptor, backlog) != 0)
@@ -89,9 +86,10 @@ public static unsafe class Sockets
     public static int Accept(byte* m, int fd, int address, int length, int flags, int unused1, int unused2)
     {
         var process = Process.From(m);
-        if (!process.Files.TryGet(fd, out var file) || file is not SocketFile socket)
+        int error = Find(process, fd, out var socket);
+        if (socket is null)
         {
-            return -(int)Errno.EBADF;
+            return error;
         }
 
         int accepted = Libc.accept4(socket.PollDescriptor, address == 0 ? null : m + (uint)address,
@@ -111,9 +109,10 @@ public static unsafe class Sockets
     public static int Connect(byte* m, int fd, int address, int length, int unused1, int unused2, int unused3)
     {
         var process = Process.From(m);
-        if (!process.Files.TryGet(fd, out var file) || file is not SocketFile socket)
+        int error = Find(process, fd, out var socket);
+        if (socket is null)
         {
-            return -(int)Errno.EBADF;
+            return error;
         }
 
         if (Libc.connect(socket.PollDescriptor, m + (uint)address, length) == 0)
@@ -121,10 +120,10 @@ public static unsafe class Sockets
             return 0;
         }
 
-        var error = HostErrno.Last();
-        if (error != Errno.EINPROGRESS)
+        var refused = HostErrno.Last();
+        if (refused != Errno.EINPROGRESS)
         {
-            return -(int)error;
+            return -(int)refused;
         }
 
         var fds = stackalloc PollEntry[2];
@@ -143,31 +142,33 @@ public static unsafe class Sockets
 
     /// <summary>recvfrom(2) on a connected socket.</summary>
     [HostFunction("__syscall_recvfrom")]
-    public static int ReceiveFrom(byte* m, int fd, int buffer, int count, int flags, int address, int length) =>
-        Process.From(m).Files.TryGet(fd, out var file) && file is SocketFile socket
-            ? socket.Receive(m + (uint)buffer, count, (flags & 2) != 0)
-            : -(int)Errno.EBADF;
+    public static int ReceiveFrom(byte* m, int fd, int buffer, int count, int flags, int address, int length)
+    {
+        int error = Find(Process.From(m), fd, out var socket);
+        return socket?.Receive(m + (uint)buffer, count, (flags & 2) != 0) ?? error;
+    }
 
     /// <summary>sendto(2) on a connected socket.</summary>
     [HostFunction("__syscall_sendto")]
-    public static int SendTo(byte* m, int fd, int buffer, int count, int flags, int address, int length) =>
-        Process.From(m).Files.TryGet(fd, out var file) && file is SocketFile socket
-            ? socket.Send(m + (uint)buffer, count)
-            : -(int)Errno.EBADF;
+    public static int SendTo(byte* m, int fd, int buffer, int count, int flags, int address, int length)
+    {
+        int error = Find(Process.From(m), fd, out var socket);
+        return socket?.Send(m + (uint)buffer, count) ?? error;
+    }
 
     /// <summary>poll(2). Entries in linear memory have the host's layout.</summary>
     [HostFunction("__syscall_poll")]
     public static int Poll(byte* m, int entries, int count, int timeoutMilliseconds)
     {
         var process = Process.From(m);
-        var guest = (PollEntry*)(m + (uint)entries);
-        var host = stackalloc PollEntry[Math.Min(count, 1024) + 1];
-        if (count is < 0 or > 1024)
+        if (count < 0 || count > process.Files.Limit)
         {
             return -(int)Errno.EINVAL;
         }
 
-        long deadline = timeoutMilliseconds < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMilliseconds;
+        var guest = (PollEntry*)(m + (uint)entries);
+        var host = stackalloc PollEntry[count + 1];
+        long deadline = Stopwatch.GetTimestamp() + (timeoutMilliseconds * (Stopwatch.Frequency / 1000));
         while (true)
         {
             int ready = Fill(process, guest, host, count);
@@ -183,13 +184,13 @@ public static unsafe class Sockets
                 }
             }
 
-            long left = deadline == long.MaxValue ? -1 : deadline - Environment.TickCount64;
-            if (ready > 0 || (deadline != long.MaxValue && left <= 0))
+            long left = timeoutMilliseconds < 0 ? -1 : deadline - Stopwatch.GetTimestamp();
+            if (ready > 0 || (timeoutMilliseconds >= 0 && left <= 0))
             {
                 return ready;
             }
 
-            process.Block(host, count, left < 0 ? -1 : left * 1_000_000);
+            process.Block(host, count, timeoutMilliseconds < 0 ? -1 : (long)Math.Ceiling(left * (1e9 / Stopwatch.Frequency)));
             if (process.HasPendingSignals)
             {
                 process.DeliverSignals();
@@ -231,7 +232,7 @@ public static unsafe class Sockets
         }
 
         int port = 0;
-        if (service != 0 && !int.TryParse(CString.Read(m, service), out port))
+        if (service != 0 && (!int.TryParse(CString.Read(m, service), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port > 65535))
         {
             return -8; // EAI_SERVICE
         }
@@ -252,6 +253,11 @@ public static unsafe class Sockets
         *(ushort*)a = (ushort)(v6 ? Inet6 : Inet);
         BinaryPrimitives.WriteUInt16BigEndian(new Span<byte>(a + 2, 2), (ushort)port);
         ip.TryWriteBytes(new Span<byte>(a + (v6 ? 8 : 4), v6 ? 16 : 4), out _);
+        if (v6)
+        {
+            *(uint*)(a + 24) = (uint)ip.ScopeId;
+        }
+
         byte* i = m + (uint)info;
         new Span<byte>(i, 32).Clear();
         *(int*)(i + 4) = v6 ? Inet6 : Inet;
@@ -268,15 +274,18 @@ public static unsafe class Sockets
     public static int GetNameInfo(byte* m, int address, int length, int host, int hostSize, int service, int serviceSize, int flags)
     {
         byte* a = m + (uint)address;
-        switch (*(ushort*)a)
+        switch (length < 2 ? 0 : *(ushort*)a)
         {
             case Unix:
                 // PostgreSQL asks for the name of a Unix peer too and expects "[local]"-like handling: glibc answers the host's name.
-                return WriteName(m, host, hostSize, "localhost") && WriteName(m, service, serviceSize, CString.Read(m, address + 2)) ? 0 : -12;
-            case Inet or Inet6:
+                // Such a peer has no path as a rule: its address ends after the family, whatever the buffer holds behind it.
+                string path = length > 2 ? CString.Read(m, address + 2) : "";
+                return WriteName(m, host, hostSize, "localhost") && WriteName(m, service, serviceSize, path) ? 0 : -12;
+            case Inet when length >= 16:
+            case Inet6 when length >= 28:
                 var endPoint = ReadInternet(a);
                 return WriteName(m, host, hostSize, endPoint.Address.ToString())
-                    && WriteName(m, service, serviceSize, endPoint.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)) ? 0 : -12;
+                    && WriteName(m, service, serviceSize, endPoint.Port.ToString(CultureInfo.InvariantCulture)) ? 0 : -12;
             default:
                 return -6;
         }
@@ -317,21 +326,40 @@ public static unsafe class Sockets
         return ready;
     }
 
+    /// <summary>The socket behind a descriptor, or null and a negated errno.</summary>
+    private static int Find(Process process, int fd, out SocketFile? socket)
+    {
+        socket = null;
+        if (!process.Files.TryGet(fd, out var file))
+        {
+            return -(int)Errno.EBADF;
+        }
+
+        socket = file as SocketFile;
+        return socket is null ? -(int)Errno.ENOTSOCK : 0;
+    }
+
     private static int Bind(Process process, SocketFile socket, byte* address, int length)
     {
-        if (Libc.bind(socket.PollDescriptor, address, length) != 0)
+        int inherited = length >= 16 && *(ushort*)address is Inet or Inet6 ? process.Kernel.InheritedSockets.Take(ReadInternet(address)) : -1;
+        if (inherited >= 0)
+        {
+            // The program's socket becomes the host's: under the same host descriptor, so that what refers to it stays right.
+            int replaced = Libc.dup3(inherited, socket.PollDescriptor, Libc.SockCloseOnExec);
+            var error = HostErrno.Last();
+            _ = Libc.close(inherited);
+            if (replaced < 0)
+            {
+                return -(int)error;
+            }
+        }
+        else if (Libc.bind(socket.PollDescriptor, address, length) != 0)
         {
             return -(int)HostErrno.Last();
         }
 
         socket.IsBound = true;
         return 0;
-    }
-
-    private static bool TryTakeInherited(Process process, byte* address, int length, out int descriptor)
-    {
-        descriptor = *(ushort*)address is Inet or Inet6 ? process.Kernel.InheritedSockets.Take(ReadInternet(address)) : -1;
-        return descriptor >= 0;
     }
 
     private static IPEndPoint ReadInternet(byte* a)

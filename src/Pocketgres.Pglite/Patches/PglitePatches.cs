@@ -9,12 +9,6 @@ namespace Pocketgres.Pglite.Patches;
 /// </summary>
 internal static class PglitePatches
 {
-    /// <summary>The pid that PGlite's getpid() was folded to.</summary>
-    private const int FoldedPid = 42;
-
-    /// <summary>The descriptor that ListenServerPort's socket() was folded to.</summary>
-    private const int FoldedSocket = 10;
-
     /// <summary>Functions that stay one method however big: splitting the executor's interpreter costs more than it gains.</summary>
     public static IReadOnlySet<int> KeepWhole { get; } = new HashSet<int> { PgliteFunctions.ExecInterpExpr };
 
@@ -65,7 +59,7 @@ internal static class PglitePatches
         new CallReplacement("ListenServerPort: bind", PgliteFunctions.ListenServerPort, PgliteFunctions.Bind, PgliteHostFunctions.Bind, Count: 1),
 
         // Every other 10 in this function: AF_INET6 in "ai_family != AF_INET6" and the base of strtoul.
-        new ConstantReplacement("ListenServerPort: socket", PgliteFunctions.ListenServerPort, FoldedSocket, Count: 7)
+        new ConstantReplacement("ListenServerPort: socket", PgliteFunctions.ListenServerPort, PgliteFoldedCalls.Socket, Count: 7)
         {
             HostFunction = PgliteHostFunctions.ListenSocket,
             NotBefore = [WasmOpcode.I32Ne],
@@ -90,7 +84,7 @@ internal static class PglitePatches
     ];
 
     private static ConstantReplacement GetPid(string caller, int function) =>
-        new(caller + ": getpid", function, FoldedPid, Count: 1)
+        new(caller + ": getpid", function, PgliteFoldedCalls.GetPid, Count: 1)
         {
             LoadFrom = PgliteAddresses.MyProcPid,
             OnlyBefore = [WasmOpcode.I32Eq, WasmOpcode.I32Ne],

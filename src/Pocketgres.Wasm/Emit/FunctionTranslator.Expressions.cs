@@ -73,7 +73,7 @@ internal sealed partial class FunctionTranslator
             case WasmType.F32 when (bits & 0x7fc0_0000) == 0x7f80_0000 && (bits & 0x003f_ffff) != 0:
                 // The JIT keeps float constants as double, which would turn a signalling NaN into a quiet one.
                 Il.Int32Constant((int)bits);
-                Il.Call(context.Emitter.Helper(RuntimeHelper.SignallingNaN), 0);
+                Il.Call(context.Emitter.Helper(RuntimeHelper.SingleFromBits), 0);
                 break;
             case WasmType.F32:
                 Il.SingleConstant((int)bits);

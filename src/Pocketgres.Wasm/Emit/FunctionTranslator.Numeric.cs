@@ -57,7 +57,13 @@ internal sealed partial class FunctionTranslator
     private void EmitNumeric(Expression e)
     {
         var op = e.Opcode;
-        if (RuntimeHelper.For(op) is { } helper)
+        if (op == WasmOpcode.F32ReinterpretI32 && e.A!.Opcode is >= WasmOpcode.I32Load8S and <= WasmOpcode.I32Load16U)
+        {
+            // .NET 10's JIT turns this into a load of a float, four bytes wide.
+            Emit(e.A);
+            Il.Call(context.Emitter.Helper(RuntimeHelper.SingleFromBits), 0);
+        }
+        else if (RuntimeHelper.For(op) is { } helper)
         {
             Emit(e.A!);
             if (e.B is not null)
@@ -88,7 +94,7 @@ internal sealed partial class FunctionTranslator
         }
         else
         {
-            EmitBinary(op, e.A!, e.B);
+            EmitBinary(op, e.A!, e.B, operandOfArithmetic: false);
         }
     }
 
@@ -162,22 +168,21 @@ internal sealed partial class FunctionTranslator
         _ => throw new InvalidOperationException($"{op} is not a conversion"),
     };
 
-    private void EmitBinary(WasmOpcode op, Expression a, Expression b)
+    /// <param name="op">The instruction.</param>
+    /// <param name="a">Its left operand.</param>
+    /// <param name="b">Its right operand.</param>
+    /// <param name="operandOfArithmetic">The value goes straight into another arithmetic instruction.</param>
+    private void EmitBinary(WasmOpcode op, Expression a, Expression b, bool operandOfArithmetic)
     {
-        Emit(a);
+        EmitOperand(a);
         switch (op)
         {
             case WasmOpcode.I32RemS or WasmOpcode.I64RemS when !b.IsConstant || b.Immediate == -1:
                 Emit(b);
                 Il.Call(context.Emitter.Helper(op == WasmOpcode.I32RemS ? RuntimeHelper.RemS32 : RuntimeHelper.RemS64), -1);
                 break;
-            case WasmOpcode.I32Rotl or WasmOpcode.I32Rotr:
-                ShiftCount(b, 31);
-                Il.Call(context.Emitter.Helper(op == WasmOpcode.I32Rotl ? RuntimeHelper.RotateLeft32 : RuntimeHelper.RotateRight32), -1);
-                break;
-            case WasmOpcode.I64Rotl or WasmOpcode.I64Rotr:
-                ShiftCount(b, 63);
-                Il.Call(context.Emitter.Helper(op == WasmOpcode.I64Rotl ? RuntimeHelper.RotateLeft64 : RuntimeHelper.RotateRight64), -1);
+            case WasmOpcode.I32Rotl or WasmOpcode.I32Rotr or WasmOpcode.I64Rotl or WasmOpcode.I64Rotr:
+                Rotate(op, a.Type, b, operandOfArithmetic);
                 break;
             case WasmOpcode.I32Shl or WasmOpcode.I32ShrS or WasmOpcode.I32ShrU:
                 ShiftCount(b, 31);
@@ -188,10 +193,57 @@ internal sealed partial class FunctionTranslator
                 Il.Binary(SimpleBinary(op));
                 break;
             default:
-                Emit(b);
+                EmitOperand(b);
                 Il.Binary(SimpleBinary(op));
                 break;
         }
+    }
+
+    /// <summary>Emits an operand of an arithmetic instruction.</summary>
+    private void EmitOperand(Expression e)
+    {
+        if (e.Opcode is WasmOpcode.I32Rotl or WasmOpcode.I32Rotr or WasmOpcode.I64Rotl or WasmOpcode.I64Rotr)
+        {
+            EmitBinary(e.Opcode, e.A!, e.B!, operandOfArithmetic: true);
+        }
+        else
+        {
+            Emit(e);
+        }
+    }
+
+    /// <summary>
+    /// Rotates the value on the IL stack. .NET 10's JIT tests the flags of a rotation by a constant when the result is compared with zero,
+    /// but rotations leave the zero and sign flags alone. Where the JIT might see such a comparison (also through a local), constant
+    /// rotations are therefore two shifts and an addition, which it does not turn back into a rotation, and others are calls that are not inlined
+    /// (the JIT may find out that the count is constant).
+    /// </summary>
+    private void Rotate(WasmOpcode op, WasmType of, Expression count, bool operandOfArithmetic)
+    {
+        int mask = of == WasmType.I32 ? 31 : 63;
+        bool left = op is WasmOpcode.I32Rotl or WasmOpcode.I64Rotl;
+        if (count.IsConstant && !operandOfArithmetic)
+        {
+            int bits = (int)(left ? count.Immediate : -count.Immediate) & mask;
+            if (bits != 0)
+            {
+                int temp = NewTemp(of);
+                Il.Op(ILOpCode.Dup, 1);
+                Il.StoreLocal(temp);
+                Il.Int32Constant(bits);
+                Il.Binary(ILOpCode.Shl);
+                Il.LoadLocal(temp);
+                Il.Int32Constant(mask + 1 - bits);
+                Il.Binary(ILOpCode.Shr_un);
+                Il.Binary(ILOpCode.Add);
+                FreeTemp(temp, of);
+            }
+
+            return;
+        }
+
+        ShiftCount(count, mask);
+        Il.Call(context.Emitter.Helper(RuntimeHelper.Rotate(of, left, opaque: !operandOfArithmetic)), -1);
     }
 
     /// <summary>Counts are taken modulo the width in WebAssembly, and unspecified beyond it in the CLI. The CLI wants them as int32.</summary>

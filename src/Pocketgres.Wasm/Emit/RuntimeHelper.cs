@@ -1,3 +1,5 @@
+using Pocketgres.Wasm.Reading;
+
 namespace Pocketgres.Wasm.Emit;
 
 /// <summary>A method outside the translated assembly that implements an instruction.</summary>
@@ -9,15 +11,11 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper RemS32 = new(HelperOwner.WasmRuntime, "RemS32", "iii");
     public static readonly RuntimeHelper RemS64 = new(HelperOwner.WasmRuntime, "RemS64", "jjj");
     public static readonly RuntimeHelper MemoryCopy = new(HelperOwner.WasmRuntime, "MemoryCopy", "vpiii");
+    public static readonly RuntimeHelper MemoryFill = new(HelperOwner.WasmRuntime, "MemoryFill", "vpiii");
     public static readonly RuntimeHelper MemoryGrowUnavailable = new(HelperOwner.WasmRuntime, "MemoryGrowUnavailable", "ipi");
     public static readonly RuntimeHelper Unreachable = new(HelperOwner.WasmRuntime, "Unreachable", "x");
     public static readonly RuntimeHelper UnresolvedImport = new(HelperOwner.WasmRuntime, "UnresolvedImport", "xs");
-    public static readonly RuntimeHelper SignallingNaN = new(HelperOwner.WasmRuntime, "SignallingNaN", "fi");
-    public static readonly RuntimeHelper RotateLeft32 = new(HelperOwner.BitOperations, "RotateLeft", "uui");
-    public static readonly RuntimeHelper RotateRight32 = new(HelperOwner.BitOperations, "RotateRight", "uui");
-    public static readonly RuntimeHelper RotateLeft64 = new(HelperOwner.BitOperations, "RotateLeft", "UUi");
-    public static readonly RuntimeHelper RotateRight64 = new(HelperOwner.BitOperations, "RotateRight", "UUi");
-
+    public static readonly RuntimeHelper SingleFromBits = new(HelperOwner.WasmRuntime, "SingleFromBits", "fi");
     private static readonly Dictionary<WasmOpcode, RuntimeHelper> ByOpcode = new()
     {
         [WasmOpcode.I32Clz] = new(HelperOwner.BitOperations, "LeadingZeroCount", "iu"),
@@ -49,6 +47,10 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
         [WasmOpcode.F32ReinterpretI32] = new(HelperOwner.BitConverter, "Int32BitsToSingle", "fi"),
         [WasmOpcode.F64ReinterpretI64] = new(HelperOwner.BitConverter, "Int64BitsToDouble", "dj"),
     };
+
+    /// <summary>A rotation. Opaque ones are calls the JIT does not see into.</summary>
+    public static RuntimeHelper Rotate(WasmType type, bool left, bool opaque) =>
+        new(opaque ? HelperOwner.WasmRuntime : HelperOwner.BitOperations, left ? "RotateLeft" : "RotateRight", type == WasmType.I32 ? "uui" : "UUi");
 
     /// <summary>The helper that is exactly this instruction, if there is one.</summary>
     public static RuntimeHelper? For(WasmOpcode opcode) => ByOpcode.GetValueOrDefault(opcode);

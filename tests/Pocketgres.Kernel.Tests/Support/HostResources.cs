@@ -29,10 +29,10 @@ internal static class HostResources
     /// <summary>Resident memory in bytes.</summary>
     public static long ResidentBytes() => 4096 * long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[1], CultureInfo.InvariantCulture);
 
-    /// <summary>Threads whose name starts with <paramref name="name"/>; .NET gives its threads' names to the host.</summary>
-    public static int Threads(string name) => ThreadIds(name).Count;
+    /// <summary>Threads of kernel processes: "pg-" and the process id.</summary>
+    public static int ProcessThreads() => Enumerable.Range(0, 10).Sum(digit => ThreadIds($"pg-{digit}").Count);
 
-    /// <inheritdoc cref="Threads"/>
+    /// <summary>Threads whose name starts with <paramref name="name"/>; .NET gives its threads' names to the host.</summary>
     public static List<int> ThreadIds(string name)
     {
         var ids = new List<int>();

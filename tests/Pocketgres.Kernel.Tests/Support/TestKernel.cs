@@ -16,18 +16,20 @@ internal sealed unsafe class TestKernel : IDisposable
 
     private readonly ProgramImage _program;
     private bool _disposed;
+    private bool _failed;
 
-    public TestKernel(ProgramImage? program = null, int firstPid = 42)
+    public TestKernel(ProgramImage? program = null, KernelOptions? options = null)
     {
         _program = program ?? TestProgram.Instance;
-        var mounts = new MountTable();
-        mounts.Mount("/", new MemoryFileSystem(long.MaxValue));
-        mounts.Mount("/dev", new DeviceFileSystem());
-        Kernel = new PosixKernel(
-            new KernelOptions { StackSize = 1 << 20, FirstPid = firstPid, Crashed = (p, e) => Crashes.Enqueue((p, e)) }, mounts);
+        Mounts.Mount("/", new MemoryFileSystem(long.MaxValue));
+        Mounts.Mount("/dev", new DeviceFileSystem());
+        options = (options ?? new KernelOptions { StackSize = 1 << 20 }) with { Crashed = (p, e) => Crashes.Enqueue((p, e)) };
+        Kernel = new PosixKernel(options, Mounts);
     }
 
     public PosixKernel Kernel { get; }
+
+    public MountTable Mounts { get; } = new();
 
     public ConcurrentQueue<(Process Process, Exception Exception)> Crashes { get; } = [];
 
@@ -98,6 +100,11 @@ internal sealed unsafe class TestKernel : IDisposable
         if (!Task.Run(Kernel.Dispose).Wait(Patience))
         {
             Rethrow();
+            if (_failed)
+            {
+                return;
+            }
+
             Assert.Fail($"the kernel's Dispose did not return; left: {string.Join(", ", Kernel.Processes.Snapshot().Select(p => p.Title))}");
         }
 
@@ -106,8 +113,10 @@ internal sealed unsafe class TestKernel : IDisposable
 
     private void Rethrow()
     {
-        if (!CrashesAreExpected && Crashes.TryDequeue(out var crash))
+        // The first crash is the cause: later ones, and what Dispose finds, would only hide it.
+        if (!CrashesAreExpected && !_failed && Crashes.TryDequeue(out var crash))
         {
+            _failed = true;
             ExceptionDispatchInfo.Throw(crash.Exception);
         }
     }

@@ -20,9 +20,9 @@ internal static class TestProgram
     public const int SpinCounter = 1056;
     public const int Image = 0x2000, ImageLength = 0x3123; // data that does not end at a page
     public const int StackTop = 0x80000;
-    public const int HeapStart = 0x80000;
+    public const int Scratch = 0x100000; // not used by the program itself, but below the break: fork inherits it
+    public const int HeapStart = 0x200000;
     public const int Pages = 64;
-    public const int Scratch = 0x200000; // not used by the program itself
     public const int AnswerSlot = 1;
 
     private static readonly Lazy<Built> Shared = new(Build);

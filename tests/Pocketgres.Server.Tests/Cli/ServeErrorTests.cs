@@ -31,27 +31,31 @@ public class ServeErrorTests
     public async Task A_path_that_cannot_be_created()
     {
         // Root may read anything, so the unreadable directory is one that the kernel itself refuses.
-        const string Path = "/proc/1/no-such-directory/data";
-        await FailsNamingAsync(Path, "serve", "file:" + Path, "--port", "0");
+        const string Impossible = "/proc/1/no-such-directory/data";
+        await FailsNamingAsync(Impossible, "serve", "file:" + Impossible, "--port", "0");
     }
 
     [CliFact]
     public async Task A_foreign_directory_is_left_as_it_is()
     {
         using var directory = new TemporaryDirectory();
-        await File.WriteAllTextAsync(directory.Combine("letter.txt"), "dear");
-        await FailsNamingAsync(directory.Path, "serve", "file:" + directory.Path, "--port", "0");
-        Assert.Equal([directory.Combine("letter.txt")], Directory.GetFileSystemEntries(directory.Path));
+        string path = Directory.CreateDirectory(directory.Combine("photos")).FullName;
+        string letter = Path.Combine(path, "letter.txt");
+        await File.WriteAllTextAsync(letter, "dear");
+        await FailsNamingAsync(path, "serve", "file:" + path, "--port", "0");
+        Assert.Equal([letter], Directory.GetFileSystemEntries(path));
     }
 
     [CliFact]
     public async Task A_newer_data_directory_is_left_as_it_is()
     {
         using var directory = new TemporaryDirectory();
-        await File.WriteAllTextAsync(directory.Combine("PG_VERSION"), "19\n");
-        string error = await FailsNamingAsync(directory.Path, "serve", "file:" + directory.Path, "--port", "0");
-        Assert.Contains("19", error.Replace(directory.Path, "", StringComparison.Ordinal), StringComparison.Ordinal);
-        Assert.Equal([directory.Combine("PG_VERSION")], Directory.GetFileSystemEntries(directory.Path));
+        string path = Directory.CreateDirectory(directory.Combine("newer")).FullName;
+        string version = Path.Combine(path, "PG_VERSION");
+        await File.WriteAllTextAsync(version, "19\n");
+        string error = await FailsNamingAsync(path, "serve", "file:" + path, "--port", "0");
+        Assert.Contains("19", error.Replace(path, "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal([version], Directory.GetFileSystemEntries(path));
     }
 
     [CliFact]

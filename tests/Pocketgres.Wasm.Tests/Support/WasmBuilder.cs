@@ -72,7 +72,8 @@ public sealed class WasmBuilder
         return index;
     }
 
-    public void Export(string name, int function) => exports.Add((name, 0, function));
+    /// <summary>Kind 0 is a function, 2 the memory.</summary>
+    public void Export(string name, int index, byte kind = 0) => exports.Add((name, kind, index));
 
     public int Global(char type, bool mutable, object value, string? export = null)
     {
