@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using Pocketgres.Build.Extensions;
 using Pocketgres.Build.Images;
 using Pocketgres.Build.Modules;
 using Pocketgres.Build.Package;
@@ -52,7 +53,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     {
         var package = Fetch();
         Directory.CreateDirectory(directory);
-        SupportImage.Write(directory, package[PglitePackage.Data], IndexOf(package));
+        SupportImage.Write(directory, package[PglitePackage.Data], IndexOf(package), ExtensionBundles.Read(package));
         WriteTemplate(directory);
     }
 
@@ -69,7 +70,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         string directory = store.GetOrAdd(key.Value, partial =>
         {
             Translate(package, index, hostFunctions, key, partial);
-            SupportImage.Write(partial, package[PglitePackage.Data], index);
+            SupportImage.Write(partial, package[PglitePackage.Data], index, ExtensionBundles.Read(package));
             if (options.ReadyToRun)
             {
                 CompileReadyToRun(partial);
@@ -119,7 +120,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     private CacheKey KeyOf(HostFunctions hostFunctions)
     {
         var key = new CacheKey();
-        foreach (var (name, sha256) in PglitePackage.Sha256.OrderBy(f => f.Key, StringComparer.Ordinal))
+        foreach (var (name, sha256) in PackageFiles.Expected.OrderBy(f => f.Key, StringComparer.Ordinal))
         {
             key.Add(name, sha256);
         }
@@ -143,7 +144,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         string temporary = Directory.CreateTempSubdirectory("pocketgres-image-").FullName;
         try
         {
-            SupportImage.Write(temporary, "probe"u8.ToArray(), [new DataIndex.Entry(EngineArtifacts.MountPoint + "/probe", 0, 5)]);
+            SupportImage.Write(temporary, "probe"u8.ToArray(), [new DataIndex.Entry(EngineArtifacts.MountPoint + "/probe", 0, 5)], []);
             return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(temporary, EngineArtifacts.SupportIndex))));
         }
         finally
@@ -156,7 +157,8 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         PackageFiles package, IReadOnlyList<DataIndex.Entry> index, HostFunctions hostFunctions, CacheKey key, string directory)
     {
         var clock = Stopwatch.StartNew();
-        var results = new EngineTranslator(hostFunctions).TranslateAll(ModuleSources.From(package, index), directory);
+        var results = new EngineTranslator(hostFunctions).TranslateAll(ModuleSources.From(package, index, ExtensionBundles.Read(package)), directory);
+        ExtensionBundles.RequireResolved(results);
         File.WriteAllLines(
             Path.Combine(directory, EngineArtifacts.ModuleIndex), results.Select(r => $"{r.Source.Name}\t{r.Source.AssemblyName}"));
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);

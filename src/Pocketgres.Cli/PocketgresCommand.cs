@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Pglite;
 
@@ -14,7 +15,7 @@ internal sealed class PocketgresCommand
     {
         _root = new RootCommand(
             $"Real PostgreSQL {PglitePackage.PostgresMajorVersion} in one process.\n\n" +
-            "Exit codes: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
+            "Exit codes of serve: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
             "4 data directory unusable; 5 data directory of another version.");
 
         // Directives like [suggest] and the version option that come with a root command: the latter does not name PostgreSQL's version.
@@ -23,6 +24,8 @@ internal sealed class PocketgresCommand
         _root.Options.Add(new HelpOption("--help", "-h") { Description = "Show this help.", Recursive = true });
         _root.Options.Add(Version);
         _root.Subcommands.Add(Serve.Command);
+        _root.Subcommands.Add(Extensions.Command);
+        _root.Subcommands.Add(Scan.Command);
     }
 
     /// <summary><c>--version</c>.</summary>
@@ -31,7 +34,13 @@ internal sealed class PocketgresCommand
     /// <summary><c>serve</c>.</summary>
     public ServeCommand Serve { get; } = new();
 
-    /// <summary>Parses arguments; the result asks for help, for the version, or for <see cref="Serve"/>.</summary>
+    /// <summary><c>extensions</c>.</summary>
+    public ExtensionsCommand Extensions { get; } = new();
+
+    /// <summary><c>scan</c>.</summary>
+    public ScanCommand Scan { get; } = new();
+
+    /// <summary>Parses arguments; the result asks for help, for the version, or for one of the commands.</summary>
     /// <exception cref="UsageException">They do not make sense.</exception>
     public ParseResult Parse(IReadOnlyList<string> args)
     {

@@ -37,6 +37,16 @@ internal static class Program
             return ExitCode.Success;
         }
 
+        if (commandLine.Extensions.IsIn(result))
+        {
+            return commandLine.Extensions.Run(result);
+        }
+
+        if (commandLine.Scan.IsIn(result))
+        {
+            return commandLine.Scan.Run(result);
+        }
+
         return ServeRunner.Run(commandLine.Serve.Read(result));
     }
 

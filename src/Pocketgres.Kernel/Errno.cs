@@ -45,6 +45,7 @@ public enum Errno
     ENOEXEC = 45,
     ENOLCK = 46,
     ENOMEM = 48,
+    ENOPROTOOPT = 50,
     ENOSPC = 51,
     ENOSYS = 52,
     ENOTCONN = 53,

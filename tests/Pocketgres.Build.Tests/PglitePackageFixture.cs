@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text;
+using Pocketgres.Build.Extensions;
 using Pocketgres.Build.Modules;
 using Pocketgres.Build.Package;
 using Pocketgres.Kernel;
@@ -18,7 +19,7 @@ public sealed class PglitePackageFixture : IDisposable
         string cache = typeof(PglitePackageFixture).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "DownloadDirectory").Value!;
         Package = new PackageFetcher(cache, TextWriter.Null).Fetch();
         Index = DataIndex.Parse(Encoding.UTF8.GetString(Package[PglitePackage.DataIndexScript]), Package[PglitePackage.Data].Length);
-        Sources = ModuleSources.From(Package, Index);
+        Sources = ModuleSources.From(Package, Index, ExtensionBundles.Read(Package));
         Results = new EngineTranslator(AllHostFunctions).TranslateAll(Sources, directory.Path);
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Pocketgres.Build.Extensions;
 using Pocketgres.Build.Modules;
 using Pocketgres.Build.Package;
 using Pocketgres.Kernel.Files;
@@ -19,13 +20,23 @@ internal static class SupportImage
     private const string BuildSystem = EngineArtifacts.MountPoint + "/lib/postgresql/pgxs/";
 
     /// <summary>Writes the image.</summary>
-    public static void Write(string directory, ReadOnlyMemory<byte> data, IEnumerable<DataIndex.Entry> index)
+    /// <param name="directory">Where to write it.</param>
+    /// <param name="data">Content of <c>pglite.data</c>.</param>
+    /// <param name="index">The files inside <paramref name="data"/>.</param>
+    /// <param name="bundles">Extensions to install beside them.</param>
+    public static void Write(
+        string directory, ReadOnlyMemory<byte> data, IEnumerable<DataIndex.Entry> index, IEnumerable<ExtensionBundle> bundles)
     {
         var writer = new FileSystemImageWriter();
         foreach (var entry in index.Where(Belongs))
         {
             bool program = ModuleSources.IsLibrary(entry.Path) || entry.Path.StartsWith(EngineArtifacts.MountPoint + "/bin/", StringComparison.Ordinal);
-            writer.AddFile(entry.Path[EngineArtifacts.MountPoint.Length..], program ? ProgramMode : FileMode, ContentOf(entry, data));
+            writer.AddFile(entry.Path[EngineArtifacts.MountPoint.Length..], program ? ProgramMode : FileMode, ContentOf(entry.Path, data.Slice(entry.Start, entry.Length)));
+        }
+
+        foreach (var file in bundles.SelectMany(b => b.Installed))
+        {
+            writer.AddFile("/" + file.Path, ModuleSources.IsLibrary(file.Path) ? ProgramMode : FileMode, ContentOf(file.Path, file.Content));
         }
 
         writer.Save(Path.Combine(directory, EngineArtifacts.SupportIndex), Path.Combine(directory, EngineArtifacts.SupportImage));
@@ -35,7 +46,7 @@ internal static class SupportImage
         entry.Path.StartsWith(EngineArtifacts.MountPoint + "/", StringComparison.Ordinal)
         && !entry.Path.StartsWith(BuildSystem, StringComparison.Ordinal);
 
-    private static ReadOnlyMemory<byte> ContentOf(DataIndex.Entry entry, ReadOnlyMemory<byte> data) => ModuleSources.IsLibrary(entry.Path)
-        ? Encoding.UTF8.GetBytes($"translated to {new ModuleSource(Path.GetFileNameWithoutExtension(entry.Path), entry.Path, default).AssemblyName}\n")
-        : data.Slice(entry.Start, entry.Length);
+    private static ReadOnlyMemory<byte> ContentOf(string path, ReadOnlyMemory<byte> content) => ModuleSources.IsLibrary(path)
+        ? Encoding.UTF8.GetBytes($"translated to {new ModuleSource(Path.GetFileNameWithoutExtension(path), path, default).AssemblyName}\n")
+        : content;
 }

@@ -1,9 +1,10 @@
+using Pocketgres.Build.Extensions;
 using Pocketgres.Build.Package;
 using Pocketgres.Pglite;
 
 namespace Pocketgres.Build.Modules;
 
-/// <summary>Everything that is translated: two programs and the shared libraries. More bundles of libraries are added to <see cref="Libraries"/>.</summary>
+/// <summary>Everything that is translated: two programs and the shared libraries. Extensions included.</summary>
 internal sealed class ModuleSources
 {
     private const string LibraryExtension = ".so";
@@ -26,11 +27,13 @@ internal sealed class ModuleSources
 
     /// <summary>Collects the modules of the npm package.</summary>
     /// <exception cref="BuildException">Two modules would become one assembly.</exception>
-    public static ModuleSources From(PackageFiles package, IReadOnlyList<DataIndex.Entry> index) => Create(
+    public static ModuleSources From(PackageFiles package, IReadOnlyList<DataIndex.Entry> index, IEnumerable<ExtensionBundle> bundles) => Create(
         new ModuleSource("postgres", PglitePackage.PostgresWasm, package[PglitePackage.PostgresWasm]),
         new ModuleSource("initdb", PglitePackage.InitdbWasm, package[PglitePackage.InitdbWasm]),
         index.Where(e => IsLibrary(e.Path)).Select(e => new ModuleSource(
-            Path.GetFileNameWithoutExtension(e.Path), $"{PglitePackage.Data}:{e.Path}", package[PglitePackage.Data].AsMemory(e.Start, e.Length))));
+            Path.GetFileNameWithoutExtension(e.Path), $"{PglitePackage.Data}:{e.Path}", package[PglitePackage.Data].AsMemory(e.Start, e.Length)))
+            .Concat(bundles.SelectMany(b => b.Libraries.Select(f => new ModuleSource(
+                Path.GetFileNameWithoutExtension(f.Path), $"{b.FileName}:{f.Path}", f.Content)))));
 
     /// <summary>As <see cref="From"/>, from given modules.</summary>
     public static ModuleSources Create(ModuleSource postgres, ModuleSource initdb, IEnumerable<ModuleSource> libraries)

@@ -66,7 +66,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
         }
     }
 
-    private static bool IsComplete(string directory) => PglitePackage.Sha256.Keys.All(f => File.Exists(Path.Combine(directory, f)));
+    private static bool IsComplete(string directory) => PackageFiles.Expected.Keys.All(f => File.Exists(Path.Combine(directory, f)));
 
     private string Download()
     {
@@ -128,7 +128,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
             while (reader.GetNextEntry() is { } entry)
             {
                 string prefix = "package/" + PglitePackage.Directory + "/";
-                if (entry.Name.StartsWith(prefix, StringComparison.Ordinal) && PglitePackage.Sha256.ContainsKey(entry.Name[prefix.Length..]))
+                if (entry.Name.StartsWith(prefix, StringComparison.Ordinal) && PackageFiles.Expected.ContainsKey(entry.Name[prefix.Length..]))
                 {
                     entry.ExtractToFile(Path.Combine(temporary, entry.Name[prefix.Length..]), overwrite: true);
                 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Pocketgres.Pglite;
+using Pocketgres.Pglite.Extensions;
 
 namespace Pocketgres.Build.Package;
 
@@ -12,13 +13,18 @@ internal sealed class PackageFiles
     {
     }
 
-    /// <summary>Content of a file named in <see cref="PglitePackage"/>.</summary>
+    /// <summary>SHA-256 of every file of the package that the build reads: the program's own and the extensions' bundles.</summary>
+    public static IReadOnlyDictionary<string, string> Expected { get; } = PglitePackage.Sha256
+        .Concat(ExtensionCatalog.Load().Bundles.Where(b => b.Package == PglitePackage.NpmName).Select(b => KeyValuePair.Create(b.File, b.Sha256)))
+        .ToDictionary(StringComparer.Ordinal);
+
+    /// <summary>Content of a file named in <see cref="Expected"/>.</summary>
     public byte[] this[string name] => contents[name];
 
     /// <summary>Reads the files and compares them with the pinned hashes.</summary>
     /// <param name="directory">The package's directory, or its <c>dist</c>.</param>
     /// <exception cref="BuildException">A file is missing or is not the expected one.</exception>
-    public static PackageFiles Load(string directory) => Load(directory, PglitePackage.Sha256);
+    public static PackageFiles Load(string directory) => Load(directory, Expected);
 
     /// <summary>As <see cref="Load(string)"/>, with other expectations.</summary>
     public static PackageFiles Load(string directory, IReadOnlyDictionary<string, string> sha256)

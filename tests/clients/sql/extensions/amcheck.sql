@@ -1,0 +1,10 @@
+create extension amcheck;
+create table t (a int primary key, b text);
+insert into t select i, repeat('x', i % 50) from generate_series(1, 2000) i;
+create index t_b on t using gin (to_tsvector('simple', b));
+select bt_index_check('t_pkey');
+select bt_index_check('t_pkey', true);
+select bt_index_parent_check('t_pkey', true, true);
+select gin_index_check('t_b');
+select count(*) from verify_heapam('t');
+select bt_index_check('t_b');

@@ -1,0 +1,12 @@
+load 'auto_explain';
+set auto_explain.log_min_duration = 0;
+set auto_explain.log_level = notice;
+set auto_explain.log_analyze = on;
+set auto_explain.log_timing = off;
+set auto_explain.log_buffers = off;
+create table t (a int);
+insert into t select generate_series(1, 100);
+set auto_explain.log_format = json;
+set auto_explain.log_analyze = off;
+select count(*) from t where a > 50;
+show auto_explain.log_format;

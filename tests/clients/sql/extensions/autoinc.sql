@@ -1,0 +1,10 @@
+create extension autoinc;
+create sequence next_id start 10 minvalue 1;
+create table ids (id int, idesc text);
+create trigger ids_nextid before insert or update on ids for each row execute function autoinc(id, next_id);
+insert into ids values (0, 'first'), (null, 'second'), (5, 'third');
+select * from ids;
+update ids set id = null where idesc = 'third';
+select * from ids;
+create trigger bad before insert on ids for each row execute function autoinc(nosuch, next_id);
+insert into ids values (1, 'x');

@@ -1,0 +1,15 @@
+create extension bloom;
+create table t as select i a, (i * 7919) % 1000 b, (i * 104729) % 500 c from generate_series(1, 5000) i;
+create index t_bloom on t using bloom (b, c) with (length = 80, col1 = 2, col2 = 4);
+analyze t;
+set enable_seqscan = off;
+explain (costs off) select * from t where b = 42 and c = 10;
+select count(*) from t where b = 42;
+select count(*) from t where b = 42 and c = 10;
+select count(*) from t where c = 499;
+delete from t where b = 42;
+vacuum t;
+select count(*) from t where b = 42;
+insert into t values (0, 42, 1);
+select * from t where b = 42 and c = 1;
+create index on t using bloom (b) with (length = 100000);

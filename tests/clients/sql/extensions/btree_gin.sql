@@ -1,0 +1,18 @@
+create extension btree_gin;
+create table t as select i a, i::bigint b, i::text c, date '2020-01-01' + i d, i % 2 = 0 e, i::numeric / 3 f, md5(i::text)::uuid g, timestamptz '2020-01-01 00:00+00' + i * interval '1 hour' h from generate_series(1, 2000) i;
+create index t_gin on t using gin (a, b, c, d, e, f, g, h);
+analyze t;
+set enable_seqscan = off;
+explain (costs off) select count(*) from t where a < 10 and c > '5';
+select count(*) from t where a < 10;
+select count(*) from t where a between 100 and 200 and b >= 150;
+select count(*) from t where c > '9';
+select count(*) from t where d <= '2020-02-01' and e;
+select count(*) from t where f > 600;
+select a from t where g = md5('77')::uuid;
+select count(*) from t where h < '2020-01-03 00:00+00';
+create type mood as enum ('sad', 'ok', 'happy');
+create table m (v mood);
+create index on m using gin (v);
+insert into m values ('ok'), ('sad'), ('happy');
+select * from m where v >= 'ok' order by v;

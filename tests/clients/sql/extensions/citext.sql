@@ -1,0 +1,14 @@
+create extension citext;
+create table users (email citext primary key, nick citext unique);
+insert into users values ('Ann@Example.org', 'Ann'), ('bob@example.org', 'BOB');
+select * from users where email = 'ANN@example.ORG';
+insert into users values ('ANN@EXAMPLE.ORG', 'x');
+select email from users order by email desc;
+select 'a'::citext < 'B'::citext, 'a'::citext = 'A'::text, 'abc'::citext like 'AB%', 'abc'::citext ~ 'B', citext_cmp('a', 'B');
+select replace('aXbx'::citext, 'x', '-'), split_part('a,B'::citext, ',', 2), strpos('ABC'::citext, 'b'), translate('abc'::citext, 'B', 'x');
+select regexp_matches('foobarbequebaz'::citext, '(BAR)(BEQUE)'), regexp_replace('Thomas'::citext, '.[MN]a.', 'M'), regexp_split_to_array('hello THE world'::citext, 'the');
+select citext_hash('ABC') = citext_hash('abc'), citext_larger('a', 'B'), min(nick), max(nick) from users;
+explain (costs off) select * from users where email = 'x'::citext;
+select 'Ä'::citext = 'ä'::citext;
+create index on users (nick citext_pattern_ops);
+select nick from users where nick ~>=~ 'b'::citext;

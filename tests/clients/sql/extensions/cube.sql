@@ -1,0 +1,16 @@
+create extension cube;
+select cube(1), cube(1, 2), cube(array[1,2], array[3,4]), '(1,2,3),(4,5,6)'::cube, '(0,0.5,1e27)'::cube;
+select cube_dim('(1,2,3)'), cube_ll_coord('(1,2),(3,4)', 2), cube_ur_coord('(1,2),(3,4)', 1), cube_size('(1,2),(3,4)');
+select cube_distance('(0,0)', '(3,4)'), '(0,0)'::cube <-> '(3,4)', '(0,0)'::cube <#> '(3,4)', '(0,0)'::cube <=> '(3,4)';
+select cube_union('(1,2)', '(3,4)'), cube_inter('(0,0),(2,2)', '(1,1),(3,3)'), cube_enlarge('(1,1)', 2, 3), cube_subset('(1,3,5)', array[3,1]);
+select '(0,0),(2,2)'::cube && '(1,1)', '(0,0),(2,2)'::cube @> '(1,1)', '(1,1)'::cube <@ '(0,0),(2,2)', '(1,2)'::cube -> 2, '(1,2),(3,4)'::cube ~> 1;
+select cube_is_point('(1,1)'), cube_contains('(0,0),(2,2)', '(1,1)'), cube_cmp('(1)', '(2)');
+create table t as select cube(array[i % 100, i / 100]) c from generate_series(0, 9999) i;
+create index t_c on t using gist (c);
+analyze t;
+set enable_seqscan = off;
+select count(*) from t where c <@ '(10,10),(20,20)';
+select c from t order by c <-> '(50.2,50.3)' limit 4;
+explain (costs off) select * from t where c && '(1,1),(2,2)';
+select 'bad'::cube;
+select '(1,2),(3)'::cube;

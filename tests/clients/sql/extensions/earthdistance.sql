@@ -1,0 +1,12 @@
+create extension earthdistance cascade;
+select round(earth()::numeric, 3), round(sec_to_gc(1000)::numeric, 6), round(gc_to_sec(1000)::numeric, 6);
+select round((point(-0.1275, 51.507) <@> point(2.3522, 48.8566))::numeric, 4) london_paris_miles;
+select round(earth_distance(ll_to_earth(51.507, -0.1275), ll_to_earth(48.8566, 2.3522))::numeric, 2);
+select round(latitude(ll_to_earth(10, 20))::numeric, 8), round(longitude(ll_to_earth(10, 20))::numeric, 8);
+create table city (name text, lat float8, lon float8);
+insert into city values ('London', 51.507, -0.1275), ('Paris', 48.8566, 2.3522), ('Berlin', 52.52, 13.405), ('Rome', 41.9, 12.5);
+create index city_earth on city using gist (ll_to_earth(lat, lon));
+set enable_seqscan = off;
+select name from city where earth_box(ll_to_earth(50, 1), 500000) @> ll_to_earth(lat, lon) order by name;
+explain (costs off) select name from city where earth_box(ll_to_earth(50, 1), 500000) @> ll_to_earth(lat, lon);
+select 5::float8::earth;

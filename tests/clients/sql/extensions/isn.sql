@@ -1,0 +1,14 @@
+create extension isn;
+select isbn('978-0-393-04002-9'), isbn13('0901690546'), issn('1436-4522'), ean13('0220356483481'), upc('220356483481'), ismn('979-0-2600-0043-8');
+select isbn '0-393-04002-X' = isbn13 '978-0-393-04002-9', make_valid(isbn('0-393-04002-X!')), is_valid(isbn '0-393-04002-X!');
+create table b (id isbn primary key);
+insert into b values ('9780393040029');
+insert into b values ('0-393-04002-X');
+select * from b;
+select isn_weak(false);
+set isn.weak = true;
+select isbn('978-0-393-04002-0');
+set isn.weak = false;
+select isbn('978-0-393-04002-0');
+select isbn('abc');
+select ean13(isbn '0-393-04002-X')::text, isn.ean13_cast from (select 1 as ean13_cast) isn;

@@ -1,0 +1,12 @@
+create extension lo;
+create table image (title text, raster lo);
+create trigger t_raster before update or delete on image for each row execute function lo_manage(raster);
+insert into image values ('a', lo_from_bytea(0, 'abc'));
+select lo_get(raster) from image;
+select count(*) from pg_largeobject_metadata;
+update image set raster = lo_from_bytea(0, 'defg');
+select count(*) from pg_largeobject_metadata;
+select lo_get(raster) from image;
+delete from image;
+select count(*) from pg_largeobject_metadata;
+select lo_oid(1::lo);

@@ -1,0 +1,14 @@
+create extension pg_stat_statements;
+select pg_stat_statements_reset() is not null;
+select 1 as one;
+select 2 as one;
+create table t (a int);
+insert into t select generate_series(1, 10);
+select a from t where a = 3;
+select a from t where a = 4;
+select query, calls, rows from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database()) order by query collate "C";
+select dealloc from pg_stat_statements_info;
+select toplevel, count(*) > 0 from pg_stat_statements group by 1;
+set pg_stat_statements.track = 'none';
+select 77;
+select count(*) from pg_stat_statements where query = 'select 77';

@@ -1,0 +1,24 @@
+create extension pg_trgm;
+select show_trgm('word'), similarity('word', 'two words'), word_similarity('word', 'two words'), strict_word_similarity('word', 'two words'), show_limit(), show_trgm('größe');
+select 'word' % 'words', 'word' <% 'two words', 'word' <<% 'two words', 'word' <-> 'words', 'word' <<-> 'two words';
+create table t as select i id, md5(i::text) v from generate_series(1, 2000) i;
+insert into t values (0, 'the quick brown fox'), (-1, 'a quick browne foxx');
+create index t_gin on t using gin (v gin_trgm_ops);
+analyze t;
+set enable_seqscan = off;
+explain (costs off) select * from t where v like '%quick%';
+select id from t where v like '%quick%' order by id;
+select id from t where v ilike '%BROWN%' order by id;
+select id from t where v ~ 'qui[a-c]k br' order by id;
+select count(*) from t where v like '%abc%';
+select id, similarity(v, 'quick brown fox') from t where v % 'quick brown fox' order by 2 desc, 1;
+drop index t_gin;
+create index t_gist on t using gist (v gist_trgm_ops (siglen = 32));
+select id from t where v like '%quick%' order by id;
+select v from t order by v <-> 'the quick fox', id limit 2;
+set pg_trgm.similarity_threshold = 0.9;
+select count(*) from t where v % 'the quick brown fox';
+set pg_trgm.similarity_threshold = 2;
+-- PostgreSQL 18 itself cannot drop the extension while an index with siglen exists ("operator class gist_trgm_ops has no options").
+drop index t_gist;
+create index t_gist on t using gist (v gist_trgm_ops);

@@ -1,0 +1,13 @@
+create extension pg_visibility;
+create table t (a int);
+insert into t select generate_series(1, 1000);
+vacuum freeze t;
+select * from pg_visibility_map('t', 0);
+select blkno, all_visible, all_frozen, pd_all_visible from pg_visibility('t') order by 1;
+update t set a = 0 where a = 1;
+select all_visible, all_frozen from pg_visibility_map('t', 0);
+select * from pg_visibility_map_summary('t');
+select count(*) from pg_check_frozen('t');
+select count(*) from pg_check_visible('t');
+select pg_truncate_visibility_map('t');
+select * from pg_visibility_map_summary('t');

@@ -1,0 +1,10 @@
+create extension refint;
+create table a (id int not null primary key);
+create table b (refb int);
+create trigger bt after insert or update on b for each row execute function check_primary_key('refb', 'a', 'id');
+create trigger at after delete or update on a for each row execute function check_foreign_key(1, 'cascade', 'id', 'b', 'refb');
+insert into a values (10), (20);
+insert into b values (10), (20);
+insert into b values (30);
+delete from a where id = 10;
+select * from b;

@@ -1,0 +1,12 @@
+create extension seg;
+select '1'::seg, '1 .. 2'::seg, '< 5'::seg, '~ 6.5'::seg, '5(+-)0.3'::seg, '1.50'::seg, '.. 10'::seg;
+select seg_center('1 .. 2'), seg_lower('1 .. 2'), seg_upper('1 .. 2'), seg_size('1 .. 2'), seg_union('1 .. 2', '4 .. 5'), seg_inter('1 .. 4', '2 .. 6');
+select '1 .. 2'::seg << '3', '1 .. 3'::seg && '2 .. 4', '1 .. 3'::seg @> '2', '2'::seg <@ '1 .. 3', '1'::seg < '2', '1'::seg = '1.0', seg_cmp('1', '2');
+create table t as select (i || ' .. ' || i + 5)::seg s from generate_series(1, 1000) i;
+create index t_s on t using gist (s);
+analyze t;
+set enable_seqscan = off;
+select count(*) from t where s @> '500';
+select count(*) from t where s && '10 .. 20';
+explain (costs off) select * from t where s && '10 .. 20';
+select 'x'::seg;

@@ -1,0 +1,14 @@
+create extension tablefunc;
+select count(*), avg(v) between -100 and 100 from normal_rand(100, 5, 3) v;
+create table ct (rowid text, attribute text, value text);
+insert into ct values ('t1','a1','v1'),('t1','a2','v2'),('t1','a3','v3'),('t2','a1','v5'),('t2','a3','v7');
+select * from crosstab('select rowid, attribute, value from ct order by 1, 2') as c(row_name text, c1 text, c2 text, c3 text);
+select * from crosstab('select rowid, attribute, value from ct order by 1', 'select distinct attribute from ct order by 1') as c(row_name text, a1 text, a2 text, a3 text);
+select * from crosstab2('select rowid, attribute, value from ct order by 1, 2');
+create table tree (keyid text, parent text, pos int);
+insert into tree values ('row1', null, 0), ('row2', 'row1', 0), ('row3', 'row1', 0), ('row4', 'row2', 1), ('row5', 'row2', 0), ('row6', 'row4', 0);
+select * from connectby('tree', 'keyid', 'parent', 'row2', 0, '~') as t(keyid text, parent text, level int, branch text);
+select * from connectby('tree', 'keyid', 'parent', 'pos', 'row2', 0) as t(keyid text, parent text, level int, pos int);
+update tree set parent = 'row6' where keyid = 'row2';
+select * from connectby('tree', 'keyid', 'parent', 'row2', 0, '~') as t(keyid text, parent text, level int, branch text);
+select * from crosstab('select 1') as c(a int);
