@@ -14,23 +14,29 @@ public class DiskFullTests
     {
         using var memory = new MemoryFileSystem();
         await using EmbeddedServer server = await EmbeddedServer.StartAsync(new FaultFileSystem(memory));
-        await using NpgsqlConnection session = await server.OpenAsync();
-        await session.ExecuteAsync("create table t (i int, v text)");
-        await session.ExecuteAsync("create unlogged table u (i int, v text)"); // its rows take no log
-        await session.ExecuteAsync("insert into t values (1, 'before')");
+        await using NpgsqlConnection bystander = await server.OpenAsync();
+        await using NpgsqlConnection victim = await server.OpenAsync();
+        await bystander.ExecuteAsync("create table t (i int, v text)");
+        await bystander.ExecuteAsync("create unlogged table u (i int, v text)"); // its rows take no log
+        await bystander.ExecuteAsync("insert into t values (1, 'before')");
         memory.SizeLimit = memory.UsedBytes + (3 << 20);
 
-        PostgresException full = await session.ExecuteAsync("insert into u select i, repeat('x', 1000) from generate_series(1, 20000) i").FailsAsync("53100");
+        PostgresException full = await victim.ExecuteAsync("insert into u select i, repeat('x', 1000) from generate_series(1, 20000) i").FailsAsync("53100");
+        Assert.True(full.Severity == "ERROR", full + "\n" + server.LogTail);
         Assert.Contains("No space left on device", full.MessageText, StringComparison.Ordinal);
-        Assert.Equal("before", await session.ScalarAsync<string>("select v from t where i = 1"));
-        Assert.Equal(0, await session.ScalarAsync<long>("select count(*) from u"));
+        Assert.Equal("before", await bystander.ScalarAsync<string>("select v from t where i = 1"));
+        Assert.Equal(0, await bystander.ScalarAsync<long>("select count(*) from u"));
+
+        // Npgsql gives a connection up after such an error; the server would not.
+        await using NpgsqlConnection session = await server.OpenAsync();
+        Assert.Equal("before", await session.ScalarAsync<string>("select v from t"));
 
         // Room is made by the database itself.
-        await session.ExecuteAsync("truncate u");
-        await session.ExecuteAsync("insert into u select i, repeat('x', 1000) from generate_series(1, 1000) i");
+        await bystander.ExecuteAsync("drop table u");
+        await bystander.ExecuteAsync("create unlogged table u (i int, v text)");
+        await bystander.ExecuteAsync("insert into u select i, repeat('x', 1000) from generate_series(1, 1000) i");
         memory.SizeLimit = long.MaxValue;
-        await session.ExecuteAsync("insert into u select i, repeat('x', 1000) from generate_series(1, 20000) i; insert into t values (2, 'after')");
-        await session.CloseAsync();
+        await bystander.ExecuteAsync("insert into u select i, repeat('x', 1000) from generate_series(1, 20000) i; insert into t values (2, 'after')");
         await server.Cluster.StopAsync();
         Assert.DoesNotContain(server.Log, e => e.Severity == "PANIC");
     }
