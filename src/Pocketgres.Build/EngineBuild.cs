@@ -158,6 +158,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     {
         var clock = Stopwatch.StartNew();
         var results = new EngineTranslator(hostFunctions).TranslateAll(ModuleSources.From(package, index, ExtensionBundles.Read(package)), directory);
+        ExtensionBundles.RequireResolved(results);
         File.WriteAllLines(
             Path.Combine(directory, EngineArtifacts.ModuleIndex), results.Select(r => $"{r.Source.Name}\t{r.Source.AssemblyName}"));
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);

@@ -16,8 +16,8 @@ internal sealed class PocketgresCommand
     {
         _root = new RootCommand(
             $"Real PostgreSQL {PglitePackage.PostgresMajorVersion} in one process.\n\n" +
-            "Exit codes: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
-            "4 data directory unusable; 5 data directory of another version; 6, 7 see check --help.");
+            "Exit codes of serve: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
+            "4 data directory unusable; 5 data directory of another version; check adds 6 and 7, see check --help.");
 
         // Directives like [suggest] and the version option that come with a root command: the latter does not name PostgreSQL's version.
         _root.Directives.Clear();

@@ -35,4 +35,7 @@ public sealed record ClusterOptions
 
     /// <summary>How long a start may take, recovery included, before it counts as failed; infinite by default, because recovery takes what it takes.</summary>
     public TimeSpan StartTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>Told of each server process (session or background) that has ended and given its memory back. Called on a server thread: be quick.</summary>
+    public Action? ProcessGone { get; init; }
 }

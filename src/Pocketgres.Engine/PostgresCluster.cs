@@ -174,6 +174,7 @@ public sealed class PostgresCluster : IAsyncDisposable
             FirstPid = PgliteFoldedCalls.GetPid,
             StandardError = log.Write,
             StandardOutput = log.Write,
+            ProcessGone = cluster.ProcessGone,
             Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
         };
         var mounts = EngineMounts.Create(new HostFileSystem("/"), MemoryFileSystem.FromImage(engine.Support), options);

@@ -1,3 +1,4 @@
+using Pocketgres.Build.Modules;
 using Pocketgres.Build.Package;
 using Pocketgres.Pglite.Extensions;
 
@@ -21,5 +22,19 @@ internal static class ExtensionBundles
         }
 
         return bundles;
+    }
+
+    /// <summary>Makes sure that what the catalog calls enabled can be loaded.</summary>
+    /// <exception cref="BuildException">A library of an enabled extension imports something that nothing supplies.</exception>
+    public static void RequireResolved(IEnumerable<EngineTranslator.Result> modules)
+    {
+        var enabled = ExtensionCatalog.Load().Extensions.Where(e => e.Enabled).SelectMany(e => e.Libraries).ToHashSet(StringComparer.Ordinal);
+        string[] problems = [.. modules.Where(m => enabled.Contains(m.Source.Name) && m.Report.Unresolved.Any())
+            .Select(m => $"{m.Source.Name} imports {string.Join(", ", m.Report.Unresolved.Select(i => i.Name))}")];
+        if (problems.Length > 0)
+        {
+            throw new BuildException(
+                $"libraries of enabled extensions import what nothing supplies: {string.Join("; ", problems)}; supply it, or disable the extension with the reason");
+        }
     }
 }

@@ -15,6 +15,9 @@ internal sealed class ExtensionsCommand
         var list = new Command("list", "List all extensions: the default.");
         _info = new Command("info", "Show one extension: version, what it needs, why it is not available.") { _name };
         Command = new Command("extensions", "Show which extensions CREATE EXTENSION can make. Exit code of info: 0 available, 1 not.") { list, _info };
+
+        // Only so that the parser accepts it without a command of its own; Run does the work.
+        Command.SetAction(static _ => ExitCode.Success);
     }
 
     /// <summary>The command, for the root to contain.</summary>

@@ -28,7 +28,8 @@ public static unsafe class WaitEventSets
         long deadline = timeout < 0 ? long.MaxValue : Stopwatch.GetTimestamp() + (timeout * (Stopwatch.Frequency / 1000));
         var entries = stackalloc PollEntry[count + 1];
         var eventOf = stackalloc int[count + 1];
-        bool yielded = false;
+        int sockets = 0;
+        bool yielded = false, slept = false;
         ReportWait(m, waitEventInfo);
         while (true)
         {
@@ -45,11 +46,14 @@ public static unsafe class WaitEventSets
                 throw ExitException.WithCode(1);
             }
 
-            int sockets = PrepareSockets(m, set, count, process, entries, eventOf);
-            if (Process.PollNow(entries, sockets) > 0)
+            // A look of its own at the sockets is needed only where no sleep looks at them, before or after: every client's message passes here.
+            if (!slept && (found > 0 || timeout == 0))
             {
-                found += CollectSockets(m, set, entries, eventOf, sockets, occurred, maximum - found);
+                sockets = PrepareSockets(m, set, count, process, entries, eventOf);
+                _ = Process.PollNow(entries, sockets);
             }
+
+            found += CollectSockets(m, set, entries, eventOf, sockets, occurred, maximum - found);
 
             if (found > 0)
             {
@@ -67,7 +71,7 @@ public static unsafe class WaitEventSets
                     {
                         yielded = true;
                         process.Yield();
-                        continue;
+                        continue; // slept is false: looks again
                     }
 
                     return End(m, set, 0);
@@ -76,7 +80,9 @@ public static unsafe class WaitEventSets
                 nanoseconds = (long)(left * (1e9 / Stopwatch.Frequency));
             }
 
+            sockets = PrepareSockets(m, set, count, process, entries, eventOf);
             process.Block(entries, sockets, nanoseconds);
+            slept = true;
         }
     }
 

@@ -211,8 +211,9 @@ public sealed unsafe partial class Process
         // Unmapping gigabytes of reservation is slow enough to do without the lock.
         memory.Dispose();
         FreeHostObjects();
-        Kernel.Processes.Gone(this);
         _exitedSource.SetResult(status);
+        Kernel.Processes.Gone(this);
+        Kernel.Options.ProcessGone?.Invoke();
     }
 
     /// <summary>Takes memory and eventfd away from other threads.</summary>

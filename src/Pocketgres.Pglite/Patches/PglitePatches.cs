@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -81,7 +81,20 @@ internal static class PglitePatches
         GetPid("wrapper_handler", PgliteFunctions.WrapperHandler),
         GetPid("ProcKill", PgliteFunctions.ProcKill),
         GetPid("AuxiliaryProcKill", PgliteFunctions.AuxiliaryProcKill),
+
+        // "pg_wal/xlogtemp.%d": with one name for all, two processes that make segments at once would rename each other's.
+        SegmentName("XLogFileInitInternal", PgliteFunctions.XLogFileInitInternal, 1),
+        SegmentName("StartupXLOG", PgliteFunctions.StartupXLog, 2),
+        SegmentName("WAL receiver", PgliteFunctions.WalReceiverWrite, 1),
     ];
+
+    // The process id is stored as snprintf's variable argument.
+    private static ConstantReplacement SegmentName(string caller, int function, int count) =>
+        new(caller + ": getpid in xlogtemp", function, PgliteFoldedCalls.GetPid, Count: count)
+        {
+            LoadFrom = PgliteAddresses.MyProcPid,
+            OnlyBefore = [WasmOpcode.I32Store],
+        };
 
     private static ConstantReplacement GetPid(string caller, int function) =>
         new(caller + ": getpid", function, PgliteFoldedCalls.GetPid, Count: 1)
@@ -101,6 +114,13 @@ internal static class PglitePatches
         Semaphore("LWLockDequeueSelf", PgliteFunctions.LWLockDequeueSelf, "LU"),
         Semaphore("LWLockUpdateVar", PgliteFunctions.LWLockUpdateVar, "U"),
         Semaphore("LWLockReleaseInternal", PgliteFunctions.LWLockReleaseInternal, "UU"),
+    ];
+
+    // Only pgoutput registers callbacks for SHAREDINVALRELSYNC_ID, so the linker dropped CacheRegisterRelSyncCallback and the loop over its list.
+    private static IEnumerable<ModulePatch> Invalidations() =>
+    [
+        new EntryHook("LocalExecuteInvalidationMessage: CallRelSyncCallbacks", PgliteFunctions.LocalExecuteInvalidationMessage,
+            PgliteHostFunctions.RelSyncInvalidation) { PassArguments = true },
     ];
 
     private static DroppedLoadReplacement Semaphore(string caller, int function, string pattern) =>

@@ -3,7 +3,6 @@ using Pocketgres.Durability.Tests.Support;
 using Pocketgres.Engine;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Files.Faults;
-using Pocketgres.Server.Tests.Infrastructure;
 using Xunit.Abstractions;
 
 namespace Pocketgres.Durability.Tests.Crashes;
