@@ -18,7 +18,7 @@ sealed class EmbeddedServer : IAsyncDisposable
         ["wal_writer_delay"] = "10ms",
         ["autovacuum_naptime"] = "1s",
         ["max_connections"] = "20",
-        ["log_min_messages"] = "log",
+        ["log_min_messages"] = "warning",
         ["restart_after_crash"] = "on",
     };
 

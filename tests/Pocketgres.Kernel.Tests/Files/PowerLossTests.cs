@@ -108,6 +108,21 @@ public sealed unsafe class PowerLossTests
     }
 
     [Fact]
+    public void WhatAFailedFsyncLeftIsNeverWrittenAlthoughProgramsSeeIt()
+    {
+        var fs = Start();
+        var faulty = new FaultFileSystem(fs);
+        faulty.Add(new FaultRule { Operations = FileOperations.Sync, Happened = call => fs.LoseUnsynced(call.Path) });
+        Write(faulty, "/old", "X", 0);
+        Assert.Throws<FileSystemException>(() => FileTree.Sync(faulty, "/old"));
+        Write(faulty, "/old", "Y", 1);
+        FileTree.Sync(faulty, "/old"); // succeeds, and tells nothing of X
+        Assert.Equal("XYd", Get(faulty, "/old"));
+        using var disk = Cut(fs);
+        Assert.Equal("oYd", Get(disk, "/old"));
+    }
+
+    [Fact]
     public void SynchronousWritesNeedNoSync()
     {
         var fs = Start();

@@ -172,12 +172,14 @@ public sealed class FaultFileSystem(IFileSystem inner, int seed = 0) : IFileSyst
         if (!rule.Partial)
         {
             Injected++;
+            rule.Happened?.Invoke(new FileCall(operation, path));
             return rule.Error;
         }
 
         if (operation is FileOperations.Read or FileOperations.Write && length is > 1 and < int.MaxValue)
         {
             Injected++;
+            rule.Happened?.Invoke(new FileCall(operation, path));
             length = _random.Next(1, length);
         }
 

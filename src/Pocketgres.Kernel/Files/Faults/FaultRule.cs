@@ -26,4 +26,7 @@ public sealed record FaultRule
     /// Reads and writes of more than a byte transfer only a part, as the seed decides, and report how much; nothing else fails.
     /// </summary>
     public bool Partial { get; init; }
+
+    /// <summary>Called for each call that fails or falls short, before it returns; must be quick.</summary>
+    public Action<FileCall>? Happened { get; init; }
 }

@@ -64,6 +64,21 @@ public sealed partial class PowerLossFileSystem : IFileSystem
         }
     }
 
+    /// <summary>
+    /// What Linux does when fsync fails: programs still see the file's unsynced bytes, but they count as written, and no later fsync writes them.
+    /// </summary>
+    public void LoseUnsynced(string path) => Locked(
+        () =>
+        {
+            if (_cache.Stat(path, false, out var status) == Errno.None)
+            {
+                _nodes[status.Inode].Dirty.Clear();
+            }
+
+            return true;
+        },
+        false);
+
     /// <summary>Gives the memory back, but for files still open.</summary>
     public void Free()
     {
