@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import chart, lines, machine, measures, report, servers
+from . import chart, lines, machine, measures, pglite, report, servers
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REPOSITORY = os.path.dirname(HERE)
@@ -30,6 +30,7 @@ def options():
     parser.add_argument("--list", action="store_true", help="say which lines there are")
     parser.add_argument("--no-build", action="store_true", help="measure the build that is there (read by bench/run)")
     parser.add_argument("--results", default=os.path.join(HERE, "results"), metavar="DIR", help="where the JSON goes; the table and chart go beside")
+    parser.add_argument("--work", default="/var/tmp", metavar="DIR", help="where the data directories go, for the time of the run")
     parser.add_argument("--host", default=socket.gethostname().split(".")[0], help="the machine's name in the results")
     parser.add_argument("--report", action="store_true", help="only write the table and the chart again from the results")
     return parser.parse_args()
@@ -42,7 +43,6 @@ def make_peers(text):
         if name == "native":
             peers.append(servers.Native(name, path or os.path.join(REPOSITORY, "artifacts/pg18/bin")))
         elif name in ("pglite", "pglite-socket"):
-            from . import pglite
             peers.append(pglite.make(name, os.path.join(HERE, "peers")))
         else:
             peers.append(servers.Ours(name, path or os.path.join(REPOSITORY, "src/Pocketgres.Cli/bin/Release/net10.0/pocketgres")))
@@ -93,11 +93,12 @@ class Run:
 
     def _start(self, profile, databases):
         for peer in self.peers:
+            if not any(peer.can(line) and line.profile == profile for line in lines.LINES):
+                continue
             directory = os.path.join(self.context.work, peer.name + "-cluster")
             if not os.path.isdir(directory):
                 peer.prepare(directory)
-            server = self._servers[peer.name] = servers.Server(peer, directory, lines.PROFILES[profile], self.context.work) \
-                if not hasattr(peer, "server") else peer.server(directory, self.context.work)
+            server = self._servers[peer.name] = peer.server(directory, lines.PROFILES[profile], self.context.work)
             server.start()
             for database in sorted(databases):
                 if (peer.name, database) not in self._made:
@@ -164,7 +165,7 @@ def main():
         peers = make_peers(chosen.peers)
     except servers.PeerError as e:
         sys.exit(f"bench: {e}")
-    work = tempfile.mkdtemp(prefix="pocketgres-bench-")
+    work = tempfile.mkdtemp(prefix="pocketgres-bench-", dir=chosen.work)
     os.chmod(work, 0o755)  # native runs as another user
     begin, load_before = datetime.datetime.now(datetime.timezone.utc), os.getloadavg()
     run = Run(chosen, peers, work)

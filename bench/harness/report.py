@@ -27,6 +27,9 @@ def result_of(line, context, samples, failed, other_load, stolen):
             ratios = [a / b for a, b in pairs if a > 0 and b > 0]  # 10 ms ticks may make an idle server's time 0
             if ratios:
                 peer["ratios"], peer["ratio"], peer["ratio_spread"] = ratios, measures.median(ratios), spread(ratios)
+            processor = [r["cpu_us"] / v["cpu_us"] for v, r in zip(of_peer, samples[REFERENCE]) if v.get("cpu_us") and r.get("cpu_us")]
+            if processor:
+                peer["cpu_ratio"] = measures.median(processor)
     return result
 
 
@@ -97,7 +100,7 @@ def number(value):
 
 def _table(rows):
     others = sorted({name for result, _ in rows for name in result["peers"]} - {"ours", REFERENCE})
-    head = ["Line", "unit", "ours", "native", "ratio (spread)", "goal", *others, "others' load", "run"]
+    head = ["Line", "unit", "ours", "native", "ratio (spread)", "CPU", "goal", *others, "others' load", "run"]
     out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     group = None
     for result, run in rows:
@@ -109,12 +112,14 @@ def _table(rows):
         cells = [result["title"], result["unit"], *(number(peers[p]["median"]) if p in peers else "failed" if p in result["failed"] else ""
                                                     for p in ("ours", REFERENCE))]
         cells.append(f"**{ours['ratio']:.2f}** ({_range(ours['ratio_spread'], '.2f')})" if "ratio" in ours else "")
+        cells.append(f"{ours['cpu_ratio']:.2f}" if "cpu_ratio" in ours else "")
         cells.append(_goal(result))
         cells += [f"{number(peers[p]['median'])}" + (f" ({peers[p]['ratio']:.2f})" if "ratio" in peers[p] else "") if p in peers else "" for p in others]
         cells += [f"{result['other_load_cores']:.1f}", f"{run['date'][:16]} {run['machine']['commit'][:7]}"]
         out.append("| " + " | ".join(cells) + " |")
     return "\n".join(out) + ("\n\nratio: speed relative to native (above 1: ours is faster, or smaller), the median over rounds in which both were measured one "
-                             "after the other; spread: quartiles (extremes below 5 rounds). others' load: cores kept busy by anything else meanwhile: "
+                             "after the other; CPU: the same of the servers' processor time for one transaction or query, which other work on the machine distorts "
+                             "less; spread: quartiles (extremes below 5 rounds). others' load: cores kept busy by anything else meanwhile: "
                              "above about 0.3 the absolute numbers are too low. Latency lines: milliseconds at the 95th percentile.\n")
 
 

@@ -107,6 +107,9 @@ class Ours:
     def can(self, line):
         return True
 
+    def server(self, directory, settings, work):
+        return Server(self, directory, settings, work)
+
     def prepare(self, directory):
         """Nothing: `serve` makes the directory."""
 
@@ -132,6 +135,9 @@ class Native:
 
     def can(self, line):
         return True
+
+    def server(self, directory, settings, work):
+        return Server(self, directory, settings, work)
 
     def prepare(self, directory):
         """initdb with what our template has: UTF-8, C.UTF-8, checksums; not flushed."""

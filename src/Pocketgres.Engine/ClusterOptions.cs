@@ -12,6 +12,12 @@ public sealed record ClusterOptions
     /// <summary>Address to listen on for TCP; null for none. Loopback by default: the default authentication trusts local clients.</summary>
     public IPAddress? ListenAddress { get; init; } = IPAddress.Loopback;
 
+    /// <summary>
+    /// A file system to use as the data directory instead of <see cref="DataDirectory"/> or plain memory: for layers that inject faults or
+    /// simulate power cuts. Filled with a new cluster when empty. It outlives the cluster unless it is <see cref="IDisposable"/>.
+    /// </summary>
+    internal Kernel.Files.IFileSystem? DataFileSystem { get; init; }
+
     /// <summary>TCP port; 0 lets the system choose one. Also names the Unix socket.</summary>
     public int Port { get; init; } = 5432;
 
@@ -29,4 +35,7 @@ public sealed record ClusterOptions
 
     /// <summary>How long a start may take, recovery included, before it counts as failed; infinite by default, because recovery takes what it takes.</summary>
     public TimeSpan StartTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>Told of each server process (session or background) that has ended and given its memory back. Called on a server thread: be quick.</summary>
+    public Action? ProcessGone { get; init; }
 }

@@ -17,6 +17,7 @@ public sealed class EngineFiles
     private readonly Lazy<Dictionary<string, string>> _index;
     private readonly Lazy<FileSystemImage> _support;
     private readonly Lazy<FileSystemImage> _template;
+    private readonly Lazy<Data.ControlFile> _templateControl;
     private readonly Lazy<Port.EnginePrograms> _programs;
 
     /// <summary>Uses the engine files in a directory.</summary>
@@ -28,6 +29,7 @@ public sealed class EngineFiles
             .Select(line => line.Split('\t')).Where(f => f.Length == 2).ToDictionary(f => f[0], f => f[1], StringComparer.Ordinal));
         _support = new(() => OpenImage(EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage));
         _template = new(() => OpenImage(EngineArtifacts.TemplateIndex, EngineArtifacts.TemplateImage));
+        _templateControl = new(ReadTemplateControl);
         _programs = new(() => new Port.EnginePrograms(this));
     }
 
@@ -43,6 +45,9 @@ public sealed class EngineFiles
     /// <summary>A data directory as initdb left it.</summary>
     internal FileSystemImage Template => _template.Value;
 
+    /// <summary>The template's pg_control: what a data directory must agree with.</summary>
+    internal Data.ControlFile TemplateControl => _templateControl.Value;
+
     internal Port.EnginePrograms Programs => _programs.Value;
 
     internal ModuleImage LoadModule(string name) =>
@@ -50,6 +55,12 @@ public sealed class EngineFiles
 
     internal ModuleImage? FindSideModule(string baseName) =>
         _index.Value.TryGetValue(baseName, out string? assembly) ? LoadModule(assembly) : null;
+
+    private Data.ControlFile ReadTemplateControl()
+    {
+        using var files = MemoryFileSystem.FromImage(Template);
+        return Data.ControlFile.Parse(FileTree.ReadAll(files, "/" + Data.ControlFile.Name, Data.ControlFile.FileSize));
+    }
 
     private FileSystemImage OpenImage(string index, string image) =>
         FileSystemImage.Open(Path.Combine(Directory, index), Path.Combine(Directory, image));

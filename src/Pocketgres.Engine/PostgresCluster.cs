@@ -75,13 +75,18 @@ public sealed class PostgresCluster : IAsyncDisposable
         using var listener = Listen(options);
         int port = listener is null ? options.Port : ((IPEndPoint)listener.LocalEndPoint!).Port;
         var directory = options.DataDirectory is null ? null : Data.DataDirectory.Open(options.DataDirectory, engine);
+        if (options.DataFileSystem is { } files)
+        {
+            Prepare(files, engine);
+        }
+
         PosixKernel? kernel = null;
         PostgresCluster? cluster = null;
         try
         {
             var log = new ServerLog(options.Logger);
             string dataDirectory = directory?.Path ?? Initdb.DataDirectory;
-            kernel = CreateKernel(engine, directory, log);
+            kernel = CreateKernel(options, engine, directory, log);
             if (listener is not null)
             {
                 kernel.InheritedSockets.Add(listener);
@@ -131,6 +136,13 @@ public sealed class PostgresCluster : IAsyncDisposable
         return process is { HasExited: false };
     }
 
+    /// <summary>Ends all server processes at once, as SIGKILL to the whole server does, and frees everything: for tests of recovery.</summary>
+    internal Task KillAsync()
+    {
+        _postmaster.Post(Signal.Kill);
+        return _completion;
+    }
+
     /// <summary>Stops the server (fast shutdown) and frees everything.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -142,20 +154,38 @@ public sealed class PostgresCluster : IAsyncDisposable
         await _completion.ConfigureAwait(false);
     }
 
-    private static PosixKernel CreateKernel(EngineFiles engine, DataDirectory? directory, ServerLog log)
+    private static void Prepare(IFileSystem files, EngineFiles engine)
+    {
+        try
+        {
+            Data.DataDirectory.Prepare(files, "/", "the data directory", engine);
+        }
+        catch (FileSystemException e)
+        {
+            throw new ClusterException(ClusterError.DirectoryNotAccessible, $"cannot use the data directory: {e.Message}", e);
+        }
+    }
+
+    private static PosixKernel CreateKernel(ClusterOptions cluster, EngineFiles engine, DataDirectory? directory, ServerLog log)
     {
         var options = new KernelOptions
         {
             FirstPid = PgliteFoldedCalls.GetPid,
             StandardError = log.Write,
             StandardOutput = log.Write,
+            ProcessGone = cluster.ProcessGone,
             Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
         };
         var mounts = EngineMounts.Create(new HostFileSystem("/"), MemoryFileSystem.FromImage(engine.Support), options);
-        if (directory is null)
+        if (cluster.DataFileSystem is { } files)
+        {
+            mounts.Mount(Initdb.DataDirectory, files);
+            mounts.Mount(Initdb.DataDirectory + "/pg_dynshmem", new MemoryFileSystem());
+        }
+        else if (directory is null)
         {
             var data = MemoryFileSystem.FromImage(engine.Template);
-            SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier(), sync: false);
+            SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier());
             mounts.Mount(Initdb.DataDirectory, data);
         }
         else

@@ -21,6 +21,9 @@ public sealed record KernelOptions
     /// <summary>Receives what processes write to standard error. Called under the global lock: be quick, do not call back.</summary>
     public OutputSink? StandardError { get; init; }
 
+    /// <summary>Told of each process whose memory has been given back. Called on that process's thread without the global lock: be quick.</summary>
+    public Action? ProcessGone { get; init; }
+
     /// <summary>Told of each process that ended by a crash (a trap, an exception that is neither exit nor longjmp).</summary>
     public Action<Process, Exception>? Crashed { get; init; }
 }

@@ -122,6 +122,16 @@ public static class PgliteFunctions
     /// <summary><c>static void TransactionIdSetPageStatus(...)</c> (access/transam/clog.c) with TransactionGroupUpdateXidStatus inlined.</summary>
     public const int TransactionIdSetPageStatus = 1140;
 
+    /// <summary><c>static int XLogFileInitInternal(XLogSegNo, TimeLineID, bool *, char *)</c> (access/transam/xlog.c): fills a new WAL segment under a
+    /// temporary name with the process id in it.</summary>
+    public const int XLogFileInitInternal = 1371;
+
+    /// <summary><c>void StartupXLOG(void)</c> (access/transam/xlog.c) with XLogFileCopy and XLogFileInit inlined: two such names.</summary>
+    public const int StartupXLog = 1390;
+
+    /// <summary>The WAL receiver's writing (replication/walreceiver.c) with XLogFileInit inlined: one such name.</summary>
+    public const int WalReceiverWrite = 5016;
+
     /// <summary><c>void XLogFlush(XLogRecPtr record)</c> (access/transam/xlog.c) with LWLockAcquireOrWait inlined.</summary>
     public const int XLogFlush = 1352;
 

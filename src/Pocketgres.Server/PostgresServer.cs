@@ -13,10 +13,12 @@ namespace Pocketgres.Server;
 public sealed class PostgresServer : IAsyncDisposable
 {
     private readonly PostgresCluster _cluster;
+    private readonly MemoryTrimmer? _trimmer;
     private int _stopRequested;
 
-    private PostgresServer(PostgresCluster cluster, ServerOptions options)
+    private PostgresServer(PostgresCluster cluster, MemoryTrimmer? trimmer, ServerOptions options)
     {
+        _trimmer = trimmer;
         _cluster = cluster;
         Database = options.Database;
         ConnectionUrl = ConnectionAddress.Url(cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database);
@@ -59,6 +61,7 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         AddressCheck.Run(options);
+        var trimmer = options.TrimMemory ? new MemoryTrimmer() : null;
         var cluster = await PostgresCluster.StartAsync(
             new ClusterOptions
             {
@@ -68,6 +71,7 @@ public sealed class PostgresServer : IAsyncDisposable
                 UnixSocketDirectory = options.UnixSocketDirectory,
                 Settings = options.Settings,
                 Logger = options.Logger,
+                ProcessGone = trimmer is null ? null : trimmer.ProcessGone,
             },
             cancellationToken).ConfigureAwait(false);
         try
@@ -78,11 +82,12 @@ public sealed class PostgresServer : IAsyncDisposable
                     cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database, cancellationToken).ConfigureAwait(false);
             }
 
-            return new PostgresServer(cluster, options);
+            return new PostgresServer(cluster, trimmer, options);
         }
         catch
         {
             await cluster.DisposeAsync().ConfigureAwait(false);
+            trimmer?.Dispose();
             throw;
         }
     }
@@ -118,9 +123,10 @@ public sealed class PostgresServer : IAsyncDisposable
     public bool CrashProcess(int processId) => _cluster.CrashProcess(processId);
 
     /// <summary>Stops the server (fast shutdown) and frees everything.</summary>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         Volatile.Write(ref _stopRequested, 1);
-        return _cluster.DisposeAsync();
+        await _cluster.DisposeAsync().ConfigureAwait(false);
+        _trimmer?.Dispose();
     }
 }

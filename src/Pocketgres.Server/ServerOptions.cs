@@ -29,4 +29,10 @@ public sealed record ServerOptions
 
     /// <summary>Receives the server's log; null drops it.</summary>
     public ILogger? Logger { get; init; }
+
+    /// <summary>
+    /// Whether to give memory back to the system after many sessions have left, by collecting garbage in the whole .NET process: for a process
+    /// that is nothing but a server.
+    /// </summary>
+    public bool TrimMemory { get; init; }
 }

@@ -92,6 +92,7 @@ internal sealed class ServeCommand
                 UnixSocketDirectory = socketDirectory is null ? null : Path.GetFullPath(socketDirectory),
                 Database = DatabaseName(result.GetValue(_database) ?? ServerOptions.DefaultDatabase),
                 Settings = Settings(result.GetValue(_settings) ?? []),
+                TrimMemory = true,
             },
             ListensBeyondLoopback = address is not null && !IPAddress.IsLoopback(address),
             ParentPid = result.GetValue(_parentPid) is { } pid ? Number("--parent-pid", pid, 1, int.MaxValue) : null,

@@ -136,6 +136,8 @@ internal sealed class ServeRunner : IDisposable
         PostgresServer? server;
         lock (_lock)
         {
+            // An immediate shutdown is not taken back by a softer wish.
+            mode = _stopMode == ShutdownMode.Immediate ? ShutdownMode.Immediate : mode;
             _stopMode = mode;
             server = _server;
         }

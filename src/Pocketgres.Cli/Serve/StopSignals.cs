@@ -7,20 +7,13 @@ namespace Pocketgres.Cli.Serve;
 /// The signals of a terminal or a supervisor. SIGINT and SIGTERM: a fast shutdown, the second one an immediate one, the third one ends the process
 /// at once. SIGQUIT: immediate. SIGHUP: reload.
 /// </summary>
-/// <remarks>
-/// One wish to stop often arrives twice: timeout(1), npm and others signal the process and then its whole group, a terminal signals the group and
-/// the parent passes it on. A signal that follows another within a moment is therefore the same one.
-/// </remarks>
 internal sealed partial class StopSignals : IDisposable
 {
     private const int SignalInterrupt = 2, SignalQuit = 3, SignalTerminate = 15;
-    private const long SameWishMilliseconds = 300;
 
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly Action<ShutdownMode> _stop;
-    private readonly Lock _lock = new();
-    private int _received;
-    private long _lastReceived;
+    private readonly SignalCounter _wishes = new(() => Environment.TickCount64);
 
     /// <summary>Takes over the signals.</summary>
     /// <param name="stop">Asks for a stop; called on a thread of the pool, must not block.</param>
@@ -58,7 +51,7 @@ internal sealed partial class StopSignals : IDisposable
     private void OnStop(PosixSignalContext context, int number)
     {
         context.Cancel = true;
-        switch (Count())
+        switch (_wishes.Add())
         {
             case 0:
                 break;
@@ -72,23 +65,6 @@ internal sealed partial class StopSignals : IDisposable
                 // Not Environment.Exit: that would wait for what did not end when asked twice.
                 ExitAtOnce(ExitCode.SignalBase + number);
                 break;
-        }
-    }
-
-    // Which signal this is, from 1; 0 when it only repeats the one before.
-    private int Count()
-    {
-        lock (_lock)
-        {
-            long now = Environment.TickCount64;
-            bool repeats = _received > 0 && now - _lastReceived < SameWishMilliseconds;
-            if (!repeats)
-            {
-                _received++;
-                _lastReceived = now;
-            }
-
-            return repeats ? 0 : _received;
         }
     }
 

@@ -1,32 +1,33 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+using System.Text;
+using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine.Data;
 
-/// <summary>A data directory on the host: checks, creation, the lock against a second opener.</summary>
-internal sealed partial class DataDirectory : IDisposable
+/// <summary>A data directory on the host: found or made, checked, and locked against a second opener for as long as this object lives.</summary>
+internal sealed class DataDirectory : IDisposable
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const string LockSuffix = ".lock";
+    private const int OwnerOnly = 0x1C0;
+    private const int NotForPostgres = 0x17; // S_IWGRP | S_IRWXO: Postgres refuses directories that others can write or the world can read
 
-    private readonly FileStream _lock;
+    private readonly DirectoryLock _lock;
 
-    private DataDirectory(string path, FileStream lockFile)
+    private DataDirectory(string path, DirectoryLock directoryLock)
     {
         Path = path;
-        _lock = lockFile;
+        _lock = directoryLock;
     }
 
-    /// <summary>Absolute path, links resolved.</summary>
+    /// <summary>Absolute path, a link as the last component resolved.</summary>
     public string Path { get; }
 
-    /// <summary>Opens the directory, making it from the template first when it is missing or empty.</summary>
+    /// <summary>Opens the directory, making the cluster from the template first when the directory is missing or empty.</summary>
     /// <exception cref="ClusterException">It cannot be used; the message says why and what to do.</exception>
     public static DataDirectory Open(string path, EngineFiles engine)
     {
-        string full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        string full = Resolve(path);
         try
         {
             if (File.Exists(full))
@@ -34,111 +35,176 @@ internal sealed partial class DataDirectory : IDisposable
                 throw new ClusterException(ClusterError.ForeignDirectory, $"{full} is a file, not a directory: choose a directory");
             }
 
-            string parent = System.IO.Path.GetDirectoryName(full)
-                ?? throw new ClusterException(ClusterError.ForeignDirectory, "the root directory cannot be a data directory: choose another one");
-            Directory.CreateDirectory(parent);
-            if (Directory.Exists(full) && Directory.ResolveLinkTarget(full, returnFinalTarget: true) is { } target)
-            {
-                full = target.FullName;
-            }
-
-            var lockFile = TakeLock(full);
+            var host = new HostFileSystem("/");
+            MakeDirectories(host, full);
+            var directoryLock = DirectoryLock.Take(full);
             try
             {
-                if (!Directory.Exists(full) || !Directory.EnumerateFileSystemEntries(full).Any())
-                {
-                    Create(full, engine);
-                }
-
-                CheckVersion(full);
-                return new DataDirectory(full, lockFile);
+                CheckKind(host, full, full); // before anything is created in it
+                directoryLock.TakeFile(full);
+                Prepare(host, full, full, engine);
+                return new DataDirectory(full, directoryLock);
             }
             catch
             {
-                lockFile.Dispose();
+                directoryLock.Dispose();
                 throw;
             }
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
             throw new ClusterException(ClusterError.DirectoryNotAccessible,
-                $"cannot use data directory {full}: {e.Message} Check its owner and permissions, or choose another directory.", e);
+                $"cannot use data directory {full}: {e.Message.TrimEnd('.')}; check owner, permissions and free space, or choose another directory", e);
         }
+    }
+
+    /// <summary>Makes the cluster if there is none yet, and checks that this engine may open it.</summary>
+    /// <param name="files">File system of the directory.</param>
+    /// <param name="directory">Path there.</param>
+    /// <param name="shown">Path for messages.</param>
+    /// <param name="engine">The engine.</param>
+    /// <exception cref="ClusterException">It is not for this engine.</exception>
+    /// <exception cref="FileSystemException">Something cannot be read or written.</exception>
+    public static void Prepare(IFileSystem files, string directory, string shown, EngineFiles engine)
+    {
+        if (CheckKind(files, directory, shown) is DirectoryKind.Empty or DirectoryKind.Finished)
+        {
+            ClusterCreation.Run(files, directory, engine.Template);
+        }
+
+        CheckVersion(files, directory, shown);
+        CheckControlFile(files, directory, shown, engine);
+        CheckStamp(files, directory, shown);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
 
-    // Beside the directory, not in it: a copy of the directory must not carry the lock along, and it must exist before the directory does.
-    private static FileStream TakeLock(string full)
+    private static string Resolve(string path)
     {
-        string lockPath = full + LockSuffix;
-        var file = new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        if (Flock((int)file.SafeFileHandle.DangerousGetHandle(), LockExclusive | LockNonBlocking) != 0)
+        string full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        if (System.IO.Path.GetDirectoryName(full) is null)
         {
-            using var reader = new StreamReader(file);
-            string holder = reader.ReadToEnd().Trim();
-            throw new ClusterException(ClusterError.DirectoryInUse,
-                $"data directory {full} is in use{(holder.Length > 0 ? " by " + holder : "")}: stop that server first or choose another directory");
+            throw new ClusterException(ClusterError.ForeignDirectory, "the root directory cannot be a data directory: choose another one");
         }
 
-        file.SetLength(0);
-        file.Write(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $"process {Environment.ProcessId} on {Environment.MachineName}\n")));
-        file.Flush();
-        return file;
+        try
+        {
+            // Also when the link's target does not exist yet.
+            return Directory.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return full; // what is wrong with it shows soon
+        }
     }
 
-    // Made under another name and renamed, so that a kill at any moment leaves nothing or a whole directory.
-    private static void Create(string full, EngineFiles engine)
+    // mkdir -p, each new name durable.
+    private static void MakeDirectories(HostFileSystem host, string path)
     {
-        string partial = full + ".new";
-        if (Directory.Exists(partial))
+        if (Directory.Exists(path))
         {
-            Directory.Delete(partial, recursive: true);
+            return;
         }
 
-        Directory.CreateDirectory(partial, OwnerOnly);
-        engine.Template.ExtractTo(partial, sync: true);
-        SystemIdentity.Assign(new HostFileSystem(partial), "/", SystemIdentity.NewIdentifier(), sync: true);
-        if (Directory.Exists(full))
-        {
-            Directory.Delete(full); // empty, else this fails
-        }
-
-        Directory.Move(partial, full);
-        SyncDirectory(System.IO.Path.GetDirectoryName(full)!);
+        string parent = System.IO.Path.GetDirectoryName(path)!;
+        MakeDirectories(host, parent);
+        var error = host.MakeDirectory(path, OwnerOnly);
+        FileSystemException.ThrowIf(error == Errno.EEXIST && Directory.Exists(path) ? Errno.None : error, "create", path);
+        FileTree.Sync(host, parent);
     }
 
-    private static void CheckVersion(string full)
+    private static DirectoryKind CheckKind(IFileSystem files, string directory, string shown)
     {
-        string file = System.IO.Path.Combine(full, "PG_VERSION");
-        if (!File.Exists(file))
+        var kind = ClusterCreation.Inspect(files, directory);
+        return kind switch
         {
-            throw new ClusterException(ClusterError.ForeignDirectory,
-                $"{full} is not empty and is not a PostgreSQL data directory (it has no PG_VERSION): choose an empty or a new directory");
-        }
+            DirectoryKind.MountPoint => throw new ClusterException(ClusterError.ForeignDirectory,
+                $"{shown} is the root of a file system (it has lost+found): choose a directory in it"),
+            DirectoryKind.Foreign => throw new ClusterException(ClusterError.ForeignDirectory,
+                $"{shown} is not empty and is not a PostgreSQL data directory (it has no {ClusterCreation.VersionFile}): choose an empty or a new directory"),
+            _ => kind,
+        };
+    }
 
-        string version = File.ReadAllText(file).Trim();
+    private static void CheckVersion(IFileSystem files, string directory, string shown)
+    {
+        string version = Encoding.UTF8.GetString(FileTree.ReadAll(files, FileTree.Combine(directory, ClusterCreation.VersionFile), 64)).Trim();
         if (version != PglitePackage.PostgresMajorVersion.ToString(CultureInfo.InvariantCulture))
         {
             throw new ClusterException(ClusterError.WrongVersion,
-                $"{full} belongs to PostgreSQL {version}, this is PostgreSQL {PglitePackage.PostgresMajorVersion}: dump it with its own version and restore it here");
+                $"{shown} belongs to PostgreSQL {version}, this is PostgreSQL {PglitePackage.PostgresMajorVersion}: dump it with its own version and restore it here");
         }
     }
 
-    private static void SyncDirectory(string path)
+    private static void CheckControlFile(IFileSystem files, string directory, string shown, EngineFiles engine)
     {
-        var files = new HostFileSystem("/");
-        if (files.Open(path, OpenFlags.ReadOnly | OpenFlags.Directory, 0, out var directory) == Kernel.Errno.None)
+        string path = FileTree.Combine(directory, ControlFile.Name);
+        ControlFile control;
+        try
         {
-            directory!.Sync(dataOnly: false);
-            directory.Release();
+            control = ControlFile.Parse(FileTree.ReadAll(files, path, ControlFile.FileSize));
+        }
+        catch (Exception e) when (e is InvalidDataException or FileSystemException { Error: Errno.ENOENT or Errno.ENOTDIR })
+        {
+            throw Damaged("missing or cut off", e);
+        }
+
+        if (control.Version == ControlFile.KnownVersion && !control.IsIntact)
+        {
+            throw Damaged("damaged (wrong checksum)", null);
+        }
+
+        var own = engine.TemplateControl;
+        if (!control.IsCompatibleWith(own))
+        {
+            string why = control.Version != own.Version ? $"its control file has version {control.Version}, not {own.Version}"
+                : control.CatalogVersion != own.CatalogVersion ? $"its catalogue has version {control.CatalogVersion}, not {own.CatalogVersion}"
+                : control.Float8ByValue != own.Float8ByValue ? "it was made by a native (64-bit) server"
+                : "it was made by a server built with other sizes or alignments";
+            throw new ClusterException(ClusterError.WrongVersion,
+                $"{shown} is a PostgreSQL {PglitePackage.PostgresMajorVersion} data directory of another build: {why}; dump it with the server that made it and restore it here");
+        }
+
+        ClusterException Damaged(string how, Exception? inner) => new(ClusterError.StartFailed,
+            $"{shown} cannot be opened: its {ControlFile.Name} is {how}; restore a backup", inner);
+    }
+
+    private static void CheckStamp(IFileSystem files, string directory, string shown)
+    {
+        EngineStamp? stamp;
+        try
+        {
+            stamp = EngineStamp.Read(files, directory);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ClusterException(ClusterError.WrongVersion, $"{shown} cannot be opened: {e.Message}; restore that file from a backup", e);
+        }
+
+        if (stamp is null)
+        {
+            Adopt(files, directory);
+        }
+        else if (stamp.Format > EngineStamp.CurrentFormat)
+        {
+            throw new ClusterException(ClusterError.WrongVersion,
+                $"{shown} was made by {stamp.MadeBy} (format {stamp.Format}), this is pocketgres {EngineStamp.Version} (format {EngineStamp.CurrentFormat}): use a newer version");
         }
     }
 
-    private const int LockExclusive = 2, LockNonBlocking = 4;
+    /// <summary>
+    /// The first opening of a directory that PGlite made: its Node.js part leaves the directory's mode to the umask, which Postgres itself refuses.
+    /// </summary>
+    private static void Adopt(IFileSystem files, string directory)
+    {
+        FileSystemException.ThrowIf(files.Stat(directory, followLink: true, out var status), "look at", directory);
+        if ((status.Mode & NotForPostgres) != 0)
+        {
+            FileSystemException.ThrowIf(files.ChangeMode(directory, OwnerOnly), "set the mode of", directory);
+        }
 
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
-    private static partial int Flock(int fd, int operation);
+        (EngineStamp.Current with { MadeBy = $"another program, first opened by {EngineStamp.Current.MadeBy}" }).Write(files, directory, sync: true);
+        FileTree.Sync(files, directory);
+    }
 }

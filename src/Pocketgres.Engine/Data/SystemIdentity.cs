@@ -10,15 +10,11 @@ namespace Pocketgres.Engine.Data;
 /// global/pg_control, and the identifier in the headers of the WAL segments that are there.
 /// </summary>
 /// <remarks>
-/// pg_control (catalog/pg_control.h): bytes 0..7 system_identifier; the struct ends with char mock_authentication_nonce[32] and
-/// pg_crc32c crc over all before it. Its size depends on the build, so it is found by the checksum itself.
 /// A WAL segment starts with XLogLongPageHeaderData (access/xlog_internal.h), xlp_sysid at byte 24; page headers have no checksum.
 /// </remarks>
-internal static unsafe class SystemIdentity
+internal static class SystemIdentity
 {
-    private const int NonceLength = 32;
     private const int SegmentIdentifierOffset = 24;
-    private const int MinimumControlSize = 200, MaximumControlSize = 512;
 
     /// <summary>A new identifier, made as initdb makes it: seconds since 1970, microseconds, and bits of chance instead of a process id.</summary>
     public static ulong NewIdentifier()
@@ -29,95 +25,40 @@ internal static unsafe class SystemIdentity
         return (seconds << 32) | (microseconds << 12) | (uint)RandomNumberGenerator.GetInt32(1 << 12);
     }
 
-    /// <summary>Rewrites the identity of the data directory at <paramref name="dataDirectory"/>.</summary>
+    /// <summary>Rewrites the identity of the data directory at <paramref name="dataDirectory"/>; makes nothing durable.</summary>
     /// <param name="files">File system that holds it.</param>
     /// <param name="dataDirectory">Its path there.</param>
     /// <param name="identifier">The new identifier.</param>
-    /// <param name="sync">Make the changes durable before returning.</param>
     /// <exception cref="InvalidDataException">pg_control is not as expected.</exception>
-    public static void Assign(IFileSystem files, string dataDirectory, ulong identifier, bool sync)
+    /// <exception cref="FileSystemException">A file cannot be read or written.</exception>
+    public static void Assign(IFileSystem files, string dataDirectory, ulong identifier)
     {
-        Edit(files, Combine(dataDirectory, "global/pg_control"), 8192, control =>
+        string path = FileTree.Combine(dataDirectory, ControlFile.Name);
+        var control = ControlFile.Parse(FileTree.ReadAll(files, path, ControlFile.FileSize));
+        if (!control.IsIntact || control.Version != ControlFile.KnownVersion)
         {
-            int size = FindSize(control);
-            BinaryPrimitives.WriteUInt64LittleEndian(control, identifier);
-            RandomNumberGenerator.Fill(control.AsSpan(size - NonceLength, NonceLength));
-            BinaryPrimitives.WriteUInt32LittleEndian(control.AsSpan(size), Crc32C.Compute(control.AsSpan(0, size)));
-        }, sync);
+            throw new InvalidDataException($"{path} is damaged or of an unknown layout");
+        }
 
-        string wal = Combine(dataDirectory, "pg_wal");
-        foreach (string segment in ListSegments(files, wal))
+        control.SetIdentity(identifier);
+        Overwrite(files, path, control.Bytes, 0);
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, identifier);
+        string wal = FileTree.Combine(dataDirectory, "pg_wal");
+        foreach (var segment in FileTree.List(files, wal).Where(e => e.Name.Length == 24 && e.Name.All(char.IsAsciiHexDigitUpper)))
         {
-            Edit(files, $"{wal}/{segment}", SegmentIdentifierOffset + 8,
-                header => BinaryPrimitives.WriteUInt64LittleEndian(header.AsSpan(SegmentIdentifierOffset), identifier), sync);
+            Overwrite(files, FileTree.Combine(wal, segment.Name), bytes, SegmentIdentifierOffset);
         }
     }
 
-    /// <summary>Bytes of pg_control before its checksum.</summary>
-    internal static int FindSize(ReadOnlySpan<byte> control)
+    private static unsafe void Overwrite(IFileSystem files, string path, ReadOnlySpan<byte> bytes, long offset)
     {
-        for (int size = MinimumControlSize; size <= MaximumControlSize; size += 4)
+        FileSystemException.ThrowIf(files.Open(path, OpenFlags.ReadWrite, 0, out var file), "open", path);
+        fixed (byte* p = bytes)
         {
-            if (BinaryPrimitives.ReadUInt32LittleEndian(control[size..]) == Crc32C.Compute(control[..size]))
-            {
-                return size;
-            }
-        }
-
-        throw new InvalidDataException("global/pg_control: no checksum found, the file is damaged or of an unknown layout");
-    }
-
-    private static string Combine(string directory, string name) => directory == "/" ? "/" + name : $"{directory}/{name}";
-
-    private static List<string> ListSegments(IFileSystem files, string wal)
-    {
-        Check(files.Open(wal, OpenFlags.ReadOnly | OpenFlags.Directory, 0, out var directory), wal);
-        try
-        {
-            return [.. directory!.ReadDirectory()!.Select(e => e.Name).Where(n => n.Length == 24 && n.All(char.IsAsciiHexDigitUpper))];
-        }
-        finally
-        {
-            directory!.Release();
-        }
-    }
-
-    private static void Edit(IFileSystem files, string path, int length, Action<byte[]> edit, bool sync)
-    {
-        Check(files.Open(path, OpenFlags.ReadWrite, 0, out var file), path);
-        try
-        {
-            var bytes = new byte[length];
-            fixed (byte* p = bytes)
-            {
-                if (file!.ReadAt(p, length, 0) != length)
-                {
-                    throw new InvalidDataException($"{path} is too short");
-                }
-
-                edit(bytes);
-                if (file.WriteAt(p, length, 0) != length)
-                {
-                    throw new IOException($"cannot write {path}");
-                }
-            }
-
-            if (sync)
-            {
-                Check(file.Sync(dataOnly: false), path);
-            }
-        }
-        finally
-        {
-            file!.Release();
-        }
-    }
-
-    private static void Check(Errno error, string path)
-    {
-        if (error != Errno.None)
-        {
-            throw new IOException($"{path}: {error}");
+            int n = file!.WriteAt(p, bytes.Length, offset);
+            file.Release();
+            FileSystemException.ThrowIf(n == bytes.Length ? Errno.None : n < 0 ? (Errno)(-n) : Errno.EIO, "write", path);
         }
     }
 }

@@ -78,5 +78,9 @@ internal sealed unsafe class DeviceFile : OpenFile
         return Errno.None;
     }
 
-    public override IReadOnlyList<DirectoryEntry>? ReadDirectory() => _entries;
+    public override Errno ReadDirectory(out IReadOnlyList<DirectoryEntry> entries)
+    {
+        entries = _entries ?? [];
+        return _entries is null ? Errno.ENOTDIR : Errno.None;
+    }
 }

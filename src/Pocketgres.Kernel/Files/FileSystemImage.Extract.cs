@@ -7,29 +7,45 @@ public sealed unsafe partial class FileSystemImage
     /// <param name="hostDirectory">Where; its mode becomes the image root's.</param>
     /// <param name="sync">Make everything durable before returning: syncs the whole host file system that <paramref name="hostDirectory"/> is on.</param>
     /// <param name="writeZeroes">Write runs of zeroes instead of leaving holes, so that later writes cannot fail for lack of space.</param>
-    /// <exception cref="IOException">The host refused; the message says what and where.</exception>
-    public void ExtractTo(string hostDirectory, bool sync, bool writeZeroes = false)
+    /// <exception cref="FileSystemException">The host refused.</exception>
+    public void ExtractTo(string hostDirectory, bool sync, bool writeZeroes = false) =>
+        ExtractTo(new HostFileSystem("/"), System.IO.Path.GetFullPath(hostDirectory), sync, writeZeroes);
+
+    /// <summary>Creates the tree in any file system; see <see cref="ExtractTo(string, bool, bool)"/>.</summary>
+    public void ExtractTo(IFileSystem target, string path, bool sync, bool writeZeroes = false)
     {
-        string full = System.IO.Path.GetFullPath(hostDirectory);
-        ExtractTo(new HostFileSystem("/"), full, sync: false, writeZeroes);
-        if (sync)
+        if (!sync)
         {
+            Extract(target, path, writeZeroes);
+            return;
+        }
+
+        var error = target.MakeDirectory(path, 0x1C0);
+        Check(error == Errno.EEXIST ? Errno.None : error, "create", path);
+        Check(target.Open(path, OpenFlags.ReadOnly | OpenFlags.Directory, 0, out var root), "open", path);
+        try
+        {
+            Extract(target, path, writeZeroes);
+
             // syncfs(2) once instead of fsync(2) for each of a thousand files: tens of milliseconds instead of seconds.
             // It reports write errors since Linux 5.8.
-            byte[] name = [.. PathEncoding.Encode(full), 0];
-            fixed (byte* p = name)
+            error = root!.SyncFileSystem();
+            if (error == Errno.ENOSYS)
             {
-                int fd = HostCalls.open(p, HostCalls.CloseOnExec, 0);
-                Check(fd < 0 ? HostErrno.Last() : Errno.None, "open", full);
-                var error = HostCalls.syncfs(fd) < 0 ? HostErrno.Last() : Errno.None;
-                _ = HostCalls.close(fd);
-                Check(error, "sync", full);
+                FileTree.SyncTree(target, path);
             }
+            else
+            {
+                Check(error, "sync the file system of", path);
+            }
+        }
+        finally
+        {
+            root!.Release();
         }
     }
 
-    /// <summary>Creates the tree in any file system; see <see cref="ExtractTo(string, bool, bool)"/>. Syncs file by file.</summary>
-    public void ExtractTo(IFileSystem target, string path, bool sync, bool writeZeroes = false)
+    private void Extract(IFileSystem target, string path, bool writeZeroes)
     {
         var paths = new string[Count];
         paths[0] = path;
@@ -60,37 +76,17 @@ public sealed unsafe partial class FileSystemImage
             }
         }
 
-        // Modes of directories last (a read-only one could not be filled), and all fsyncs after all writes: the host can write in one go.
+        // Modes of directories last: a read-only one could not be filled.
         for (int i = Count - 1; i >= 0; i--)
         {
-            bool directory = (Mode(i) & FileStatus.TypeMask) == MemoryNode.Directory;
-            if (directory)
+            if ((Mode(i) & FileStatus.TypeMask) == MemoryNode.Directory)
             {
                 Check(target.ChangeMode(paths[i], Mode(i) & 0xFFF), "set the mode of", paths[i]);
             }
-
-            if (sync && (Mode(i) & FileStatus.TypeMask) != MemoryNode.SymbolicLink)
-            {
-                SyncPath(target, paths[i]);
-            }
         }
     }
 
-    private static void SyncPath(IFileSystem target, string path)
-    {
-        Check(target.Open(path, OpenFlags.ReadOnly, 0, out var file), "open", path);
-        var error = file!.Sync(dataOnly: false);
-        file.Release();
-        Check(error, "fsync", path);
-    }
-
-    private static void Check(Errno error, string what, string path)
-    {
-        if (error != Errno.None)
-        {
-            throw new IOException($"cannot {what} {path}: {error}");
-        }
-    }
+    private static void Check(Errno error, string doing, string path) => FileSystemException.ThrowIf(error, doing, path);
 
     private void ExtractFile(IFileSystem target, int entry, string path, bool writeZeroes)
     {

@@ -44,8 +44,9 @@ public sealed unsafe class FileSystemImageWriter(long modified = 0)
         Check(source.Stat(sourcePath, true, out var status), sourcePath);
         AddDirectory(path, status.Mode);
         Check(source.Open(sourcePath, OpenFlags.Directory, 0, out var directory), sourcePath);
-        var names = directory!.ReadDirectory()!;
+        var error = directory!.ReadDirectory(out var names);
         directory.Release();
+        Check(error, sourcePath);
         foreach (var entry in names)
         {
             if (entry.Name is "." or "..")

@@ -118,6 +118,9 @@ internal static unsafe partial class HostCalls
     public static partial int statfs(byte* path, HostFileSystemStatus* status);
 
     [LibraryImport("libc", SetLastError = true)]
+    public static partial int fstatfs(int fd, HostFileSystemStatus* status);
+
+    [LibraryImport("libc", SetLastError = true)]
     public static partial int dup(int fd);
 
     [LibraryImport("libc", SetLastError = true)]
@@ -212,6 +215,8 @@ internal static unsafe partial class HostCalls
     [StructLayout(LayoutKind.Explicit, Size = 160)]
     public struct HostFileSystemStatus
     {
+        [FieldOffset(0)]
+        public long Type;
         [FieldOffset(8)]
         public long BlockSize;
         [FieldOffset(16)]

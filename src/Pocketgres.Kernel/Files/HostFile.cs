@@ -10,6 +10,7 @@ namespace Pocketgres.Kernel.Files;
 internal sealed unsafe class HostFile : OpenFile
 {
     private const uint BasicStatus = 0x7ff;
+    private const int SeekEnd = 2;
 
     private readonly HostFileSystem _fileSystem;
     private readonly int _fd;
@@ -142,6 +143,19 @@ internal sealed unsafe class HostFile : OpenFile
         return Errno.None;
     }
 
+    // Postgres asks once or twice in every query (lseek with SEEK_END), and lseek costs a fraction of statx. Our offset is Position, not the
+    // descriptor's, so moving that one harms nobody.
+    public override Errno Size(out long size)
+    {
+        if (_type != 0x8000)
+        {
+            return base.Size(out size);
+        }
+
+        size = lseek(_fd, 0, SeekEnd);
+        return size < 0 ? HostErrno.Last() : Errno.None;
+    }
+
     public override Errno Truncate(long length)
     {
         int r;
@@ -175,6 +189,16 @@ internal sealed unsafe class HostFile : OpenFile
         return r < 0 ? HostErrno.Last() : Errno.None;
     }
 
+    public override Errno SyncFileSystem()
+    {
+        // FUSE has no syncfs for most servers and then answers success; 9p (some virtual machines and sandboxes) likewise.
+        const long Fuse = 0x65735546, NineP = 0x01021997;
+        HostFileSystemStatus s;
+        return fstatfs(_fd, &s) < 0 ? HostErrno.Last()
+            : s.Type is Fuse or NineP ? Errno.ENOSYS
+            : syncfs(_fd) < 0 ? HostErrno.Last() : Errno.None;
+    }
+
     public override Errno Advise(long offset, long length, int advice) => HostErrno.Map(posix_fadvise(_fd, offset, length, advice));
 
     public override Errno ChangeMode(int mode) => fchmod(_fd, mode & 0xFFF) < 0 ? HostErrno.Last() : Errno.None;
@@ -187,11 +211,12 @@ internal sealed unsafe class HostFile : OpenFile
         return futimens(_fd, times) < 0 ? HostErrno.Last() : Errno.None;
     }
 
-    public override IReadOnlyList<DirectoryEntry>? ReadDirectory()
+    public override Errno ReadDirectory(out IReadOnlyList<DirectoryEntry> listing)
     {
+        listing = [];
         if (_type != 0x4000)
         {
-            return null;
+            return Errno.ENOTDIR;
         }
 
         var entries = new List<DirectoryEntry>();
@@ -199,24 +224,32 @@ internal sealed unsafe class HostFile : OpenFile
         nint directory = copy < 0 ? 0 : fdopendir(copy);
         if (directory == 0)
         {
+            var error = HostErrno.Last();
             if (copy >= 0)
             {
                 _ = close(copy);
             }
 
-            return entries;
+            return error;
         }
 
         rewinddir(directory); // the copy shares its offset with every earlier listing
-        for (byte* e; (e = readdir(directory)) != null;)
+        byte* e;
+        while ((e = readdir(directory)) != null)
         {
             // struct dirent of 64-bit Linux: d_ino +0 (8), d_off +8 (8), d_reclen +16 (2), d_type +18 (1), d_name +19
             entries.Add(new DirectoryEntry(
                 PathEncoding.Decode(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(e + 19)), *(long*)e, e[18]));
         }
 
+        var end = HostErrno.Last(); // 0 at the end of the directory: the runtime clears errno before each call
         _ = closedir(directory);
-        return entries;
+        if (end == Errno.None)
+        {
+            listing = entries;
+        }
+
+        return end;
     }
 
     /// <summary>The file itself. It is not made longer: pages wholly behind its end must not be touched, as with any mmap.</summary>

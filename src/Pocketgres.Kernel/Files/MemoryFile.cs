@@ -44,11 +44,12 @@ internal sealed unsafe class MemoryFile : OpenFile
         return Errno.None;
     }
 
-    public override IReadOnlyList<DirectoryEntry>? ReadDirectory()
+    public override Errno ReadDirectory(out IReadOnlyList<DirectoryEntry> listing)
     {
+        listing = [];
         if (!_node.IsDirectory)
         {
-            return null;
+            return Errno.ENOTDIR;
         }
 
         var entries = new List<DirectoryEntry>(_node.Children!.Count + 2);
@@ -62,7 +63,8 @@ internal sealed unsafe class MemoryFile : OpenFile
             }
         }
 
-        return entries;
+        listing = entries;
+        return Errno.None;
     }
 
     public override int ShareAsMemory(long length) => _node.IsDirectory ? -1 : _fileSystem.Share(_node, length);

@@ -13,7 +13,7 @@ public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
     private readonly ChunkPool _pool;
     private readonly MemoryNode _root;
     private readonly long _device;
-    private readonly long _limitChunks;
+    private long _limitChunks;
     private long _usedChunks;
     private long _nextInode = 2;
     private int _linkCount;
@@ -27,10 +27,17 @@ public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
     {
         _pool = new ChunkPool();
         _device = device;
-        _limitChunks = sizeLimit == long.MaxValue ? long.MaxValue : (sizeLimit + ChunkPool.ChunkSize - 1) / ChunkPool.ChunkSize;
+        SizeLimit = sizeLimit;
         _root = new MemoryNode { Inode = 1, Mode = MemoryNode.Directory | 0x1ED, Links = 2, Children = MemoryNode.NewChildren() };
         _root.Parent = _root;
         _root.Accessed = _root.Modified = _root.Changed = Now;
+    }
+
+    /// <summary>Bytes of content after which writes fail with ENOSPC, rounded up to 8 KiB. May change at any time, under the lock.</summary>
+    public long SizeLimit
+    {
+        get => _limitChunks == long.MaxValue ? long.MaxValue : _limitChunks * ChunkPool.ChunkSize;
+        set => _limitChunks = value == long.MaxValue ? long.MaxValue : (value + ChunkPool.ChunkSize - 1) / ChunkPool.ChunkSize;
     }
 
     /// <summary>Bytes of content, in units of 8 KiB, that count against the limit.</summary>

@@ -129,6 +129,14 @@ public abstract unsafe class OpenFile
     /// <summary>fstat(2).</summary>
     public abstract Errno Status(out FileStatus status);
 
+    /// <summary>The length in bytes, as lseek(2) with SEEK_END finds it.</summary>
+    public virtual Errno Size(out long size)
+    {
+        var error = Status(out var status);
+        size = status.Size;
+        return error;
+    }
+
     /// <summary>ftruncate(2).</summary>
     public virtual Errno Truncate(long length) => Errno.EINVAL;
 
@@ -137,6 +145,12 @@ public abstract unsafe class OpenFile
 
     /// <summary>fsync(2), or fdatasync(2) with <paramref name="dataOnly"/>. Called WITHOUT the global lock, from any thread.</summary>
     public virtual Errno Sync(bool dataOnly) => Errno.None;
+
+    /// <summary>
+    /// syncfs(2): makes everything on this file's file system durable. ENOSYS where that cannot be had or does not reach the disk:
+    /// then sync file by file. Open before writing: an error that another opener has been told of is not reported again.
+    /// </summary>
+    public virtual Errno SyncFileSystem() => Errno.ENOSYS;
 
     /// <summary>fchmod(2).</summary>
     public virtual Errno ChangeMode(int mode) => Errno.None;
@@ -147,8 +161,13 @@ public abstract unsafe class OpenFile
     /// <summary>posix_fadvise(2): a hint, with the host's numbers for <paramref name="advice"/> (WILLNEED 3, DONTNEED 4).</summary>
     public virtual Errno Advise(long offset, long length, int advice) => Errno.None;
 
-    /// <summary>The directory's entries including "." and "..", read anew on each call; null when this is no directory.</summary>
-    public virtual IReadOnlyList<DirectoryEntry>? ReadDirectory() => null;
+    /// <summary>The directory's entries including "." and "..", read anew on each call; ENOTDIR when this is no directory.</summary>
+    /// <param name="entries">Empty unless all of them could be read: half a listing would look like files that are gone.</param>
+    public virtual Errno ReadDirectory(out IReadOnlyList<DirectoryEntry> entries)
+    {
+        entries = [];
+        return Errno.ENOTDIR;
+    }
 
     /// <summary>The descriptor of a memory file that mmap(MAP_SHARED) maps, at least <paramref name="length"/> bytes long, or -1 if unsupported.
     /// From then on the file's content lives there: reads, writes and maps see the same bytes.</summary>

@@ -79,25 +79,10 @@ public sealed unsafe partial class Process
         }
 
         Kernel.Scheduler.Release();
-        int ready = -1;
-        if (_deferredSocket is not null)
+        int ready = _deferredSocket is null ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
+        if (ready < 0)
         {
-            int milliseconds = timeoutNanoseconds < 0 ? -1 : (int)Math.Min(int.MaxValue, (timeoutNanoseconds + 999_999) / 1_000_000);
-            ready = FlushOutputBeforeWait(fds, count + 1, milliseconds);
-        }
-
-        if (ready >= 0)
-        {
-            // Already answered while a slow client was waited for.
-        }
-        else if (timeoutNanoseconds < 0)
-        {
-            ready = Libc.poll(fds, (nuint)(count + 1), -1);
-        }
-        else
-        {
-            var time = new Libc.TimeSpec { Seconds = timeoutNanoseconds / 1_000_000_000, Nanoseconds = timeoutNanoseconds % 1_000_000_000 };
-            ready = Libc.ppoll(fds, (nuint)(count + 1), &time, null);
+            ready = Wait(fds, count + 1, timeoutNanoseconds);
         }
 
         Kernel.Scheduler.Acquire(this);
@@ -209,6 +194,18 @@ public sealed unsafe partial class Process
                 _ = Libc.write(_wakeDescriptor, &one, sizeof(ulong));
             }
         }
+    }
+
+    // poll(2) with a time limit in nanoseconds, negative for none.
+    private static int Wait(PollEntry* fds, int count, long timeoutNanoseconds)
+    {
+        if (timeoutNanoseconds < 0)
+        {
+            return Libc.poll(fds, (nuint)count, -1);
+        }
+
+        var time = new Libc.TimeSpec { Seconds = timeoutNanoseconds / 1_000_000_000, Nanoseconds = timeoutNanoseconds % 1_000_000_000 };
+        return Libc.ppoll(fds, (nuint)count, &time, null);
     }
 
     private void WaitFor(OpenFile file, short events)

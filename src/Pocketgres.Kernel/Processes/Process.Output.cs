@@ -126,7 +126,7 @@ public sealed unsafe partial class Process
     /// waits for.
     /// </summary>
     /// <returns>-1 when the caller shall wait now; otherwise the result of its poll: 0 when the time was over, or the number of its events.</returns>
-    private int FlushOutputBeforeWait(PollEntry* fds, int count, int timeoutMilliseconds)
+    private int FlushOutputBeforeWait(PollEntry* fds, int count, ref long timeoutNanoseconds)
     {
         TrySendDeferred();
         if (_deferredStart == _deferredEnd)
@@ -136,20 +136,37 @@ public sealed unsafe partial class Process
 
         var all = stackalloc PollEntry[count + 1];
         new Span<PollEntry>(fds, count).CopyTo(new Span<PollEntry>(all, count));
+        long start = Stopwatch.GetTimestamp(), whole = timeoutNanoseconds;
         while (true)
         {
             all[count] = new PollEntry { Descriptor = _deferredSocket!.PollDescriptor, Events = PollEvents.Out };
-            int ready = Libc.poll(all, (nuint)(count + 1), timeoutMilliseconds);
+            int ready = Wait(all, count + 1, timeoutNanoseconds);
+            if (whole >= 0)
+            {
+                timeoutNanoseconds = Math.Max(0, whole - (long)(Stopwatch.GetElapsedTime(start).Ticks * 100));
+            }
+
+            if (ready < 0)
+            {
+                continue; // a signal of the host: what is kept must not be forgotten for it
+            }
+
+            bool over = ready == 0;
             if (all[count].Returned != 0)
             {
                 ready--;
                 TrySendDeferred();
             }
 
-            if (ready != 0 || _deferredStart == _deferredEnd || all[count].Returned == 0)
+            if (ready > 0 || over)
             {
                 new Span<PollEntry>(all, count).CopyTo(new Span<PollEntry>(fds, count));
-                return ready == 0 && _deferredStart == _deferredEnd ? -1 : ready;
+                return ready;
+            }
+
+            if (_deferredStart == _deferredEnd)
+            {
+                return -1;
             }
         }
     }
@@ -165,7 +182,7 @@ public sealed unsafe partial class Process
             {
                 Kernel.Scheduler.Release();
                 var entry = new PollEntry { Descriptor = _deferredSocket.PollDescriptor, Events = PollEvents.Out };
-                while (_deferredStart < _deferredEnd && Libc.poll(&entry, 1, patienceMilliseconds) > 0)
+                while (_deferredStart < _deferredEnd && Libc.poll(&entry, 1, patienceMilliseconds) != 0)
                 {
                     TrySendDeferred();
                 }

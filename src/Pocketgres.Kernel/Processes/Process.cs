@@ -212,6 +212,7 @@ public sealed unsafe partial class Process
         memory.Dispose();
         FreeHostObjects();
         Kernel.Processes.Gone(this);
+        Kernel.Options.ProcessGone?.Invoke();
         _exitedSource.SetResult(status);
     }
 

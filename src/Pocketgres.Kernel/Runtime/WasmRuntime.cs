@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Pocketgres.Kernel;
 
@@ -24,6 +25,14 @@ public static unsafe class WasmRuntime
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void MemoryCopy(byte* m, int destination, int source, int count) =>
         Buffer.MemoryCopy(m + (uint)source, m + (uint)destination, (uint)count, (uint)count);
+
+    /// <summary>
+    /// <c>memory.fill</c>. Not inlined: what is inside becomes a helper call that .NET 10's JIT believes not to write memory, so it would move the
+    /// caller's loads across it.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void MemoryFill(byte* m, int destination, int value, int count) =>
+        NativeMemory.Fill(m + (uint)destination, (uint)count, (byte)value);
 
     /// <summary>
     /// <c>f64.min</c>. Not <see cref="Math.Min(double, double)"/>: .NET 10's JIT gets the sign of zero wrong when an operand is a constant.

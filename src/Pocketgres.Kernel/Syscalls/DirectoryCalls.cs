@@ -222,11 +222,13 @@ public static unsafe class DirectoryCalls
 
         if (file.Position == 0 || file.Listing == null)
         {
-            file.Listing = file.ReadDirectory();
-            if (file.Listing == null)
+            var error = file.ReadDirectory(out var listing);
+            if (error != Errno.None)
             {
-                return -(int)Errno.ENOTDIR;
+                return -(int)error;
             }
+
+            file.Listing = listing;
         }
 
         if (size < EntrySize)

@@ -51,13 +51,11 @@ public static unsafe class TransferCalls
         }
         else if (origin == 2)
         {
-            var error = file.Status(out var status);
+            var error = file.Size(out start);
             if (error != Errno.None)
             {
                 return (int)error;
             }
-
-            start = status.Size;
         }
         else if (origin != 0)
         {

@@ -81,7 +81,20 @@ internal static class PglitePatches
         GetPid("wrapper_handler", PgliteFunctions.WrapperHandler),
         GetPid("ProcKill", PgliteFunctions.ProcKill),
         GetPid("AuxiliaryProcKill", PgliteFunctions.AuxiliaryProcKill),
+
+        // "pg_wal/xlogtemp.%d": with one name for all, two processes that make segments at once would rename each other's.
+        SegmentName("XLogFileInitInternal", PgliteFunctions.XLogFileInitInternal, 1),
+        SegmentName("StartupXLOG", PgliteFunctions.StartupXLog, 2),
+        SegmentName("WAL receiver", PgliteFunctions.WalReceiverWrite, 1),
     ];
+
+    // The process id is stored as snprintf's variable argument.
+    private static ConstantReplacement SegmentName(string caller, int function, int count) =>
+        new(caller + ": getpid in xlogtemp", function, PgliteFoldedCalls.GetPid, Count: count)
+        {
+            LoadFrom = PgliteAddresses.MyProcPid,
+            OnlyBefore = [WasmOpcode.I32Store],
+        };
 
     private static ConstantReplacement GetPid(string caller, int function) =>
         new(caller + ": getpid", function, PgliteFoldedCalls.GetPid, Count: 1)

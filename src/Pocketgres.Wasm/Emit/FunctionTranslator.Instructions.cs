@@ -269,14 +269,15 @@ internal sealed partial class FunctionTranslator
     private void Bulk(bool copy, Expression[] operands)
     {
         SpillConflicts(true, operands[0].LocalsWritten | operands[1].LocalsWritten | operands[2].LocalsWritten);
-        if (copy)
+        if (copy || operands[2].Opcode != WasmOpcode.I32Const)
         {
             Il.LoadArgument(0);
             Array.ForEach(operands, Emit);
-            Il.Call(context.Emitter.Helper(RuntimeHelper.MemoryCopy), -4);
+            Il.Call(context.Emitter.Helper(copy ? RuntimeHelper.MemoryCopy : RuntimeHelper.MemoryFill), -4);
         }
         else
         {
+            // Only for constant sizes: otherwise .NET 10's JIT makes it a call that it believes not to write memory, and moves loads across it.
             Address(operands[0], 0);
             Emit(operands[1]);
             Emit(operands[2]);

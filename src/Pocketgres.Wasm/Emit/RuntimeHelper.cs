@@ -11,6 +11,7 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper RemS32 = new(HelperOwner.WasmRuntime, "RemS32", "iii");
     public static readonly RuntimeHelper RemS64 = new(HelperOwner.WasmRuntime, "RemS64", "jjj");
     public static readonly RuntimeHelper MemoryCopy = new(HelperOwner.WasmRuntime, "MemoryCopy", "vpiii");
+    public static readonly RuntimeHelper MemoryFill = new(HelperOwner.WasmRuntime, "MemoryFill", "vpiii");
     public static readonly RuntimeHelper MemoryGrowUnavailable = new(HelperOwner.WasmRuntime, "MemoryGrowUnavailable", "ipi");
     public static readonly RuntimeHelper Unreachable = new(HelperOwner.WasmRuntime, "Unreachable", "x");
     public static readonly RuntimeHelper UnresolvedImport = new(HelperOwner.WasmRuntime, "UnresolvedImport", "xs");

@@ -270,7 +270,8 @@ public class DescriptorTests
         Assert.Equal(5, PathEncoding.ByteCount(text));
         MemoryFileSystemTests.Put(places.Root, "/" + text, "odd");
         places.Root.Open("/", OpenFlags.Directory, 0, out var directory);
-        Assert.Contains(directory!.ReadDirectory()!, e => e.Name == text);
+        Assert.Equal(Errno.None, directory!.ReadDirectory(out var entries));
+        Assert.Contains(entries, e => e.Name == text);
         directory.Release();
         Assert.Equal("odd", MemoryFileSystemTests.Get(places.Root, "/" + text));
         Assert.Equal(Errno.None, places.Root.Unlink("/" + text)); // .NET could not delete it by name

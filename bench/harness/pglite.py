@@ -1,0 +1,180 @@
+"""The optional peers: PGlite in Node, in process (statements are handed to it by JavaScript in the same process) and through pglite-socket."""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from . import measures, processes
+from .servers import PATIENCE, PeerError, Server, free_port
+
+# Made as pgbench -i does; pgbench itself cannot reach a database inside Node.
+PGBENCH_TABLES = """
+CREATE TABLE pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
+CREATE TABLE pgbench_tellers (tid int NOT NULL, bid int, tbalance int, filler char(84)) WITH (fillfactor = 100);
+CREATE TABLE pgbench_accounts (aid int NOT NULL, bid int, abalance int, filler char(84)) WITH (fillfactor = 100);
+CREATE TABLE pgbench_branches (bid int NOT NULL, bbalance int, filler char(88)) WITH (fillfactor = 100);
+INSERT INTO pgbench_branches (bid, bbalance) SELECT bid, 0 FROM generate_series(1, {scale}) bid;
+INSERT INTO pgbench_tellers (tid, bid, tbalance) SELECT tid, (tid - 1) / 10 + 1, 0 FROM generate_series(1, {scale} * 10) tid;
+INSERT INTO pgbench_accounts (aid, bid, abalance, filler) SELECT aid, (aid - 1) / 100000 + 1, 0, '' FROM generate_series(1, {scale} * 100000) aid;
+VACUUM ANALYZE;
+ALTER TABLE pgbench_branches ADD PRIMARY KEY (bid);
+ALTER TABLE pgbench_tellers ADD PRIMARY KEY (tid);
+ALTER TABLE pgbench_accounts ADD PRIMARY KEY (aid);
+"""
+
+
+def make(name, folder):
+    return Pglite(name, folder, socket=name == "pglite-socket")
+
+
+class Pglite:
+    in_memory = True
+
+    def __init__(self, name, folder, socket):
+        self.name, self.socket = name, socket
+        self.program = os.path.join(folder, "pglite.mjs")
+        self._modules = os.path.join(folder, "node_modules")
+        if not shutil.which("node") or not shutil.which("npm"):
+            raise PeerError(f"{name} needs node and npm")
+        if not os.path.isdir(self._modules):
+            # pglite-socket names an older PGlite and extensions that are not needed here as its peers.
+            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--legacy-peer-deps"],
+                                  cwd=folder, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise PeerError("npm install failed: " + done.stderr[-300:])
+
+    def can(self, line):
+        """One session, not multiplied: what needs several at once, or a cancel, is left out; so are settings PGlite does not take.
+        COPY from the client through pglite-socket 0.2.17 ends in "protocol synchronization was lost", and nothing works after it."""
+        measure = line.measure
+        if self.socket and isinstance(measure, measures.CopyIn):
+            return False
+        if line.profile == "durable" or isinstance(measure, (measures.Latency, measures.IdleConnection, measures.Churn)):
+            return False
+        if isinstance(measure, measures.Pgbench):
+            return self.socket or measure.clients == 1 and not measure.reconnect
+        return not getattr(measure, "sessions", 0) and "parallel" not in line.name
+
+    def prepare(self, directory):
+        os.makedirs(directory, exist_ok=True)
+
+    def server(self, directory, settings, work):
+        return PgliteServer(self, directory, work)
+
+    def version(self):
+        def of(package):
+            with open(os.path.join(self._modules, "@electric-sql", package, "package.json")) as f:
+                return f"{package} {json.load(f)['version']}"
+        node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+        return ", ".join([of("pglite"), *([of("pglite-socket")] if self.socket else []), f"Node {node}"])
+
+
+class PgliteServer:
+    """What servers.Server is, for a program that is spoken to on its stdin; with pglite-socket one more port for each database."""
+
+    def __init__(self, peer, directory, work):
+        self.peer, self.directory, self._work = peer, directory, work
+        self._log_path = os.path.join(work, f"{peer.name}-{free_port()}.log")
+        self._process = None
+        self._served = {}  # database -> a PgliteServer of its own, and the client side of it
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    @property
+    def running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def start(self):
+        port = [str(free_port())] if self.peer.socket else []
+        begin = time.perf_counter()
+        with open(self._log_path, "ab") as log:
+            self._process = subprocess.Popen(["node", self.peer.program, self.directory or "memory", *port],
+                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        self._answer()
+        if port:
+            self._client = Server(self.peer, self.directory, {}, self._work)
+            self._client.port = int(port[0])
+            with self._client.connect("postgres") as c:
+                c.query("select 1")
+        return time.perf_counter() - begin
+
+    def create(self, database, context, work_setup):
+        if self.peer.socket:
+            server = self._served[database] = PgliteServer(self.peer, os.path.join(self.directory, "of-" + database), self._work)
+            os.makedirs(server.directory)
+            server.start()
+            if database not in context.scales:
+                with server._client.connect("postgres") as c:
+                    for statement in filter(None, map(str.strip, work_setup.format(rows=context.rows).split(";\n"))):
+                        c.query(statement)
+                return
+        else:
+            server = self
+            self._command(operation="open", database=database)
+        setup = PGBENCH_TABLES.format(scale=context.scales[database]) if database in context.scales else work_setup.format(rows=context.rows)
+        for statement in filter(None, map(str.strip, setup.split(";\n"))):
+            server._command(operation="exec", database="postgres" if self.peer.socket else database, sql=statement)
+
+    def run(self, measure, context):
+        if self.peer.socket:
+            return measure.run(context, _OneDatabase(self._served[measure.database]))
+        if isinstance(measure, measures.Pgbench):
+            with open(os.path.join(context.scripts, measure.script + ".sql")) as f:
+                return self._command(operation="loop", database=measure.database, script=f.read(), scale=context.scales.get(measure.database, 1),
+                                     protocol=measure.protocol, seconds=context.seconds, before=measure.before)
+        if isinstance(measure, measures.CopyOut):
+            return self._command(operation="copyOut", database=measure.database, source=measure.source)
+        if isinstance(measure, measures.CopyIn):
+            return self._command(operation="copyIn", database=measure.database, rows=context.rows)
+        return self._command(operation="time", database=measure.database, **{
+            name: getattr(measure, name).format(rows=context.rows) for name in ("before", "statement", "after")})
+
+    def connect(self, database, timeout=PATIENCE):
+        return self._client.connect("postgres", timeout)
+
+    def cpu_seconds(self):
+        return sum(processes.cpu_seconds(s.pid) for s in (self, *self._served.values()) if s.running)
+
+    def memory_mb(self):
+        return processes.memory_mb(self.pid)
+
+    def stop(self):
+        for server in self._served.values():
+            server.stop()
+        if self.running:
+            self._process.stdin.close()
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process:
+            self._process.stdout.close()
+
+    def tail(self):
+        with open(self._log_path, "rb") as f:
+            return f.read()[-500:].decode("utf-8", "replace")
+
+    def _command(self, **command):
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        line = self._process.stdout.readline()
+        if not line:
+            raise PeerError(f"{self.peer.name} ended: {self.tail()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise PeerError(f"{self.peer.name}: {answer['error']}")
+        return answer["value"]
+
+
+class _OneDatabase:
+    """A port at which there is only the database `postgres`, whatever a measure asks for."""
+
+    def __init__(self, server):
+        self.port, self.connect, self.cpu_seconds = server._client.port, server.connect, server.cpu_seconds

@@ -1,0 +1,104 @@
+// PGlite in Node, driven by harness/pglite.py: one JSON command a line on stdin, one JSON answer a line on stdout.
+//   node pglite.mjs DIR|memory [PORT]      opens the database "postgres"; with PORT it is also served by pglite-socket
+import { PGlite } from '@electric-sql/pglite'
+import { createInterface } from 'node:readline'
+import path from 'node:path'
+
+const [place, port] = process.argv.slice(2)
+const databases = new Map()
+
+// A cluster of PGlite has one session and no way to change its database: every database of ours is a cluster.
+async function open(name) {
+  const db = await PGlite.create(place === 'memory' ? 'memory://' : path.join(place, name))
+  databases.set(name, db)
+  return db
+}
+
+// The part of pgbench's script language that ../scripts use: \set NAME EXPRESSION with random(), and :NAME in statements.
+function parse(text) {
+  return text.trim().split('\n').map((line) => {
+    const set = line.match(/^\\set (\w+) (.*)$/)
+    if (set) {
+      const names = []
+      const body = set[2].replace(/:(\w+)/g, (_, n) => (names.push(n), `v.${n}`))
+      return { set: set[1], value: new Function('v', 'random', `return ${body}`) }
+    }
+    const names = []
+    const numbered = line.replace(/(?<!:):(\w+)/g, (_, n) => (names.includes(n) || names.push(n), `$${names.indexOf(n) + 1}`))
+    return { line: line.replace(/;$/, ''), numbered: numbered.replace(/;$/, ''), names }
+  })
+}
+
+const random = (low, high) => low + Math.floor(Math.random() * (high - low + 1))
+
+async function loop({ database, script, scale, protocol, seconds, before }) {
+  const db = databases.get(database)
+  if (before) await db.exec(before)
+  const steps = parse(script)
+  const variables = { scale }
+  const begin = performance.now()
+  let count = 0, now
+  do {
+    for (const step of steps) {
+      if (step.set) variables[step.set] = step.value(variables, random)
+      else if (protocol === 'simple') await db.exec(step.line.replace(/(?<!:):(\w+)/g, (_, n) => variables[n]))
+      else await db.query(step.numbered, step.names.map((n) => variables[n]))
+    }
+    count++
+    now = performance.now()
+  } while (now - begin < seconds * 1000)
+  return (count / (now - begin)) * 1000
+}
+
+async function timed(db, work) {
+  const begin = performance.now()
+  await work(db)
+  return performance.now() - begin
+}
+
+const operations = {
+  open: async ({ database }) => { await open(database) },
+  exec: async ({ database, sql }) => { await databases.get(database).exec(sql) },
+  loop,
+  time: async ({ database, before, statement, after }) => {
+    const db = databases.get(database)
+    if (before) await db.exec(before)
+    const elapsed = await timed(db, () => db.exec(statement))
+    if (after) await db.exec(after)
+    return elapsed
+  },
+  copyOut: ({ database, source }) => timed(databases.get(database), (db) => db.query(`COPY ${source} TO '/dev/blob'`)),
+  copyIn: async ({ database, rows }) => {
+    const lines = []
+    for (let i = 0; i < rows; i++) lines.push(`${i}\t${(i * 7919) % 1000003}\tthe text of row number ${i}\n`)
+    const blob = new Blob([lines.join('')])
+    await databases.get(database).exec('DROP TABLE IF EXISTS copied; CREATE TABLE copied (id int, k int, t text)')
+    return timed(databases.get(database), (db) => db.query("COPY copied FROM '/dev/blob'", [], { blob }))
+  },
+}
+
+const first = await open('postgres')
+await first.query('select 1')
+let server
+if (port) {
+  const { PGLiteSocketServer } = await import('@electric-sql/pglite-socket')
+  server = new PGLiteSocketServer({ db: first, port: Number(port), host: '127.0.0.1', maxConnections: 100 })
+  await server.start()
+}
+console.log(JSON.stringify({ value: 'ready' }))
+
+async function stop() {
+  await server?.stop()
+  for (const db of databases.values()) await db.close()
+  process.exit(0)
+}
+process.on('SIGTERM', stop)
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line)
+  try {
+    console.log(JSON.stringify({ value: (await operations[command.operation](command)) ?? null }))
+  } catch (e) {
+    console.log(JSON.stringify({ error: String(e) }))
+  }
+}
+await stop()

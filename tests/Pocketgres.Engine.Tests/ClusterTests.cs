@@ -1,0 +1,224 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Pocketgres.Engine.Tests;
+
+/// <summary>Clusters as objects: several in one .NET process, started and stopped in any order, leaving nothing behind.</summary>
+public sealed class ClusterTests
+{
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task Several_clusters_live_in_one_process_and_stop_in_any_order()
+    {
+        var clusters = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => StartAsync()));
+        try
+        {
+            var identifiers = new HashSet<string>();
+            for (int i = 0; i < clusters.Length; i++)
+            {
+                await ExecuteAsync(clusters[i], $"create table mine (v int); insert into mine values ({i})");
+                identifiers.Add(await QueryAsync(clusters[i], "select system_identifier::text from pg_control_system()"));
+            }
+
+            Assert.Equal(3, identifiers.Count);
+            Assert.Equal(3, clusters.Select(c => c.Port).Distinct().Count());
+
+            await clusters[1].StopAsync();
+            Assert.Equal("0", await QueryAsync(clusters[0], "select v::text from mine"));
+            await using (var late = await StartAsync())
+            {
+                Assert.Equal("0", await QueryAsync(late, "select count(*)::text from pg_class where relname = 'mine'"));
+            }
+
+            await clusters[0].StopAsync();
+            Assert.Equal("2", await QueryAsync(clusters[2], "select v::text from mine"));
+        }
+        finally
+        {
+            foreach (var cluster in clusters)
+            {
+                await cluster.DisposeAsync();
+            }
+        }
+
+        Assert.All(clusters, c => Assert.Equal(0, c.Completion.Result));
+    }
+
+    [Fact]
+    public async Task Starting_and_stopping_leaves_no_thread_descriptor_or_mapping_behind()
+    {
+        // The first rounds load code and fill pools.
+        for (int i = 0; i < 2; i++)
+        {
+            await RoundAsync();
+        }
+
+        var before = Usage();
+        for (int i = 0; i < 5; i++)
+        {
+            await RoundAsync();
+        }
+
+        // Pools of the .NET runtime come and go: wait until the count is back instead of taking one look.
+        var deadline = Stopwatch.StartNew();
+        var after = Usage();
+        while ((after.Descriptors > before.Descriptors + 5 || after.LargeMappings > before.LargeMappings) && deadline.Elapsed < s_deadline)
+        {
+            GC.Collect();
+            await Task.Delay(50);
+            after = Usage();
+        }
+
+        Assert.True(after.Descriptors <= before.Descriptors + 5, $"{before} -> {after}");
+        Assert.True(after.LargeMappings <= before.LargeMappings, $"{before} -> {after}");
+
+        static async Task RoundAsync()
+        {
+            await using var cluster = await StartAsync();
+            await ExecuteAsync(cluster, "select 1");
+        }
+    }
+
+    [Fact]
+    public async Task A_directory_keeps_its_identity_and_content_over_restarts()
+    {
+        string directory = Path.Combine(Path.GetTempPath(), "pocketgres-" + Guid.NewGuid().ToString("N"));
+        try
+        {
+            string identifier;
+            await using (var cluster = await StartAsync(directory))
+            {
+                Assert.Equal(directory, await QueryAsync(cluster, "show data_directory"));
+                Assert.Equal("on", await QueryAsync(cluster, "show data_checksums"));
+                Assert.Equal("on", await QueryAsync(cluster, "show fsync"));
+                identifier = await QueryAsync(cluster, "select system_identifier::text from pg_control_system()");
+                await ExecuteAsync(cluster, "create table kept as select 42 as v");
+
+                var second = await Assert.ThrowsAsync<ClusterException>(() => StartAsync(directory));
+                Assert.Equal(ClusterError.DirectoryInUse, second.Error);
+            }
+
+            await using (var cluster = await StartAsync(directory))
+            {
+                Assert.Equal("42", await QueryAsync(cluster, "select v::text from kept"));
+                Assert.Equal(identifier, await QueryAsync(cluster, "select system_identifier::text from pg_control_system()"));
+            }
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+            foreach (string beside in Directory.EnumerateFiles(Path.GetTempPath(), Path.GetFileName(directory) + "*"))
+            {
+                File.Delete(beside);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_setting_that_postgres_refuses_fails_the_start_with_its_words()
+    {
+        var options = new ClusterOptions { Port = 0, Settings = new Dictionary<string, string> { ["shared_buffers"] = "elephant" } };
+        var failure = await Assert.ThrowsAsync<ClusterException>(() => PostgresCluster.StartAsync(options));
+        Assert.Equal(ClusterError.StartFailed, failure.Error);
+        Assert.Contains("shared_buffers", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_busy_port_is_named()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        int port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        var failure = await Assert.ThrowsAsync<ClusterException>(() => PostgresCluster.StartAsync(new ClusterOptions { Port = port }));
+        Assert.Equal(ClusterError.PortInUse, failure.Error);
+        Assert.Contains(port.ToString(System.Globalization.CultureInfo.InvariantCulture), failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_cancelled_start_ends_and_frees_the_port()
+    {
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => PostgresCluster.StartAsync(new ClusterOptions { Port = 0 }, cancelled.Token));
+    }
+
+    [Theory]
+    [InlineData(ShutdownMode.Fast)]
+    [InlineData(ShutdownMode.Immediate)]
+    public async Task A_server_with_busy_clients_stops(ShutdownMode mode)
+    {
+        await using var cluster = await StartAsync();
+        await using var client = new NpgsqlConnection(ConnectionString(cluster));
+        await client.OpenAsync();
+        await using var command = new NpgsqlCommand("select pg_sleep(600)", client);
+        var busy = command.ExecuteNonQueryAsync();
+        await cluster.StopAsync(mode).WaitAsync(s_deadline);
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => busy.WaitAsync(s_deadline));
+    }
+
+    [Fact]
+    public async Task Smart_shutdown_waits_for_clients_and_fast_takes_over()
+    {
+        await using var cluster = await StartAsync();
+        await using var client = new NpgsqlConnection(ConnectionString(cluster));
+        await client.OpenAsync();
+        var smart = cluster.StopAsync(ShutdownMode.Smart);
+        await using var command = new NpgsqlCommand("select 1", client);
+        Assert.Equal(1, await command.ExecuteScalarAsync());
+        Assert.False(smart.IsCompleted);
+        await cluster.StopAsync(ShutdownMode.Fast).WaitAsync(s_deadline);
+        await smart.WaitAsync(s_deadline);
+    }
+
+    [Fact]
+    public async Task Log_entries_have_severity_and_sqlstate()
+    {
+        await using var cluster = await StartAsync();
+        var seen = new TaskCompletionSource<Logging.ServerLogEntry>(TaskCreationOptions.RunContinuationsAsynchronously);
+        cluster.LogWritten += entry =>
+        {
+            if (entry.SqlState == "22012")
+            {
+                seen.TrySetResult(entry);
+            }
+        };
+        await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(cluster, "select 1 / 0"));
+        var logged = await seen.Task.WaitAsync(s_deadline);
+        Assert.Equal("ERROR", logged.Severity);
+        Assert.Equal("postgres", logged.User);
+        Assert.Equal("postgres", logged.Database);
+        Assert.Equal("client backend", logged.BackendType);
+        Assert.StartsWith("division by zero\nSTATEMENT: select 1 / 0", logged.Message, StringComparison.Ordinal);
+    }
+
+    private static Task<PostgresCluster> StartAsync(string? directory = null) =>
+        PostgresCluster.StartAsync(new ClusterOptions { DataDirectory = directory, Port = 0, StartTimeout = s_deadline });
+
+    private static string ConnectionString(PostgresCluster cluster) =>
+        $"Host=127.0.0.1;Port={cluster.Port};Username=postgres;Database=postgres;Pooling=false;Command Timeout=60";
+
+    private static async Task ExecuteAsync(PostgresCluster cluster, string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString(cluster));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private static async Task<string> QueryAsync(PostgresCluster cluster, string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString(cluster));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (string)(await command.ExecuteScalarAsync())!;
+    }
+
+    private static (int Descriptors, int LargeMappings) Usage() =>
+    (
+        Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(),
+        File.ReadLines("/proc/self/maps").Count(l => l.Contains("memfd:pocketgres", StringComparison.Ordinal))
+    );
+}
