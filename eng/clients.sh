@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Installs the drivers of other languages that the tests connect with: node-postgres into artifacts/clients/node (npm), asyncpg, psycopg 2
+# Installs what the tests use of other languages: node-postgres and PGlite into artifacts/clients/node and pglite (npm), asyncpg, psycopg 2
 # and 3 for the system's Python and pgjdbc (Debian's packages; pgjdbc only where there is a Java). A second run finds everything there
 # and returns at once. The psql family is eng/pg18.sh's.
 set -euo pipefail
 
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-node="${POCKETGRES_CLIENTS_DIR:-$repository/artifacts/clients}/node"
+clients="${POCKETGRES_CLIENTS_DIR:-$repository/artifacts/clients}"
 
 say() { echo "clients: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-mkdir -p "$node"
-exec 9>"$(dirname "$node")/.lock"
+mkdir -p "$clients"
+exec 9>"$clients/.lock"
 flock 9
 
 log="$(mktemp)"
@@ -37,15 +37,18 @@ if ((${#packages[@]})); then
     say "installed ${packages[*]}, $((SECONDS - started)) s"
 fi
 
-# Node: the versions are pinned in tests/clients/node/package.json.
-manifest="$repository/tests/clients/node/package.json"
-if ! cmp -s "$manifest" "$node/package.json" || [[ ! -f "$node/.stamp" ]]; then
+# Node: the versions are pinned in tests/clients/*/package.json.
+install_node() {
+    local manifest="$repository/tests/clients/$1/package.json" target="$clients/$1"
+    if cmp -s "$manifest" "$target/package.json" && [[ -f "$target/.stamp" ]]; then return; fi
     command -v npm >/dev/null || die "needs npm"
     started=$SECONDS
-    rm -rf "$node"
-    mkdir -p "$node"
-    cp "$manifest" "$node/package.json"
-    run npm install --prefix "$node" --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
-    touch "$node/.stamp"
-    say "installed node-postgres, $((SECONDS - started)) s"
-fi
+    rm -rf "$target"
+    mkdir -p "$target"
+    cp "$manifest" "$target/package.json"
+    run npm install --prefix "$target" --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+    touch "$target/.stamp"
+    say "installed $2, $((SECONDS - started)) s"
+}
+install_node node node-postgres
+install_node pglite PGlite

@@ -156,8 +156,8 @@ def main():
             print(f"{line.group + '/' + line.name:32}{'must  ' if line.must else '      '}{line.title}")
         return 0
     if chosen.report:
-        report.write(HERE, chosen.results)
-        chart.write(HERE, chosen.results)
+        report.write(chosen.results)
+        chart.write(chosen.results)
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen_lines = choose(chosen)
@@ -189,8 +189,8 @@ def main():
         path = os.path.join(chosen.results, f"{begin:%Y-%m-%dT%H%M}-{chosen.host}.json")
         with open(path, "w") as f:
             f.write(report.to_json(document))
-        report.write(HERE, chosen.results)
-        chart.write(HERE, chosen.results)
+        report.write(chosen.results)
+        chart.write(chosen.results)
         say(f"bench: {os.path.relpath(path)}, {about['minutes']} minutes")
     if failures:
         say(f"bench: {failures} measurements failed")

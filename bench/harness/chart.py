@@ -16,7 +16,7 @@ def x_of(ratio):
     return LEFT + WIDTH * at
 
 
-def write(directory, results):
+def write(results):
     rows = [(r, r["peers"]["ours"]) for r, _ in report.newest(report.load(results)) if "ratio" in r["peers"].get("ours", {})]
     if not rows:
         return
@@ -43,5 +43,5 @@ def write(directory, results):
                    f'<text x="{LEFT + WIDTH + 8}" y="{y + 12}">{ours["ratio"]:.2f}</text>')
         y += ROW
     out.append("</svg>")
-    with open(os.path.join(directory, "RESULTS.svg"), "w") as f:
+    with open(os.path.join(os.path.dirname(os.path.abspath(results)), "RESULTS.svg"), "w") as f:
         f.write("\n".join(out) + "\n")

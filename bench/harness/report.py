@@ -58,7 +58,7 @@ def table(document):
     return _table([(r, document["run"]) for r in document["lines"]]) + "\n" + _about(document["run"])
 
 
-def write(directory, results):
+def write(results):
     """Writes RESULTS.md: every line's newest result, and the history of the lines with goals."""
     documents = load(results)
     if not documents:
@@ -71,7 +71,7 @@ def write(directory, results):
     used = {id(run) for _, run in rows}
     text += [_about(d["run"]) for d in reversed(documents) if id(d["run"]) in used]
     text += ["## History", "", "Speed relative to native (lines without one: our value), oldest first.", "", _history(documents), ""]
-    with open(os.path.join(directory, "RESULTS.md"), "w") as f:
+    with open(os.path.join(os.path.dirname(os.path.abspath(results)), "RESULTS.md"), "w") as f:
         f.write("\n".join(text))
 
 

@@ -24,6 +24,12 @@ internal static class ExitCode
     /// <summary>The data directory belongs to another major version.</summary>
     public const int WrongVersion = 5;
 
+    /// <summary><c>check</c> found damage.</summary>
+    public const int Damaged = 6;
+
+    /// <summary><c>check</c> found what recovery may repair.</summary>
+    public const int Undecided = 7;
+
     /// <summary>Plus the number of the signal that ended the process at once.</summary>
     public const int SignalBase = 128;
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Pocketgres.Cli.Check;
 using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Pglite;
@@ -16,7 +17,7 @@ internal sealed class PocketgresCommand
         _root = new RootCommand(
             $"Real PostgreSQL {PglitePackage.PostgresMajorVersion} in one process.\n\n" +
             "Exit codes of serve: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
-            "4 data directory unusable; 5 data directory of another version.");
+            "4 data directory unusable; 5 data directory of another version; check adds 6 and 7, see check --help.");
 
         // Directives like [suggest] and the version option that come with a root command: the latter does not name PostgreSQL's version.
         _root.Directives.Clear();
@@ -24,6 +25,7 @@ internal sealed class PocketgresCommand
         _root.Options.Add(new HelpOption("--help", "-h") { Description = "Show this help.", Recursive = true });
         _root.Options.Add(Version);
         _root.Subcommands.Add(Serve.Command);
+        _root.Subcommands.Add(Check.Command);
         _root.Subcommands.Add(Extensions.Command);
         _root.Subcommands.Add(Scan.Command);
     }
@@ -33,6 +35,9 @@ internal sealed class PocketgresCommand
 
     /// <summary><c>serve</c>.</summary>
     public ServeCommand Serve { get; } = new();
+
+    /// <summary><c>check</c>.</summary>
+    public CheckCommand Check { get; } = new();
 
     /// <summary><c>extensions</c>.</summary>
     public ExtensionsCommand Extensions { get; } = new();

@@ -37,6 +37,11 @@ internal static class Program
             return ExitCode.Success;
         }
 
+        if (result.CommandResult.Command == commandLine.Check.Command)
+        {
+            return commandLine.Check.Run(result);
+        }
+
         if (commandLine.Extensions.IsIn(result))
         {
             return commandLine.Extensions.Run(result);

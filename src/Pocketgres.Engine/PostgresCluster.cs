@@ -92,6 +92,7 @@ public sealed class PostgresCluster : IAsyncDisposable
                 kernel.InheritedSockets.Add(listener);
             }
 
+            RemoveStalePidFile(kernel, dataDirectory);
             var arguments = ServerArguments.Build(options, dataDirectory, port);
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
                 tag: PostgresProcess.Master(engine.Programs));
@@ -252,6 +253,20 @@ public sealed class PostgresCluster : IAsyncDisposable
         {
             throw new ClusterException(ClusterError.StartFailed,
                 $"the server was not ready within {timeout.TotalSeconds:0} s: {string.Join(" | ", _log.Recent.Select(e => e.ToString()))}");
+        }
+    }
+
+    /// <summary>
+    /// Whoever wrote the postmaster.pid that a killed server left behind is gone, since we have the lock; its "ready" must not be taken for ours.
+    /// </summary>
+    private static void RemoveStalePidFile(PosixKernel kernel, string dataDirectory)
+    {
+        string path = dataDirectory + "/postmaster.pid";
+        var error = kernel.FileSystem.Resolve(path, followLast: false, out var location);
+        error = error == Errno.None ? location.FileSystem.Unlink(location.Path) : error;
+        if (error is not (Errno.None or Errno.ENOENT))
+        {
+            throw new ClusterException(ClusterError.DirectoryNotAccessible, new FileSystemException(error, "remove", path).Message);
         }
     }
 

@@ -81,6 +81,17 @@ public static class PgliteAddresses
     /// <summary><c>static CheckpointerShmemStruct *CheckpointerShmem</c>, see <see cref="PgliteStructs.CheckpointerShmem"/>.</summary>
     public const int CheckpointerShmem = 2788816;
 
+    /// <summary><c>Oid MyDatabaseId</c> (utils/init/globals.c).</summary>
+    public const int MyDatabaseId = 2875536;
+
+    // ---- Encodings
+
+    /// <summary><c>const pg_wchar_tbl pg_wchar_table[]</c> (common/wchar.c), see <see cref="PgliteStructs.PgWcharTable"/>.</summary>
+    public const int WcharTable = 2731008;
+
+    /// <summary><c>const pg_enc2name pg_enc2name_tbl[]</c> (common/encnames.c), see <see cref="PgliteStructs.PgEnc2Name"/>.</summary>
+    public const int EncodingNames = 2729232;
+
     // ---- PGlite's own additions
 
     /// <summary><c>pgliteActive</c>: 0 lets PostgresMain run its own endless loop.</summary>

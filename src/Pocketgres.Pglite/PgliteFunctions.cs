@@ -153,13 +153,100 @@ public static class PgliteFunctions
     /// <summary><c>static void LWLockReleaseInternal(LWLock *lock, LWLockMode mode)</c> with LWLockWakeup inlined.</summary>
     public const int LWLockReleaseInternal = 5663;
 
-    // ---- Publications: not exported, but imported by pgoutput.so
+    // ---- Logical replication: not exported, but imported by pgoutput.so
 
     /// <summary><c>List *GetRelationPublications(Oid relid)</c> (catalog/pg_publication.c).</summary>
     public const int GetRelationPublications = 1960;
 
     /// <summary><c>List *GetSchemaPublications(Oid schemaid)</c> (catalog/pg_publication.c).</summary>
     public const int GetSchemaPublications = 1961;
+
+    /// <summary><c>char defGetStreamingMode(DefElem *def)</c> (commands/subscriptioncmds.c).</summary>
+    public const int DefGetStreamingMode = 2666;
+
+    /// <summary><c>Publication *GetPublicationByName(const char *pubname, bool missing_ok)</c> (catalog/pg_publication.c).</summary>
+    public const int GetPublicationByName = 1969;
+
+    /// <summary><c>Oid GetTopMostAncestorInPublication(Oid puboid, List *ancestors)</c> (catalog/pg_publication.c): its parameter
+    /// ancestor_level was always NULL and is gone. Called by a host function.</summary>
+    public const int GetTopMostAncestorInPublication = 1959;
+
+    /// <summary><c>TupleDesc CreateTupleDescCopyConstr(TupleDesc)</c> (access/common/tupdesc.c).</summary>
+    public const int CreateTupleDescCopyConstr = 353;
+
+    /// <summary><c>AttrMap *build_attrmap_by_name_if_req(TupleDesc in, TupleDesc out, bool missing_ok)</c> (access/common/attmap.c).</summary>
+    public const int BuildAttrmapByNameIfReq = 245;
+
+    /// <summary><c>void free_attrmap(AttrMap *map)</c> (access/common/attmap.c); its code equals destroyStringInfo's, so the linker kept one of them (lib/stringinfo.h).</summary>
+    public const int FreeAttrmap = 243;
+
+    /// <summary><c>TupleTableSlot *execute_attr_map_slot(AttrMap *, TupleTableSlot *in, TupleTableSlot *out)</c> (access/common/tupconvert.c).</summary>
+    public const int ExecuteAttrMapSlot = 345;
+
+    /// <summary><c>RTEPermissionInfo *addRTEPermissionInfo(List **rteperminfos, RangeTblEntry *rte)</c> (parser/parse_relation.c).</summary>
+    public const int AddRTEPermissionInfo = 2201;
+
+    /// <summary><c>Node *expand_generated_columns_in_expr(Node *node, Relation rel, int rt_index)</c> (rewrite/rewriteHandler.c).</summary>
+    public const int ExpandGeneratedColumnsInExpr = 5067;
+
+    /// <summary><c>Expr *make_orclause(List *orclauses)</c> (nodes/makefuncs.c).</summary>
+    public const int MakeOrClause = 3828;
+
+    /// <summary><c>ExprState *ExecPrepareExpr(Expr *node, EState *estate)</c> (executor/execExpr.c).</summary>
+    public const int ExecPrepareExpr = 2967;
+
+    /// <summary><c>bool list_member_xid(const List *, TransactionId)</c> (nodes/list.c); also exported as list_member_oid and list_member_int, whose code is the same (nodes/list.c).</summary>
+    public const int ListMemberXid = 3773;
+
+    /// <summary><c>List *lappend_xid(List *, TransactionId)</c> (nodes/list.c).</summary>
+    public const int LappendXid = 3762;
+
+    /// <summary><c>bool replorigin_by_oid(RepOriginId roident, char **roname)</c> (replication/logical/origin.c): its parameter missing_ok was always
+    /// true and is gone.</summary>
+    public const int ReplOriginByOid = 4821;
+
+    /// <summary><c>Oid RelationGetReplicaIndex(Relation relation)</c> (utils/cache/relcache.c). Called by host functions.</summary>
+    public const int RelationGetReplicaIndex = 9837;
+
+    /// <summary><c>void LocalExecuteInvalidationMessage(SharedInvalidationMessage *msg)</c> (utils/cache/inval.c) with the callbacks' loops inlined.</summary>
+    public const int LocalExecuteInvalidationMessage = 9641;
+
+    // ---- Called for each replicated value; exported, but an index is found faster than a name
+
+    /// <summary><c>void enlargeStringInfo(StringInfo str, int needed)</c> (common/stringinfo.c).</summary>
+    public const int EnlargeStringInfo = 10793;
+
+    /// <summary><c>void pq_sendtext(StringInfo buf, const char *str, int slen)</c> (libpq/pqformat.c): converts to the client's encoding; no NUL.</summary>
+    public const int PqSendText = 3658;
+
+    /// <summary><c>HeapTuple SearchSysCache1(int cacheId, Datum key1)</c> (utils/cache/syscache.c).</summary>
+    public const int SearchSysCache1 = 9869;
+
+    /// <summary><c>void ReleaseSysCache(HeapTuple tuple)</c> (utils/cache/syscache.c).</summary>
+    public const int ReleaseSysCache = 9873;
+
+    /// <summary><c>char *OidOutputFunctionCall(Oid functionId, Datum val)</c> (utils/fmgr/fmgr.c).</summary>
+    public const int OidOutputFunctionCall = 10027;
+
+    /// <summary><c>Datum OidFunctionCall1Coll(Oid functionId, Oid collation, Datum arg1)</c> (utils/fmgr/fmgr.c).</summary>
+    public const int OidFunctionCall1Coll = 10017;
+
+    /// <summary><c>void slot_getsomeattrs_int(TupleTableSlot *slot, int attnum)</c> (executor/execTuples.c).</summary>
+    public const int SlotGetSomeAttrs = 3166;
+
+    /// <summary><c>bool bms_is_member(int x, const Bitmapset *a)</c> (nodes/bitmapset.c).</summary>
+    public const int BmsIsMember = 3700;
+
+    /// <summary><c>void pfree(void *pointer)</c> (utils/mmgr/mcxt.c).</summary>
+    public const int PFree = 10418;
+
+    // ---- Encodings: not exported, but imported by the conversion libraries
+
+    /// <summary><c>void report_invalid_encoding(int encoding, const char *mbstr, int len)</c> (utils/mb/mbutils.c): an ERROR.</summary>
+    public const int ReportInvalidEncoding = 10137;
+
+    /// <summary><c>bool pg_utf8_islegal(const unsigned char *source, int length)</c> (common/wchar.c).</summary>
+    public const int PgUtf8IsLegal = 10813;
 
     // ---- Executor
 

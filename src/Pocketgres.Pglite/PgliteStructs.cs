@@ -3,7 +3,7 @@ namespace Pocketgres.Pglite;
 #pragma warning disable CA1034 // one nested class a C struct: PgliteStructs.Latch.IsSet reads like the C it stands for
 
 /// <summary>Offsets in bytes of fields in Postgres' C structs as compiled into <c>pglite.wasm</c> (wasm32: pointers, int and long are 4 bytes).</summary>
-public static class PgliteStructs
+public static partial class PgliteStructs
 {
     /// <summary><c>struct Latch</c> (storage/latch.h).</summary>
     public static class Latch
@@ -127,6 +127,26 @@ public static class PgliteStructs
 
         /// <summary><c>pgsocket sock</c>.</summary>
         public const int Socket = 0;
+    }
+
+    /// <summary><c>pg_wchar_tbl</c> (mb/pg_wchar.h): an encoding's functions, as table slots.</summary>
+    public static class PgWcharTable
+    {
+        /// <summary>Size of one element.</summary>
+        public const int Size = 28;
+
+        /// <summary><c>int (*mblen)(const unsigned char *mbstr)</c>.</summary>
+        public const int CharacterLength = 8;
+
+        /// <summary><c>int (*mbverifychar)(const unsigned char *mbstr, int len)</c>.</summary>
+        public const int VerifyCharacter = 16;
+    }
+
+    /// <summary><c>pg_enc2name</c> (mb/pg_wchar.h): <c>const char *name</c>, then the encoding's number.</summary>
+    public static class PgEnc2Name
+    {
+        /// <summary>Size of one element.</summary>
+        public const int Size = 8;
     }
 
     /// <summary>Locals of <see cref="PgliteFunctions.Main"/> that patches read.</summary>

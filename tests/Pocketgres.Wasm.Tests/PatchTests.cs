@@ -56,6 +56,18 @@ public class PatchTests
     }
 
     [Fact]
+    public void EntryHookGetsTheArguments()
+    {
+        var builder = new WasmBuilder();
+        int log = builder.ImportFunction("log", "vi");
+        int f = builder.Function("vi", c => c.I32(5).Call(log), "f");
+        builder.Function("v", c => c.I32(7).Call(f), "g");
+        using var instance = new TestInstance(builder, [new EntryHook("hook", f, "log") { PassArguments = true }]);
+        instance.Invoke("g");
+        Assert.Equal([7, 5], TestHost.ReadLog(instance));
+    }
+
+    [Fact]
     public void CallReplacementOnlyInItsFunction()
     {
         var builder = CallModule(out int add, out int caller);

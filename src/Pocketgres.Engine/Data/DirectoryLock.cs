@@ -22,7 +22,8 @@ internal sealed partial class DirectoryLock : IDisposable
 
     private const int LockExclusive = 2, LockNonBlocking = 4;
     private const int EWouldBlock = 11;
-    private const int OpenDirectory = 0x10000, OpenDirectoryArm = 0x4000, CloseOnExec = 0x80000;
+    private const int OpenDirectory = 0x10000, OpenDirectoryArm = 0x4000, CloseOnExec = 0x80000, ReadWrite = 2, Create = 0x40;
+    private const int OwnerReadWrite = 0x180;
     private static readonly TimeSpan s_patienceForName = TimeSpan.FromMilliseconds(200);
 
     private readonly SafeFileHandle _directory;
@@ -36,13 +37,7 @@ internal sealed partial class DirectoryLock : IDisposable
     public static DirectoryLock Take(string path)
     {
         int flag = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? OpenDirectoryArm : OpenDirectory;
-        int fd = Open(path, flag | CloseOnExec, 0);
-        if (fd < 0)
-        {
-            throw new IOException($"cannot open {path}: {Marshal.GetLastPInvokeErrorMessage()}");
-        }
-
-        var handle = new SafeFileHandle(fd, ownsHandle: true);
+        var handle = OpenFile(path, flag | CloseOnExec, 0);
         if (Flock(handle, LockExclusive | LockNonBlocking) != 0 && Marshal.GetLastPInvokeError() == EWouldBlock)
         {
             handle.Dispose();
@@ -59,14 +54,7 @@ internal sealed partial class DirectoryLock : IDisposable
     public void TakeFile(string path)
     {
         string name = Path.Combine(path, Name);
-        var file = new FileStream(name, new FileStreamOptions
-        {
-            Mode = FileMode.OpenOrCreate,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.ReadWrite | FileShare.Delete, // else .NET takes a flock of its own
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            BufferSize = 0,
-        });
+        var file = new FileStream(OpenFile(name, ReadWrite | Create | CloseOnExec, OwnerReadWrite), FileAccess.ReadWrite, bufferSize: 0);
         if (Flock(file.SafeFileHandle, LockExclusive | LockNonBlocking) != 0)
         {
             int error = Marshal.GetLastPInvokeError();
@@ -116,7 +104,9 @@ internal sealed partial class DirectoryLock : IDisposable
             string text = "";
             try
             {
-                text = File.ReadAllText(Path.Combine(path, Name)).Trim();
+                using var file = new FileStream(OpenFile(Path.Combine(path, Name), CloseOnExec, 0), FileAccess.Read);
+                using var reader = new StreamReader(file);
+                text = reader.ReadToEnd().Trim();
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -128,6 +118,13 @@ internal sealed partial class DirectoryLock : IDisposable
                 return text;
             }
         }
+    }
+
+    // Not FileStream's own open(2): it takes a flock of its own, a shared one, whatever FileShare says.
+    private static SafeFileHandle OpenFile(string path, int flags, int mode)
+    {
+        int fd = Open(path, flags, mode);
+        return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw new IOException($"cannot open {path}: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

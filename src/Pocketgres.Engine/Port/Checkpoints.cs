@@ -1,4 +1,3 @@
-using System.Text;
 using Pocketgres.Kernel;
 using Pocketgres.Pglite;
 
@@ -8,7 +7,6 @@ namespace Pocketgres.Engine.Port;
 public static unsafe class Checkpoints
 {
     private const int Fast = 4, Wait = 0x20, Requested = 0x40; // CHECKPOINT_* (access/xlog.h)
-    private const int ErrorLevel = 21, LogLevel = 15; // utils/elog.h
     private const int WaitEventCheckpointStart = 0x08000000 + 6, WaitEventCheckpointDone = 0x08000000 + 5;
     private const int MaximumSignalTries = 600; // of 100 ms, as in checkpointer.c
 
@@ -58,7 +56,7 @@ public static unsafe class Checkpoints
         condition.Cancel();
         if (failed != oldFailed)
         {
-            Report(process, m, ErrorLevel, "checkpoint request failed, consult recent messages in the server log for details");
+            Report(m, ErrorReport.Error, "checkpoint request failed, consult recent messages in the server log for details");
         }
     }
 
@@ -76,7 +74,7 @@ public static unsafe class Checkpoints
 
             if (tries >= MaximumSignalTries || (flags & Wait) == 0)
             {
-                Report(process, m, (flags & Wait) != 0 ? ErrorLevel : LogLevel, "could not notify checkpoint: checkpointer is not running");
+                Report(m, (flags & Wait) != 0 ? ErrorReport.Error : ErrorReport.Log, "could not notify checkpoint: checkpointer is not running");
                 return false;
             }
 
@@ -92,27 +90,8 @@ public static unsafe class Checkpoints
     private static Process? FindCheckpointer(Process process) =>
         process.Kernel.Processes.Snapshot().FirstOrDefault(p => !p.HasExited && PostgresProcess.Of(p).Type == BackendType.Checkpointer);
 
-    private static void Report(Process process, byte* m, int level, string message)
-    {
-        if (((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrStart))(m, level, 0) == 0)
-        {
-            return;
-        }
-
-        int text = AllocateString(process, m, message);
-        ((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrMsgInternal))(m, text, 0);
-        ((delegate*<byte*, int, int, int, void>)process.Function(PgliteFunctions.ErrFinish))(m, AllocateString(process, m, "checkpointer.c"), 0,
-            AllocateString(process, m, "RequestCheckpoint"));
-    }
-
-    // palloc'd: freed with the memory context of the statement.
-    private static int AllocateString(Process process, byte* m, string value)
-    {
-        int size = Encoding.UTF8.GetByteCount(value) + 1;
-        int address = ((delegate*<byte*, int, int>)process.Export("palloc"))(m, size);
-        CString.TryWrite(m, address, size, value);
-        return address;
-    }
+    private static void Report(byte* m, int level, string message) =>
+        ErrorReport.Write(m, level, null, message, "checkpointer.c", "RequestCheckpoint");
 
     /// <summary>Postgres' condition variables (storage/lmgr/condition_variable.c).</summary>
     private ref struct Condition(Process process)

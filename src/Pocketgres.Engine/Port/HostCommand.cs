@@ -11,6 +11,11 @@ namespace Pocketgres.Engine.Port;
 /// A command run by the host's shell: archive_command, restore_command, COPY ... PROGRAM. Its streams are pumped between the host's
 /// pipes and the kernel's on threads of the pool.
 /// </summary>
+/// <remarks>
+/// Postgres signals its children's whole process groups, commands included (signal_child in postmaster.c, pg_signal_backend): a signal that ends a
+/// program therefore ends the command too, at once and with everything it started. Otherwise a restore_command that hangs would keep the server from
+/// stopping, and a cancelled COPY ... PROGRAM from being cancelled.
+/// </remarks>
 internal sealed unsafe class HostCommand : ICommand
 {
     private const int PumpSize = 64 * 1024;
@@ -19,12 +24,14 @@ internal sealed unsafe class HostCommand : ICommand
     private readonly Process _parent;
     private readonly HostProcess? _process;
     private readonly Task[] _pumps;
+    private int _endedBy;
 
     private HostCommand(Process parent, HostProcess? process, params Task[] pumps)
     {
         _parent = parent;
         _process = process;
         _pumps = pumps;
+        parent.SignalPosted += OnSignal;
     }
 
     /// <summary>Starts <c>/bin/sh -c line</c> in the data directory, as Postgres does; references to the streams are kept until it ends.</summary>
@@ -37,7 +44,9 @@ internal sealed unsafe class HostCommand : ICommand
             UseShellExecute = false,
         };
         info.ArgumentList.Add("-c");
-        info.ArgumentList.Add(line);
+
+        // The server's own standard output is the program's that hosts it: what a command prints goes to the log, as it would with Postgres.
+        info.ArgumentList.Add(output is null ? "exec 1>&2\n" + line : line);
         if (Directory.Exists(parent.WorkingDirectory))
         {
             info.WorkingDirectory = parent.WorkingDirectory;
@@ -83,6 +92,7 @@ internal sealed unsafe class HostCommand : ICommand
     {
         if (_process is null)
         {
+            _parent.SignalPosted -= OnSignal;
             return 127 << 8;
         }
 
@@ -90,10 +100,33 @@ internal sealed unsafe class HostCommand : ICommand
         {
             _process.WaitForExit();
             Task.WaitAll(_pumps);
+            _parent.SignalPosted -= OnSignal;
             int code = _process.ExitCode;
             _process.Dispose();
-            return code > SignalExitBase ? code - SignalExitBase : (code & 0xFF) << 8;
+            return _endedBy != 0 ? _endedBy
+                : code > SignalExitBase ? code - SignalExitBase : (code & 0xFF) << 8;
         });
+    }
+
+    private void OnSignal(int signal)
+    {
+        if (_process is { } process && signal is Signal.Interrupt or Signal.Quit or Signal.Terminate or Signal.Kill
+            && Interlocked.CompareExchange(ref _endedBy, signal, 0) == 0)
+        {
+            _ = Task.Run(() => End(process)); // looks for the command's children, which takes a while
+        }
+    }
+
+    private static void End(HostProcess process)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception e) when (e is InvalidOperationException or AggregateException or System.ComponentModel.Win32Exception)
+        {
+            // It has ended by itself.
+        }
     }
 
     // The kernel's pipes are host pipes, so these threads can wait on them without the global lock; only the count of references needs it.

@@ -28,6 +28,9 @@ internal sealed class PostgresProcess
     /// <summary>Commands started by popen(3) and not yet closed, by the address of their stream.</summary>
     public Dictionary<int, ICommand> Commands { get; } = [];
 
+    /// <summary>Callbacks (table slot, argument) that CacheRegisterRelSyncCallback registered.</summary>
+    public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
+
     /// <summary>True when this is a child whose postmaster has ended.</summary>
     public bool PostmasterIsDead => _postmaster is { HasExited: true };
 

@@ -7,6 +7,12 @@ public sealed unsafe partial class Process
     private int _kill; // Signal.Kill or Signal.Abort: ends the process at the next delivery point
     private IntervalTimer? _alarm;
 
+    /// <summary>
+    /// Raised for each signal as it is posted, on the poster's thread, perhaps under the global lock: be quick. For what the process runs on the host,
+    /// which a signal to a process group would reach too.
+    /// </summary>
+    public event Action<int>? SignalPosted;
+
     /// <summary>True when a signal waits for delivery. Any thread.</summary>
     internal bool HasPendingSignals => Volatile.Read(ref _pendingSignals) != 0 || KillPending;
 
@@ -37,6 +43,7 @@ public sealed unsafe partial class Process
 
         RequestReschedule();
         Wake();
+        SignalPosted?.Invoke(signal);
     }
 
     /// <summary>Ends the process as if it had crashed with SIGABRT: for tests of crash recovery. Any thread.</summary>

@@ -211,9 +211,9 @@ public sealed unsafe partial class Process
         // Unmapping gigabytes of reservation is slow enough to do without the lock.
         memory.Dispose();
         FreeHostObjects();
+        _exitedSource.SetResult(status);
         Kernel.Processes.Gone(this);
         Kernel.Options.ProcessGone?.Invoke();
-        _exitedSource.SetResult(status);
     }
 
     /// <summary>Takes memory and eventfd away from other threads.</summary>

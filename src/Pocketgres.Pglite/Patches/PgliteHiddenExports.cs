@@ -10,6 +10,20 @@ internal static class PgliteHiddenExports
     public static IReadOnlyDictionary<string, int> ByName { get; } = new Dictionary<string, int>(StringComparer.Ordinal)
     {
         ["GetRelationPublications"] = PgliteFunctions.GetRelationPublications,
+        ["defGetStreamingMode"] = PgliteFunctions.DefGetStreamingMode,
+        ["GetPublicationByName"] = PgliteFunctions.GetPublicationByName,
+        ["CreateTupleDescCopyConstr"] = PgliteFunctions.CreateTupleDescCopyConstr,
+        ["build_attrmap_by_name_if_req"] = PgliteFunctions.BuildAttrmapByNameIfReq,
+        ["free_attrmap"] = PgliteFunctions.FreeAttrmap,
+        ["execute_attr_map_slot"] = PgliteFunctions.ExecuteAttrMapSlot,
+        ["addRTEPermissionInfo"] = PgliteFunctions.AddRTEPermissionInfo,
+        ["expand_generated_columns_in_expr"] = PgliteFunctions.ExpandGeneratedColumnsInExpr,
+        ["make_orclause"] = PgliteFunctions.MakeOrClause,
+        ["ExecPrepareExpr"] = PgliteFunctions.ExecPrepareExpr,
+        ["list_member_xid"] = PgliteFunctions.ListMemberXid,
+        ["lappend_xid"] = PgliteFunctions.LappendXid,
+        ["report_invalid_encoding"] = PgliteFunctions.ReportInvalidEncoding,
+        ["pg_utf8_islegal"] = PgliteFunctions.PgUtf8IsLegal,
         ["GetSchemaPublications"] = PgliteFunctions.GetSchemaPublications,
     };
 }

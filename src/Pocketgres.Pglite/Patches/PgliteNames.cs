@@ -39,6 +39,15 @@ internal static class PgliteNames
         [nameof(PgliteFunctions.Mmap)] = "mmap",
         [nameof(PgliteFunctions.XLogFlush)] = "XLogFlush",
         [nameof(PgliteFunctions.LWLockAcquire)] = "LWLockAcquire",
+        [nameof(PgliteFunctions.EnlargeStringInfo)] = "enlargeStringInfo",
+        [nameof(PgliteFunctions.PqSendText)] = "pq_sendtext",
+        [nameof(PgliteFunctions.SearchSysCache1)] = "SearchSysCache1",
+        [nameof(PgliteFunctions.ReleaseSysCache)] = "ReleaseSysCache",
+        [nameof(PgliteFunctions.OidOutputFunctionCall)] = "OidOutputFunctionCall",
+        [nameof(PgliteFunctions.OidFunctionCall1Coll)] = "OidFunctionCall1Coll",
+        [nameof(PgliteFunctions.SlotGetSomeAttrs)] = "slot_getsomeattrs_int",
+        [nameof(PgliteFunctions.BmsIsMember)] = "bms_is_member",
+        [nameof(PgliteFunctions.PFree)] = "pfree",
         [nameof(PgliteFunctions.Strtoul)] = "strtoul",
     };
 

@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -114,6 +114,13 @@ internal static class PglitePatches
         Semaphore("LWLockDequeueSelf", PgliteFunctions.LWLockDequeueSelf, "LU"),
         Semaphore("LWLockUpdateVar", PgliteFunctions.LWLockUpdateVar, "U"),
         Semaphore("LWLockReleaseInternal", PgliteFunctions.LWLockReleaseInternal, "UU"),
+    ];
+
+    // Only pgoutput registers callbacks for SHAREDINVALRELSYNC_ID, so the linker dropped CacheRegisterRelSyncCallback and the loop over its list.
+    private static IEnumerable<ModulePatch> Invalidations() =>
+    [
+        new EntryHook("LocalExecuteInvalidationMessage: CallRelSyncCallbacks", PgliteFunctions.LocalExecuteInvalidationMessage,
+            PgliteHostFunctions.RelSyncInvalidation) { PassArguments = true },
     ];
 
     private static DroppedLoadReplacement Semaphore(string caller, int function, string pattern) =>

@@ -71,8 +71,13 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         frames.Add(new ControlFrame(FrameKind.Function, type.Result, 0, -1));
         if (patches?.TakeHook() is { } hook)
         {
-            Il.LoadArgument(0);
-            Il.Call(context.Emitter.Method(hook), -1);
+            // The method's argument 0 is linear memory; a hook without arguments takes only that.
+            for (int i = 0; i < hook.Signature.Length; i++)
+            {
+                Il.LoadArgument(i);
+            }
+
+            Il.Call(context.Emitter.Method(hook), -hook.Signature.Length);
         }
 
         TranslateUntil(body.End);

@@ -34,12 +34,15 @@ public sealed record FunctionReplacement(string Name, int Function, string HostF
     internal override int ExpectedMatches => 1;
 }
 
-/// <summary>Calls a host function of signature <c>v</c> before the function's own code.</summary>
+/// <summary>Calls a host function before the function's own code: of signature <c>v</c>, or with <see cref="PassArguments"/> v and the function's parameters.</summary>
 /// <param name="Name"><inheritdoc/></param>
 /// <param name="Function"><inheritdoc/></param>
 /// <param name="HostFunction">Name of the host function.</param>
 public sealed record EntryHook(string Name, int Function, string HostFunction) : ModulePatch(Name, Function)
 {
+    /// <summary>The host function gets the function's arguments.</summary>
+    public bool PassArguments { get; init; }
+
     internal override int ExpectedMatches => 1;
 }
 

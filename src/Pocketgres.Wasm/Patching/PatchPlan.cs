@@ -70,7 +70,7 @@ internal sealed class PatchPlan
             case FunctionReplacement p when Host(p, p.HostFunction, module.FunctionSignature(p.Function)) is { } host:
                 list.AddReplacement(p, host);
                 break;
-            case EntryHook p when Host(p, p.HostFunction, "v") is { } host:
+            case EntryHook p when Host(p, p.HostFunction, p.PassArguments ? "v" + module.FunctionSignature(p.Function)[1..] : "v") is { } host:
                 list.AddHook(p, host);
                 break;
             case CallReplacement p:

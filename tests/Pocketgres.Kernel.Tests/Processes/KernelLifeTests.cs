@@ -97,6 +97,25 @@ public sealed unsafe class KernelLifeTests
     }
 
     [Fact]
+    public void Dispose_waits_for_processes_that_nobody_can_find_any_more()
+    {
+        int reservations = HostResources.Reservations();
+        for (int i = 0; i < 10; i++)
+        {
+            using var kernel = new TestKernel();
+            var p = kernel.Start(p =>
+            {
+                Assert.True(p.AddressSpace.Grow(96 << 20));
+                new Span<byte>(p.Memory + TestProgram.HeapStart, 80 << 20).Fill(1); // takes its time to unmap
+            });
+            Eventually.Holds(() => kernel.Kernel.Processes.Find(p.Pid) is null, "the process's end");
+            kernel.Dispose();
+            Assert.Equal(reservations, HostResources.Reservations());
+            Assert.True(p.Exited.IsCompletedSuccessfully);
+        }
+    }
+
+    [Fact]
     public void Processes_that_come_and_go_leave_nothing()
     {
         using var kernel = new TestKernel();

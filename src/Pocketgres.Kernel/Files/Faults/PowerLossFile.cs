@@ -37,7 +37,7 @@ internal sealed unsafe class PowerLossFile : OpenFile
 
     public override Errno Sync(bool dataOnly) => Do(() => _fileSystem.Sync(_node));
 
-    public override Errno SyncFileSystem() => Do(_fileSystem.SyncAll);
+    public override Errno SyncFileSystem() => _fileSystem.SyncsWhole ? Do(_fileSystem.SyncAll) : Errno.ENOSYS;
 
     public override Errno ChangeMode(int mode) => _fileSystem.Locked(
         () =>

@@ -50,6 +50,8 @@ public sealed partial class PowerLossFileSystem : IFileSystem
         }
     }
 
+    internal bool SyncsWhole => _options.SyncsWhole;
+
     /// <summary>Switches off, if it is not yet, and returns a copy of the disk as a reboot finds it. The copy is the caller's.</summary>
     public MemoryFileSystem CutPower()
     {

@@ -18,6 +18,9 @@ public sealed record PowerLossOptions
     /// <summary>Bytes that the disk writes as one: 512 or 4096.</summary>
     public int SectorSize { get; init; } = 512;
 
+    /// <summary>Whether syncfs(2) works; else it answers ENOSYS and everything is synced file by file.</summary>
+    public bool SyncsWhole { get; init; } = true;
+
     /// <summary>
     /// fsync of a new file also makes its name durable, as Linux' file systems (ext4, XFS, btrfs) do and as Postgres expects of new relation
     /// files. False is the letter of POSIX.

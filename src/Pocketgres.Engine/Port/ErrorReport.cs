@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using Pocketgres.Kernel;
+using Pocketgres.Pglite;
+using Process = Pocketgres.Kernel.Process;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>
+/// ereport() for host functions. An ERROR longjmps: it unwinds the .NET frames above as <see cref="LongjmpException"/>, so whoever reports
+/// one must hold nothing that a finally block would not give back.
+/// </summary>
+internal static unsafe class ErrorReport
+{
+    /// <summary>LOG of utils/elog.h.</summary>
+    public const int Log = 15;
+
+    /// <summary>ERROR of utils/elog.h.</summary>
+    public const int Error = 21;
+
+    /// <summary>Reports an ERROR with this SQLSTATE; never returns.</summary>
+    /// <param name="m">The process's memory.</param>
+    /// <param name="sqlState">Five characters, or null for elog()'s XX000.</param>
+    /// <param name="message">The primary message, already formatted.</param>
+    /// <param name="file">C file that a stock server names in the report.</param>
+    /// <param name="function">C function that a stock server names in the report.</param>
+    [DoesNotReturn]
+    public static void Throw(byte* m, string? sqlState, string message, string file, string function)
+    {
+        Write(m, Error, sqlState, message, file, function);
+        throw new UnreachableException("errfinish() returned from an ERROR");
+    }
+
+    /// <summary>Reports at any level; returns unless it is ERROR or above.</summary>
+    public static void Write(byte* m, int level, string? sqlState, string message, string file, string function)
+    {
+        var process = Process.From(m);
+        if (((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrStart))(m, level, 0) == 0)
+        {
+            return;
+        }
+
+        if (sqlState is not null)
+        {
+            ((delegate*<byte*, int, int>)process.Export("errcode"))(m, Pack(sqlState));
+        }
+
+        // The text is a printf format.
+        int text = AllocateString(process, m, message.Replace("%", "%%", StringComparison.Ordinal));
+        ((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrMsgInternal))(m, text, 0);
+        ((delegate*<byte*, int, int, int, void>)process.Function(PgliteFunctions.ErrFinish))(
+            m, AllocateString(process, m, file), 0, AllocateString(process, m, function));
+    }
+
+    /// <summary>MAKE_SQLSTATE of utils/elog.h: six bits a character, the first one lowest.</summary>
+    public static int Pack(string sqlState)
+    {
+        int code = 0;
+        for (int i = sqlState.Length - 1; i >= 0; i--)
+        {
+            code = (code << 6) | ((sqlState[i] - '0') & 0x3F);
+        }
+
+        return code;
+    }
+
+    // palloc'd: freed with the memory context of the statement.
+    private static int AllocateString(Process process, byte* m, string value)
+    {
+        int size = Encoding.UTF8.GetByteCount(value) + 1;
+        int address = ((delegate*<byte*, int, int>)process.Export("palloc"))(m, size);
+        CString.TryWrite(m, address, size, value);
+        return address;
+    }
+}

@@ -1,0 +1,215 @@
+namespace Pocketgres.Pglite;
+
+/// <content>Relations, tuples and what logical decoding keeps of transactions.</content>
+public static partial class PgliteStructs
+{
+    /// <summary><c>RelationData</c> (utils/rel.h).</summary>
+    public static class Relation
+    {
+        /// <summary><c>Form_pg_class rd_rel</c>, see <see cref="PgClass"/>.</summary>
+        public const int Class = 48;
+
+        /// <summary><c>TupleDesc rd_att</c>, see <see cref="TupleDesc"/>.</summary>
+        public const int Descriptor = 52;
+
+        /// <summary><c>Oid rd_id</c>.</summary>
+        public const int Oid = 56;
+
+        /// <summary><c>Form_pg_index rd_index</c>, see <see cref="PgIndex"/>.</summary>
+        public const int Index = 192;
+    }
+
+    /// <summary><c>FormData_pg_class</c> (catalog/pg_class.h).</summary>
+    public static class PgClass
+    {
+        /// <summary><c>NameData relname</c>.</summary>
+        public const int Name = 4;
+
+        /// <summary><c>Oid relnamespace</c>.</summary>
+        public const int Namespace = 68;
+
+        /// <summary><c>char relpersistence</c>.</summary>
+        public const int Persistence = 118;
+
+        /// <summary><c>char relkind</c>.</summary>
+        public const int Kind = 119;
+
+        /// <summary><c>char relreplident</c>.</summary>
+        public const int ReplicaIdentity = 130;
+    }
+
+    /// <summary><c>FormData_pg_index</c> (catalog/pg_index.h).</summary>
+    public static class PgIndex
+    {
+        /// <summary><c>int16 indnkeyatts</c>.</summary>
+        public const int KeyCount = 10;
+
+        /// <summary>First element (int16) of <c>int2vector indkey</c>.</summary>
+        public const int Keys = 48;
+    }
+
+    /// <summary><c>FormData_pg_type</c> (catalog/pg_type.h).</summary>
+    public static class PgType
+    {
+        /// <summary><c>NameData typname</c>.</summary>
+        public const int Name = 4;
+
+        /// <summary><c>Oid typnamespace</c>.</summary>
+        public const int Namespace = 68;
+
+        /// <summary><c>regproc typoutput</c>.</summary>
+        public const int Output = 104;
+
+        /// <summary><c>regproc typsend</c>, 0 for none.</summary>
+        public const int Send = 112;
+    }
+
+    /// <summary><c>TupleDescData</c> (access/tupdesc.h): <c>int natts</c> at 0, then one CompactAttribute and after all of these one pg_attribute a column.</summary>
+    public static class TupleDesc
+    {
+        /// <summary>Where <c>compact_attrs</c> begins.</summary>
+        public const int CompactAttributes = 20;
+
+        /// <summary>Size of a CompactAttribute.</summary>
+        public const int CompactAttributeSize = 16;
+    }
+
+    /// <summary><c>FormData_pg_attribute</c> (catalog/pg_attribute.h).</summary>
+    public static class PgAttribute
+    {
+        /// <summary>Size of one element.</summary>
+        public const int Size = 100;
+
+        /// <summary><c>NameData attname</c>.</summary>
+        public const int Name = 4;
+
+        /// <summary><c>Oid atttypid</c>.</summary>
+        public const int Type = 68;
+
+        /// <summary><c>int16 attlen</c>: -1 for varlena.</summary>
+        public const int Length = 72;
+
+        /// <summary><c>int16 attnum</c>, from 1.</summary>
+        public const int Number = 74;
+
+        /// <summary><c>int32 atttypmod</c>.</summary>
+        public const int TypeModifier = 76;
+
+        /// <summary><c>char attgenerated</c>: 0, 's' stored or 'v' virtual.</summary>
+        public const int Generated = 90;
+
+        /// <summary><c>bool attisdropped</c>.</summary>
+        public const int IsDropped = 91;
+    }
+
+    /// <summary><c>TupleTableSlot</c> (executor/tuptable.h).</summary>
+    public static class TupleTableSlot
+    {
+        /// <summary><c>AttrNumber tts_nvalid</c> (int16): how many columns are deformed.</summary>
+        public const int ValidCount = 6;
+
+        /// <summary><c>Datum *tts_values</c>.</summary>
+        public const int Values = 16;
+
+        /// <summary><c>bool *tts_isnull</c>.</summary>
+        public const int IsNull = 20;
+    }
+
+    /// <summary><c>HeapTupleData</c> (access/htup.h).</summary>
+    public static class HeapTuple
+    {
+        /// <summary><c>HeapTupleHeader t_data</c>.</summary>
+        public const int Data = 16;
+
+        /// <summary><c>uint8 t_hoff</c> of HeapTupleHeaderData: where the columns begin.</summary>
+        public const int HeaderSize = 22;
+    }
+
+    /// <summary><c>ReorderBufferTXN</c> (replication/reorderbuffer.h).</summary>
+    public static class ReorderBufferTransaction
+    {
+        /// <summary><c>TransactionId xid</c>.</summary>
+        public const int Xid = 4;
+
+        /// <summary><c>char *gid</c> of a prepared transaction.</summary>
+        public const int Gid = 12;
+
+        /// <summary><c>XLogRecPtr final_lsn</c>: of the commit or prepare record.</summary>
+        public const int FinalLsn = 24;
+
+        /// <summary><c>XLogRecPtr end_lsn</c>: after that record.</summary>
+        public const int EndLsn = 32;
+
+        /// <summary><c>TimestampTz xact_time</c>: of commit, prepare or abort.</summary>
+        public const int Time = 72;
+    }
+
+    /// <summary><c>LogicalDecodingContext</c> (replication/logical.h).</summary>
+    public static class LogicalDecodingContext
+    {
+        /// <summary><c>LogicalOutputPluginWriterUpdateProgress update_progress</c>: a table slot, or 0.</summary>
+        public const int UpdateProgress = 128;
+
+        /// <summary><c>XLogRecPtr write_location</c>.</summary>
+        public const int WriteLocation = 152;
+
+        /// <summary><c>TransactionId write_xid</c>.</summary>
+        public const int WriteXid = 160;
+    }
+
+    /// <summary><c>Publication</c> (catalog/pg_publication.h).</summary>
+    public static class Publication
+    {
+        /// <summary><c>Oid oid</c>.</summary>
+        public const int Oid = 0;
+
+        /// <summary><c>bool alltables</c>.</summary>
+        public const int AllTables = 8;
+    }
+
+    /// <summary><c>SharedInvalRelSyncMsg</c> (storage/sinval.h).</summary>
+    public static class SharedInvalidationRelSync
+    {
+        /// <summary>SHAREDINVALRELSYNC_ID, the value of <c>int8 id</c> at 0.</summary>
+        public const int Id = -6;
+
+        /// <summary><c>Oid dbId</c>.</summary>
+        public const int Database = 4;
+
+        /// <summary><c>Oid relid</c>, 0 for all.</summary>
+        public const int Relation = 8;
+    }
+
+    /// <summary><c>List</c> (nodes/pg_list.h).</summary>
+    public static class List
+    {
+        /// <summary><c>int length</c>.</summary>
+        public const int Length = 4;
+
+        /// <summary><c>ListCell *elements</c>, 4 bytes each.</summary>
+        public const int Elements = 12;
+    }
+
+    /// <summary><c>StringInfoData</c> (lib/stringinfo.h).</summary>
+    public static class StringInfo
+    {
+        /// <summary><c>char *data</c>.</summary>
+        public const int Data = 0;
+
+        /// <summary><c>int len</c>.</summary>
+        public const int Length = 4;
+
+        /// <summary><c>int maxlen</c>: bytes allocated.</summary>
+        public const int Capacity = 8;
+    }
+
+    /// <summary>Numbers of system caches (the generated catalog/syscache_ids.h).</summary>
+    public static class SystemCache
+    {
+        /// <summary>PUBLICATIONRELMAP: keys prrelid, prpubid.</summary>
+        public const int PublicationRelationMap = 53;
+
+        /// <summary>TYPEOID.</summary>
+        public const int TypeOid = 82;
+    }
+}
