@@ -29,8 +29,8 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
 
     private ReadyToRunCache ReadyToRunCache => new(Path.Combine(EngineDirectory, ".r2r"), CrossGenOptions, log);
 
-    /// <summary>Downloads and verifies the package.</summary>
-    public PackageFiles Fetch() => new PackageFetcher(Path.Combine(options.Artifacts, "download"), log).Fetch();
+    /// <summary>Downloads and verifies the packages.</summary>
+    public PackageFiles Fetch() => PackageFetcher.FetchAll(Path.Combine(options.Artifacts, "download"), log);
 
     /// <summary>Translates to IL.</summary>
     public void Translate(string directory)
@@ -120,7 +120,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     private CacheKey KeyOf(HostFunctions hostFunctions)
     {
         var key = new CacheKey();
-        foreach (var (name, sha256) in PackageFiles.Expected.OrderBy(f => f.Key, StringComparer.Ordinal))
+        foreach (var (name, sha256) in NpmPackage.Extensions.Prepend(NpmPackage.Pglite).SelectMany(p => p.Sha256).OrderBy(f => f.Key, StringComparer.Ordinal))
         {
             key.Add(name, sha256);
         }

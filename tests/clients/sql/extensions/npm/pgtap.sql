@@ -1,0 +1,10 @@
+create extension pgtap;
+create table t (a int primary key);
+begin;
+select plan(4);
+select has_table('t');
+select has_column('t', 'a');
+select results_eq('select 1', 'values (1)', 'one is one');
+select throws_ok('select 1/0', '22012');
+select * from finish();
+rollback;
