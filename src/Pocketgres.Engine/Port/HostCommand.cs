@@ -121,11 +121,14 @@ internal sealed unsafe class HostCommand : ICommand
     {
         try
         {
-            process.Kill(entireProcessTree: true);
+            if (!process.HasExited)
+            {
+                HostProcessTree.Kill(process.Id);
+            }
         }
-        catch (Exception e) when (e is InvalidOperationException or AggregateException or System.ComponentModel.Win32Exception)
+        catch (InvalidOperationException)
         {
-            // It has ended by itself.
+            // It has ended by itself and is disposed.
         }
     }
 

@@ -13,6 +13,8 @@ namespace Pocketgres.Durability.Tests.Crashes;
 /// </summary>
 public class PowerCutTests(ITestOutputHelper output)
 {
+    static readonly string[] s_methods = ["fdatasync", "fdatasync", "fsync", "open_datasync", "open_sync"];
+
     [Fact]
     public async Task Cut_off_at_any_moment_it_keeps_every_acknowledged_transaction()
     {
@@ -36,7 +38,8 @@ public class PowerCutTests(ITestOutputHelper output)
                     NameWriteBack = random.Next(3) / 4.0,
                     SectorSize = random.Next(2) == 0 ? 512 : 4096,
                 };
-                (disk, bool started, bool stopping) = await RunUntilCutAsync(disk, options, at, ledger, random);
+                string method = s_methods[random.Next(s_methods.Length)];
+                (disk, bool started, bool stopping) = await RunUntilCutAsync(disk, options, at, ledger, random, ("wal_sync_method", method));
                 duringStart += started ? 0 : 1;
                 duringStop += stopping ? 1 : 0;
             }
