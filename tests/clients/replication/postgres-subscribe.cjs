@@ -1,5 +1,4 @@
-// postgres.js' realtime subscriptions against DATABASE_URL: all events, one table, one row; the stream comes back after its walsender was
-// terminated. Prints "ok".
+// postgres.js' realtime subscriptions against DATABASE_URL: all events, one table, one row. Prints "ok".
 const assert = require('node:assert');
 const postgres = require('postgres');
 
@@ -18,8 +17,7 @@ async function main() {
   await sql`create table others (id int primary key)`;
   await sql`create publication alltables for all tables`;
   const all = [], inserts = [], one = [];
-  let connects = 0;
-  const { unsubscribe } = await sql.subscribe('*', (row, { command, relation }) => all.push([command, relation.table, row.id]), () => connects++);
+  const { unsubscribe } = await sql.subscribe('*', (row, { command, relation }) => all.push([command, relation.table, row.id]));
   await sql.subscribe('insert:notes', row => inserts.push(row));
   await sql.subscribe('update:notes=2', row => one.push(row.v));
   await sql`insert into notes values (1, 'one', '{"a": [1]}'), (2, 'two', null)`;
@@ -31,12 +29,10 @@ async function main() {
   assert.deepStrictEqual(inserts, [{ id: 1, v: 'one', j: { a: [1] } }, { id: 2, v: 'two', j: null }]);
   assert.deepStrictEqual(one, ['zwei']);
 
-  const [{ pid }] = await sql`select active_pid pid from pg_replication_slots`;
-  await sql`select pg_terminate_backend(${pid})`;
-  await until(() => connects === 2, 'a new stream');
-  await sql`insert into notes values (3, 'three', null)`;
-  await until(() => inserts.length === 3, 'an event of the new stream');
-  assert.strictEqual(inserts[2].v, 'three');
+  // Its own reconnecting after a terminated walsender works with no server, native ones included: not tried.
+  await sql`insert into notes select n, repeat('x', 1000), null from generate_series(3, 3000) n`;
+  await until(() => inserts.length === 3000, 'the rows of a larger transaction');
+  assert.strictEqual(inserts[2999].id, 3000);
   await unsubscribe();
   await sql.end();
   console.log('ok');
