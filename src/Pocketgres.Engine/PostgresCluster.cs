@@ -137,6 +137,9 @@ public sealed class PostgresCluster : IAsyncDisposable
         return process is { HasExited: false };
     }
 
+    /// <summary>Does something with the cluster's files while none of its processes runs; also when it has ended.</summary>
+    internal T RunStopped<T>(Func<T> action) => _kernel.RunStopped(action);
+
     /// <summary>Ends all server processes at once, as SIGKILL to the whole server does, and frees everything: for tests of recovery.</summary>
     internal Task KillAsync()
     {
@@ -180,14 +183,12 @@ public sealed class PostgresCluster : IAsyncDisposable
         var mounts = EngineMounts.Create(new HostFileSystem("/"), MemoryFileSystem.FromImage(engine.Support), options);
         if (cluster.DataFileSystem is { } files)
         {
-            mounts.Mount(Initdb.DataDirectory, files);
+            mounts.Mount(Initdb.DataDirectory, files, cluster.KeepDataFileSystem);
             mounts.Mount(Initdb.DataDirectory + "/pg_dynshmem", new MemoryFileSystem());
         }
         else if (directory is null)
         {
-            var data = MemoryFileSystem.FromImage(engine.Template);
-            SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier());
-            mounts.Mount(Initdb.DataDirectory, data);
+            mounts.Mount(Initdb.DataDirectory, ClusterFiles.FromTemplate(engine));
         }
         else
         {

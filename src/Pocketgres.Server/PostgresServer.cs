@@ -66,6 +66,8 @@ public sealed class PostgresServer : IAsyncDisposable
             new ClusterOptions
             {
                 DataDirectory = options.Url.DataDirectory,
+                DataFileSystem = options.Files,
+                KeepDataFileSystem = true,
                 ListenAddress = options.ListenAddress,
                 Port = options.Port,
                 UnixSocketDirectory = options.UnixSocketDirectory,
@@ -113,6 +115,9 @@ public sealed class PostgresServer : IAsyncDisposable
             await StopAsync(ShutdownMode.Immediate).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Does something with the cluster's files while none of its processes runs; also when it has ended.</summary>
+    internal T RunStopped<T>(Func<T> action) => _cluster.RunStopped(action);
 
     /// <summary>Asks the server to read its configuration files again (SIGHUP).</summary>
     public void Reload() => _cluster.Reload();

@@ -35,4 +35,7 @@ public sealed record ServerOptions
     /// that is nothing but a server.
     /// </summary>
     public bool TrimMemory { get; init; }
+
+    /// <summary>The data directory of a cluster in memory, whose maker keeps it; null for a new one. With <see cref="PostgresUrl.Memory"/> only.</summary>
+    internal Kernel.Files.MemoryFileSystem? Files { get; init; }
 }

@@ -17,10 +17,11 @@ public sealed class MountTable : IDisposable
 
     private MountPoint[] _mounts = [];
 
-    /// <summary>Mounts <paramref name="fileSystem"/>, which the table then owns.</summary>
+    /// <summary>Mounts <paramref name="fileSystem"/>, which the table then owns unless told otherwise.</summary>
     /// <param name="prefix">Absolute path without "." or ".."; "/" for the root.</param>
     /// <param name="fileSystem">The file system.</param>
-    public void Mount(string prefix, IFileSystem fileSystem)
+    /// <param name="leaveOpen">Whether the file system outlives the table.</param>
+    public void Mount(string prefix, IFileSystem fileSystem, bool leaveOpen = false)
     {
         if (prefix.Length == 0 || prefix[0] != '/')
         {
@@ -33,7 +34,7 @@ public sealed class MountTable : IDisposable
             throw new InvalidOperationException($"something is mounted at {prefix}/ already");
         }
 
-        _mounts = [.. _mounts.Append(new MountPoint(prefix, fileSystem)).OrderByDescending(m => m.Prefix.Length).ThenBy(m => m.Prefix, StringComparer.Ordinal)];
+        _mounts = [.. _mounts.Append(new MountPoint(prefix, fileSystem, leaveOpen)).OrderByDescending(m => m.Prefix.Length).ThenBy(m => m.Prefix, StringComparer.Ordinal)];
     }
 
     /// <summary>Takes a file system out of the name space; the caller owns it again. Null when nothing is mounted there.</summary>
@@ -148,7 +149,10 @@ public sealed class MountTable : IDisposable
     {
         foreach (var mount in _mounts)
         {
-            (mount.FileSystem as IDisposable)?.Dispose();
+            if (!mount.LeaveOpen)
+            {
+                (mount.FileSystem as IDisposable)?.Dispose();
+            }
         }
 
         _mounts = [];
@@ -289,7 +293,7 @@ public sealed class MountTable : IDisposable
         return Errno.None;
     }
 
-    private sealed record MountPoint(string Prefix, IFileSystem FileSystem);
+    private sealed record MountPoint(string Prefix, IFileSystem FileSystem, bool LeaveOpen);
 }
 
 /// <summary>A resolved path.</summary>
