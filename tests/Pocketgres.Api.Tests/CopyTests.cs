@@ -251,4 +251,23 @@ public sealed class CopyTests
 
         Assert.Empty(Directory.GetFileSystemEntries(directory.Path));
     }
+
+    [Fact]
+    public async Task What_a_killed_process_left_is_removed_and_what_is_in_use_is_not()
+    {
+        using var directory = new TemporaryDirectory();
+        string left = directory.Below("data.temporary-left"), used = directory.Below("data.temporary-used");
+        foreach (string path in (string[])[left, used])
+        {
+            Directory.CreateDirectory(path);
+            await File.WriteAllTextAsync(path + ".lock", "");
+        }
+
+        using (new FileStream(used + ".lock", FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            await using var pg = await PostgresInstance.StartTemporaryAsync(new PostgresInstanceOptions { Url = "file:" + directory.Below("data") });
+            Assert.False(Directory.Exists(left));
+            Assert.True(Directory.Exists(used));
+        }
+    }
 }
