@@ -174,6 +174,12 @@ public sealed partial class PostgresInstance : IAsyncDisposable
                         : await ExternalBackend.ConnectAsync(address.External, options, cancellationToken).ConfigureAwait(false);
                 }
 
+                if (!OperatingSystem.IsLinux())
+                {
+                    throw new PocketgresException(PocketgresError.NotSupported,
+                        $"{options.Url} needs Linux, on which this version's engine stands: on this system use the postgres:// URL of a server, or run in WSL or a container");
+                }
+
                 PrivateDirectory.RemoveLeftovers();
                 return await EmbeddedBackend.StartAsync(ClusterStorage.Open(address.Embedded, isTemporary), options, cancellationToken).ConfigureAwait(false);
             },
