@@ -20,4 +20,3 @@ await using var template = await PostgresTemplate.CreateAsync(async (db, cancell
 });
 await using var note = await template.CloneAsync();
 Console.WriteLine(note.State);
-Console.WriteLine("TieredPGO " + (AppContext.TryGetSwitch("System.Runtime.TieredPGO", out bool on) && on ? "on" : "off"));
