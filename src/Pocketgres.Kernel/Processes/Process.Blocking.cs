@@ -14,6 +14,7 @@ public sealed unsafe partial class Process
     /// <summary>Gives up the global lock before a host call that may block. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
     internal void EnterBlocking()
     {
+        State = ProcessState.HostCall;
         Kernel.Scheduler.Release();
         if (_deferredSocket is not null)
         {
@@ -25,6 +26,7 @@ public sealed unsafe partial class Process
     internal void LeaveBlocking()
     {
         Kernel.Scheduler.Acquire(this);
+        State = ProcessState.Running;
         DropFlushed();
     }
 
@@ -48,12 +50,17 @@ public sealed unsafe partial class Process
     {
         FlushOutputAtPreemption();
         DeliverSignals();
-        Kernel.Scheduler.Yield(this);
+        Yield();
         DeliverSignals();
     }
 
     /// <summary>Lets a waiting process run; signals stay pending.</summary>
-    public void Yield() => Kernel.Scheduler.Yield(this);
+    public void Yield()
+    {
+        State = ProcessState.Preempted;
+        Kernel.Scheduler.Yield(this);
+        State = ProcessState.Running;
+    }
 
     /// <summary>True when another process waits for the global lock.</summary>
     public bool OthersWait => Kernel.Scheduler.Waiting != 0;
@@ -68,6 +75,7 @@ public sealed unsafe partial class Process
     public bool Block(PollEntry* fds, int count, long timeoutNanoseconds)
     {
         fds[count] = new PollEntry { Descriptor = _wakeDescriptor, Events = PollEvents.In };
+        _waitDeadline = timeoutNanoseconds < 0 ? long.MaxValue : Stopwatch.GetTimestamp() + (long)(timeoutNanoseconds * (Stopwatch.Frequency / 1e9));
         Volatile.Write(ref _waiting, 1);
 
         // Pairs with Wake: either the waker sees _waiting, or we see what it did before.
@@ -78,6 +86,7 @@ public sealed unsafe partial class Process
             return true;
         }
 
+        State = ProcessState.Waiting;
         Kernel.Scheduler.Release();
         int ready = _deferredSocket is null ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
         if (ready < 0)
@@ -86,6 +95,7 @@ public sealed unsafe partial class Process
         }
 
         Kernel.Scheduler.Acquire(this);
+        State = ProcessState.Running;
         DropFlushed();
         Volatile.Write(ref _waiting, 0);
         if (ready > 0 && fds[count].Returned != 0)

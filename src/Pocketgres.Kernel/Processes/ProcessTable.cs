@@ -131,6 +131,24 @@ public sealed class ProcessTable
         }
     }
 
+    /// <summary>The id from which the next one is looked for.</summary>
+    internal int PeekNextPid()
+    {
+        lock (_lock)
+        {
+            return _nextPid;
+        }
+    }
+
+    /// <summary>In a new clone: goes on where the source was.</summary>
+    internal void ContinueAt(int nextPid)
+    {
+        lock (_lock)
+        {
+            _nextPid = nextPid;
+        }
+    }
+
     internal void Add(Process process)
     {
         lock (_lock)
