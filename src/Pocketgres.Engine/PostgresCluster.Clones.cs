@@ -19,7 +19,7 @@ public sealed partial class PostgresCluster
     private Timer? _housekeeping;
     private long[] _housekeepingActivity = [];
     private int _busyIntervals;
-    private string? _unixSocketPath;
+    private Socket? _unixSocket; // .NET removes the file when the socket that made it is disposed
     private bool _isClone;
 
     /// <summary>
@@ -96,21 +96,31 @@ public sealed partial class PostgresCluster
         using var tcp = Listen(options);
         int port = tcp is null ? options.Port : ((IPEndPoint)tcp.LocalEndPoint!).Port;
         string? unixPath = options.UnixSocketDirectory is null ? null : Path.Combine(Path.GetFullPath(options.UnixSocketDirectory), $".s.PGSQL.{port}");
-        using var unix = unixPath is null ? null : ListenUnix(unixPath);
+        var unix = unixPath is null ? null : ListenUnix(unixPath);
         var log = new ServerLog(options.Logger);
-        var kernel = Revive(content, OptionsOf(options, log), [.. ((Socket?[])[tcp, unix]).OfType<Socket>()], unixPath is null ? null : Path.GetDirectoryName(unixPath));
+        PosixKernel kernel;
+        try
+        {
+            kernel = Revive(content, OptionsOf(options, log), [.. ((Socket?[])[tcp, unix]).OfType<Socket>()]);
+        }
+        catch
+        {
+            unix?.Dispose();
+            throw;
+        }
+
         var postmaster = kernel.Processes.Snapshot()[0];
         var cluster = new PostgresCluster(options, content.Engine, kernel, null, log, postmaster, port, content.DataDirectory)
         {
             _isClone = true,
-            _unixSocketPath = unixPath,
+            _unixSocket = unix,
         };
         postmaster.Thaw();
         cluster._housekeeping = new Timer(static c => ((PostgresCluster)c!).WakeHousekeeping(), cluster, s_housekeepingInterval, s_housekeepingInterval);
         return cluster;
     }
 
-    private static PosixKernel Revive(SnapshotContent content, KernelOptions options, IReadOnlyList<Socket> listeners, string? hiddenDirectory)
+    private static PosixKernel Revive(SnapshotContent content, KernelOptions options, IReadOnlyList<Socket> listeners)
     {
         byte[] control = [];
         var clone = PosixKernel.FromSnapshot(content.Kernel!, options,
@@ -184,12 +194,4 @@ public sealed partial class PostgresCluster
     }
 
     private void StopHousekeeping() => Interlocked.Exchange(ref _housekeeping, null)?.Dispose();
-
-    private void RemoveUnixSocket()
-    {
-        if (_unixSocketPath is { } path)
-        {
-            File.Delete(path);
-        }
-    }
 }

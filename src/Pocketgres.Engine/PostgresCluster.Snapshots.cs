@@ -114,12 +114,13 @@ public sealed partial class PostgresCluster
         try
         {
             var log = new Logging.ServerLog(null);
-            using var kernel = Revive(content, OptionsOf(new ClusterOptions(), log), [], null);
+            using var kernel = Revive(content, OptionsOf(new ClusterOptions(), log), []);
             foreach (var p in kernel.Processes.Snapshot().Where(p => content.Loops[p.Pid] == 0))
             {
                 p.Thaw();
             }
 
+            long deadline = Stopwatch.GetTimestamp() + (long)(s_quietTimeout.TotalSeconds * Stopwatch.Frequency);
             while (true)
             {
                 var loops = new Dictionary<int, int>();
@@ -129,10 +130,15 @@ public sealed partial class PostgresCluster
                         loops[p.Pid] = MainLoops.OfAny(p);
                         return loops[p.Pid] != 0 ? SnapshotDecision.Include : SnapshotDecision.NotNow;
                     },
-                    out _, out _);
+                    out _, out string reason);
                 if (quiet is not null)
                 {
                     return new SnapshotContent(quiet, content.Engine, content.DataDirectory, loops);
+                }
+
+                if (Stopwatch.GetTimestamp() > deadline)
+                {
+                    return new SnapshotContent(content.CopyFiles(), content.Engine, content.DataDirectory, $"its sessions could not be ended ({reason}; {string.Join(" | ", log.Recent)})");
                 }
 
                 await Task.Delay(s_retryInterval, cancellationToken).ConfigureAwait(false);

@@ -298,7 +298,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         StopHousekeeping();
         await Task.Run(_kernel.Dispose).ConfigureAwait(false);
         _lastSnapshot?.Release();
-        RemoveUnixSocket();
+        _unixSocket?.Dispose();
         _directory?.Dispose();
         return (status & 0x7F) == 0 ? status >> 8 : 128 + (status & 0x7F);
     }

@@ -17,7 +17,7 @@ public sealed partial class PosixKernel
 
     private SharedMemory[] _segments = [];
 
-    /// <summary>In a clone: the copy-on-write shared memory, while processes have it.</summary>
+    /// <summary>In a clone: the copy-on-write shared memory.</summary>
     internal ClonedMemory? Cloned { get; private set; }
 
     /// <summary>In a clone: shared memory by its number in the snapshot.</summary>
@@ -112,16 +112,9 @@ public sealed partial class PosixKernel
         var lazy = snapshot.Segments.Where(s => s.Address is not null).MaxBy(s => s.Length);
         foreach (var segment in snapshot.Segments)
         {
-            var memory = segment.Restore(mounts, segment == lazy, () => Cloned = null);
-            _segments = [.. _segments, memory];
-            if (memory is ClonedMemory cloned)
-            {
-                Cloned = cloned;
-            }
-            else
-            {
-                memory.AddReference(); // a frozen process may need it when no other has it any more
-            }
+            var memory = segment.Restore(mounts, segment == lazy, Processes.AnyFrozen);
+            _segments = [.. _segments, memory.AddReference()]; // a frozen process may need it when no other has it any more
+            Cloned = memory as ClonedMemory ?? Cloned;
         }
     }
 
@@ -129,13 +122,11 @@ public sealed partial class PosixKernel
     {
         foreach (var memory in _segments)
         {
-            if (memory is not ClonedMemory)
-            {
-                memory.Release();
-            }
+            memory.Release();
         }
 
         _segments = [];
+        Cloned = null;
     }
 
     private static int Duplicate(Socket socket)

@@ -17,6 +17,18 @@ public sealed class CloneTests
         Assert.Equal("1000", await QueryAsync(clone, "select count(*)::text from t"));
     }
 
+    [Fact]
+    public async Task An_idle_session_of_the_source_is_not_in_the_clone()
+    {
+        await using var source = await StartAsync();
+        await using var idle = new NpgsqlConnection(ConnectionString(source));
+        await idle.OpenAsync();
+        using var snapshot = await source.SnapshotAsync();
+        Assert.True(snapshot.HasMemory, snapshot.Limitation);
+        await using var clone = await CloneAsync(snapshot);
+        Assert.Equal("1", await QueryAsync(clone, "select count(*)::text from pg_stat_activity where backend_type = 'client backend'"));
+    }
+
     internal static Task<PostgresCluster> StartAsync() => PostgresCluster.StartAsync(new ClusterOptions { Port = 0 });
 
     internal static Task<PostgresCluster> CloneAsync(ClusterSnapshot snapshot) => PostgresCluster.StartCloneAsync(snapshot, new ClusterOptions { Port = 0 });

@@ -22,7 +22,7 @@ internal sealed unsafe class ClonedMemory : SharedMemory
     private readonly MemoryImage _origin;
     private readonly uint _address;
     private readonly List<AddressSpace> _spaces = [];
-    private readonly Action _done;
+    private readonly Func<bool> _isAwaited;
     private readonly string _pageMapPath;
     private AddressSpace? _holder;
     private byte* _pages; // where the clone's own pages are; null while nobody touched any
@@ -33,14 +33,14 @@ internal sealed unsafe class ClonedMemory : SharedMemory
     /// <summary>Memory that starts as <paramref name="origin"/>.</summary>
     /// <param name="origin">The content; a reference is taken.</param>
     /// <param name="address">Where all processes have it, in linear memory.</param>
-    /// <param name="done">Called when no process has it any more.</param>
+    /// <param name="isAwaited">Whether a process that has no memory yet may still map it.</param>
     /// <param name="pageMapPath">See <see cref="PageMap"/>.</param>
-    public ClonedMemory(MemoryImage origin, uint address, Action done, string pageMapPath = PageMap.DefaultPath)
+    public ClonedMemory(MemoryImage origin, uint address, Func<bool> isAwaited, string pageMapPath = PageMap.DefaultPath)
         : base(-1)
     {
         _origin = origin.AddReference();
         _address = address;
-        _done = done;
+        _isAwaited = isAwaited;
         _pageMapPath = pageMapPath;
     }
 
@@ -89,33 +89,34 @@ internal sealed unsafe class ClonedMemory : SharedMemory
         if (_spaces.Remove(space) && _holder == space)
         {
             _holder = null;
-            if (_spaces.Count == 0)
+            if (_spaces.Count > 0 || _isAwaited())
             {
-                return; // nobody is left who could look
+                Park();
             }
-
-            Park();
         }
     }
 
     /// <inheritdoc/>
-    public override void CopyTo(MemoryImage image, AddressSpace space, uint address)
+    public override void CopyTo(MemoryImage image, AddressSpace? space, uint address)
     {
         if (_shared)
         {
             base.CopyTo(image, space, address);
-            return;
         }
-
-        GiveTo(space);
-        using var pageMap = new PageMap(_pageMapPath);
-        image.WriteBackedPages(space.Base + address, 0, image.Length, _origin.Descriptor, 0, pageMap);
+        else if (_pages == null)
+        {
+            MemoryImage.CopyContent(_origin.Descriptor, image.Length, image.Descriptor);
+        }
+        else
+        {
+            using var pageMap = new PageMap(_pageMapPath);
+            image.WriteBackedPages(_pages, 0, image.Length, _origin.Descriptor, 0, pageMap);
+        }
     }
 
     /// <inheritdoc/>
     protected override void Free()
     {
-        _done();
         _origin.Release();
         FreeParking();
         if (_shared)

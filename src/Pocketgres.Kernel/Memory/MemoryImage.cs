@@ -116,18 +116,18 @@ internal sealed unsafe class MemoryImage
         }
     }
 
-    /// <summary>Writes the content to another memory file, at the same offsets.</summary>
-    public void CopyContentTo(int descriptor)
+    /// <summary>Copies what is no hole from one memory file to another, at the same offsets.</summary>
+    public static void CopyContent(int source, long size, int target)
     {
         byte[] buffer = new byte[64 * 1024];
         fixed (byte* b = buffer)
         {
-            foreach (var (offset, length) in DataExtents(Descriptor, 0, Length))
+            foreach (var (offset, length) in DataExtents(source, 0, size))
             {
                 for (long done = 0; done < length;)
                 {
-                    nint n = Libc.pread(Descriptor, b, (nint)Math.Min(buffer.Length, length - done), offset + done);
-                    if (n <= 0 || Libc.pwrite(descriptor, b, n, offset + done) != n)
+                    nint n = Libc.pread(source, b, (nint)Math.Min(buffer.Length, length - done), offset + done);
+                    if (n <= 0 || Libc.pwrite(target, b, n, offset + done) != n)
                     {
                         throw new HostResourceException($"cannot copy a memory image (errno {Marshal.GetLastPInvokeError()})");
                     }

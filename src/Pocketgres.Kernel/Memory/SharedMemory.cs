@@ -36,7 +36,7 @@ internal unsafe class SharedMemory
     public static SharedMemory CopyOf(MemoryImage image)
     {
         var memory = Create("pocketgres-shm", image.Length);
-        image.CopyContentTo(memory.Descriptor);
+        MemoryImage.CopyContent(image.Descriptor, image.Length, memory.Descriptor);
         return memory;
     }
 
@@ -80,9 +80,21 @@ internal unsafe class SharedMemory
     {
     }
 
-    /// <summary>Copies the content as one address space sees it, which has it at <paramref name="address"/>.</summary>
-    public virtual void CopyTo(MemoryImage image, AddressSpace space, uint address) =>
-        image.WriteBackedPages(space.Base + address, 0, image.Length, Descriptor, 0, null);
+    /// <summary>Copies the content. Under the global lock.</summary>
+    /// <param name="image">Where to.</param>
+    /// <param name="space">An address space that has it, or null when none has.</param>
+    /// <param name="address">Where that space has it.</param>
+    public virtual void CopyTo(MemoryImage image, AddressSpace? space, uint address)
+    {
+        if (space is null)
+        {
+            MemoryImage.CopyContent(Descriptor, image.Length, image.Descriptor);
+        }
+        else
+        {
+            image.WriteBackedPages(space.Base + address, 0, image.Length, Descriptor, 0, null);
+        }
+    }
 
     /// <summary>Nobody maps it any more.</summary>
     protected virtual void Free() => _ = Libc.close(Descriptor);

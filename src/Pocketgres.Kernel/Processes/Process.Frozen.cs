@@ -108,8 +108,8 @@ public sealed unsafe partial class Process
         return true;
     }
 
-    /// <summary>Shared memory that a frozen process will map.</summary>
-    internal IEnumerable<SharedMemory> FrozenSegments => _frozen?.Memory.Segments.Select(Kernel.Segment) ?? [];
+    /// <summary>Shared memory that the process maps, or will when it is thawed. Under the global lock.</summary>
+    internal IReadOnlyList<AddressSpace.SharedMapping> SharedMappings => _memory?.SharedMappings ?? _frozen?.Memory.SharedMappings(Kernel) ?? [];
 
     /// <summary>Copies the process. Under the global lock; null when one of its descriptors cannot be copied.</summary>
     internal ProcessSnapshot? Capture(SnapshotFiles files, List<SharedMemory> segments)

@@ -131,6 +131,15 @@ public sealed class ProcessTable
         }
     }
 
+    /// <summary>Whether some process has not got its memory yet.</summary>
+    internal bool AnyFrozen()
+    {
+        lock (_lock)
+        {
+            return _alive.Any(p => p.State == ProcessState.Frozen);
+        }
+    }
+
     /// <summary>The id from which the next one is looked for.</summary>
     internal int PeekNextPid()
     {

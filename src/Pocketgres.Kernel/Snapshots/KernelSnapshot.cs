@@ -111,21 +111,11 @@ public sealed class KernelSnapshot : IDisposable
         var snapshot = new KernelSnapshot(new SnapshotFiles(kernel.FileSystem)) { NextPid = kernel.Processes.PeekNextPid() };
         try
         {
-            // Frozen processes have what all have in the clone they belong to.
-            var mapped = processes.Where(p => p.MappedSpace is not null).ToList();
-            var segments = mapped.SelectMany(p => p.AddressSpace.SharedMappings.Select(s => s.Memory))
-                .Concat(processes.Where(p => p.MappedSpace is null).SelectMany(p => p.FrozenSegments)).Distinct().ToList();
+            var mappings = processes.SelectMany(p => p.SharedMappings).ToList();
+            var segments = mappings.Select(s => s.Memory).Distinct().ToList();
             foreach (var memory in segments)
             {
-                if (!mapped.Any(p => p.AddressSpace.SharedMappings.Any(s => s.Memory == memory)))
-                {
-                    obstacle = SnapshotDecision.Never;
-                    reason = "shared memory that only frozen processes have";
-                    snapshot.Dispose();
-                    return null;
-                }
-
-                snapshot._segments.Add(SegmentSnapshot.Take(memory, mapped, snapshot._files));
+                snapshot._segments.Add(SegmentSnapshot.Take(memory, [.. mappings.Where(m => m.Memory == memory)], processes, snapshot._files));
             }
 
             foreach (var p in processes)

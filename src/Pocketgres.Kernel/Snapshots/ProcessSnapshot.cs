@@ -67,8 +67,9 @@ internal sealed unsafe class ProcessMemory
     /// <summary>Bytes of content.</summary>
     public long ContentBytes => _image.ContentBytes;
 
-    /// <summary>Shared memory, by its number in the snapshot.</summary>
-    public IEnumerable<int> Segments => _shared.Select(s => s.Segment);
+    /// <summary>The shared memory that it has in a clone.</summary>
+    public IReadOnlyList<AddressSpace.SharedMapping> SharedMappings(PosixKernel clone) =>
+        [.. _shared.Select(s => new AddressSpace.SharedMapping(s.Address, s.Length, clone.Segment(s.Segment)))];
 
     /// <summary>Copies the private memory of a process. Under the global lock.</summary>
     /// <param name="process">The process.</param>
@@ -92,6 +93,5 @@ internal sealed unsafe class ProcessMemory
         _ = Libc.pread(_image.Descriptor, buffer, count, InstanceLayout.NegativeBytes + (uint)address);
 
     /// <summary>A copy-on-write address space, with the clone's shared memory where the source had its own.</summary>
-    public AddressSpace Map(PosixKernel kernel) => AddressSpace.FromImage(_image, _size,
-        [.. _shared.Select(s => new AddressSpace.SharedMapping(s.Address, s.Length, kernel.Segment(s.Segment)))]);
+    public AddressSpace Map(PosixKernel kernel) => AddressSpace.FromImage(_image, _size, SharedMappings(kernel));
 }

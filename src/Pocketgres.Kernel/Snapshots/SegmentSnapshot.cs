@@ -12,23 +12,27 @@ namespace Pocketgres.Kernel;
 internal sealed record SegmentSnapshot(long Length, MemoryImage? Image, uint? Address, FrozenFile? File, int Mount)
 {
     /// <summary>Copies shared memory. Under the global lock.</summary>
-    public static SegmentSnapshot Take(SharedMemory memory, IReadOnlyList<Process> mapped, SnapshotFiles files)
+    /// <param name="memory">The memory.</param>
+    /// <param name="uses">Its mappings.</param>
+    /// <param name="processes">All processes of the snapshot.</param>
+    /// <param name="files">The snapshot's files.</param>
+    public static SegmentSnapshot Take(SharedMemory memory, IReadOnlyList<AddressSpace.SharedMapping> uses, IReadOnlyList<Process> processes, SnapshotFiles files)
     {
-        var uses = mapped.SelectMany(p => p.AddressSpace.SharedMappings.Where(s => s.Memory == memory).Select(s => (Process: p, s.Address, s.Length))).ToList();
         long length = uses.Max(u => u.Length);
         if (memory.HostInode is var inode and not 0 && files.FindMapped(inode) is var (mount, file))
         {
             return new SegmentSnapshot(length, null, null, file, mount);
         }
 
-        bool everywhere = uses.Count == mapped.Count && uses.All(u => u.Address == uses[0].Address && u.Length == length);
+        uint address = uses[0].Address;
+        bool everywhere = uses.Count == processes.Count && uses.All(u => u.Address == address && u.Length == length);
         var image = new MemoryImage("pocketgres-snapshot-shm", length, [(0, length)]);
-        memory.CopyTo(image, uses[0].Process.AddressSpace, uses[0].Address);
-        return new SegmentSnapshot(length, image, everywhere ? uses[0].Address : null, null, 0);
+        memory.CopyTo(image, processes.FirstOrDefault(p => p.MappedSpace?.SharedMappings.Any(s => s.Memory == memory && s.Address == address) == true)?.AddressSpace, address);
+        return new SegmentSnapshot(length, image, everywhere ? address : null, null, 0);
     }
 
     /// <summary>The same memory for a clone: copy-on-write if <paramref name="lazy"/>, else a copy.</summary>
-    public SharedMemory Restore(IReadOnlyList<IFileSystem> mounts, bool lazy, Action done)
+    public SharedMemory Restore(IReadOnlyList<IFileSystem> mounts, bool lazy, Func<bool> isAwaited)
     {
         if (File is not null)
         {
@@ -36,6 +40,6 @@ internal sealed record SegmentSnapshot(long Length, MemoryImage? Image, uint? Ad
             return descriptor >= 0 ? SharedMemory.FromDescriptor(descriptor) : throw new HostResourceException("cannot map a file of the snapshot");
         }
 
-        return lazy ? new ClonedMemory(Image!, Address!.Value, done) : SharedMemory.CopyOf(Image!);
+        return lazy ? new ClonedMemory(Image!, Address!.Value, isAwaited) : SharedMemory.CopyOf(Image!);
     }
 }
