@@ -14,13 +14,9 @@ public sealed record ClusterOptions
 
     /// <summary>
     /// A file system to use as the data directory instead of <see cref="DataDirectory"/> or plain memory: for layers that inject faults or
-    /// simulate power cuts, and for clusters whose files are copied. Filled with a new cluster when empty. It outlives the cluster unless it
-    /// is <see cref="IDisposable"/> and <see cref="KeepDataFileSystem"/> is false.
+    /// simulate power cuts. Filled with a new cluster when empty. It outlives the cluster unless it is <see cref="IDisposable"/>.
     /// </summary>
     internal Kernel.Files.IFileSystem? DataFileSystem { get; init; }
-
-    /// <summary>Whether <see cref="DataFileSystem"/> remains its maker's, so that it can be copied when the cluster has stopped.</summary>
-    internal bool KeepDataFileSystem { get; init; }
 
     /// <summary>TCP port; 0 lets the system choose one. Also names the Unix socket.</summary>
     public int Port { get; init; } = 5432;

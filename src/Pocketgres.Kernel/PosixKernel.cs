@@ -10,7 +10,7 @@ namespace Pocketgres.Kernel;
 /// <summary>
 /// One kernel: processes, their scheduler, mounted file systems. It has no static state, so any number can live in one .NET process.
 /// </summary>
-public sealed class PosixKernel : IDisposable
+public sealed partial class PosixKernel : IDisposable
 {
     private int _disposed;
 
@@ -106,9 +106,14 @@ public sealed class PosixKernel : IDisposable
 
         while (Processes.Alive() is { Count: > 0 } living)
         {
-            foreach (var p in living)
+            foreach (var p in living.Where(p => !p.IsFrozen))
             {
                 p.Post(Signal.Kill);
+            }
+
+            if (living.Any(p => p.IsFrozen))
+            {
+                RunStopped(() => living.Count(p => p.TryDiscard(Signal.Kill)));
             }
 
             Task.WaitAll([.. living.Select(p => p.Exited)]);
@@ -117,6 +122,8 @@ public sealed class PosixKernel : IDisposable
         InheritedSockets.Dispose();
         Scheduler.Dispose();
         FileSystem.Dispose();
+        ReleaseSegments();
+        _origin?.Release();
     }
 
     internal void ReportCrash(Process process, Exception exception) => Options.Crashed?.Invoke(process, exception);

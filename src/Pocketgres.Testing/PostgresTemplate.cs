@@ -26,9 +26,13 @@ public sealed class PostgresTemplate : IAsyncDisposable
         await using (instance.ConfigureAwait(false))
         {
             await build(instance, cancellationToken).ConfigureAwait(false);
+            if (!instance.Url.StartsWith("memory:", StringComparison.Ordinal))
+            {
+                // Files of a stopped server: copies start without recovery, and unlogged tables keep their rows. In memory, copies go on from
+                // where the server is.
+                await instance.StopAsync(cancellationToken).ConfigureAwait(false);
+            }
 
-            // Of a stopped server: copies start without recovery, and unlogged tables keep their rows.
-            await instance.StopAsync(cancellationToken).ConfigureAwait(false);
             return new PostgresTemplate(await instance.SnapshotAsync(null, cancellationToken).ConfigureAwait(false));
         }
     }

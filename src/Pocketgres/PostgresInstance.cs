@@ -181,7 +181,8 @@ public sealed partial class PostgresInstance : IAsyncDisposable
                 }
 
                 PrivateDirectory.RemoveLeftovers();
-                return await EmbeddedBackend.StartAsync(ClusterStorage.Open(address.Embedded, isTemporary), options, cancellationToken).ConfigureAwait(false);
+                return await EmbeddedBackend.StartAsync(
+                    ClusterStorage.Open(address.Embedded, isTemporary), options, fromMemory: false, databaseExists: false, cancellationToken).ConfigureAwait(false);
             },
             cancellationToken).ConfigureAwait(false);
         return await CreateAsync(backend, options).ConfigureAwait(false);
@@ -226,9 +227,26 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     {
         // Clients first: the server would end their sessions with an error.
         await _dataSource.DisposeAsync().ConfigureAwait(false);
-        await StopAsync().ConfigureAwait(false);
         _snapshots.Clear();
+        Task? stop;
+        lock (_lock)
+        {
+            stop = _stop;
+        }
+
+        if (stop is not null)
+        {
+            await stop.ConfigureAwait(false);
+        }
+
+        TryMove(PostgresInstanceState.Stopping);
         await _backend.DisposeAsync().ConfigureAwait(false);
+        if (TryMove(PostgresInstanceState.Stopped))
+        {
+            LogStopped(_logger, Url);
+        }
+
+        _ended.TrySetResult(State);
     }
 
     private async Task WatchAsync()

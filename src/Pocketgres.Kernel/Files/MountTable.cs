@@ -17,11 +17,13 @@ public sealed class MountTable : IDisposable
 
     private MountPoint[] _mounts = [];
 
-    /// <summary>Mounts <paramref name="fileSystem"/>, which the table then owns unless told otherwise.</summary>
+    /// <summary>The mounted file systems.</summary>
+    internal IEnumerable<(string Prefix, IFileSystem FileSystem)> Mounts => _mounts.Select(m => (m.Prefix.Length == 0 ? "/" : m.Prefix, m.FileSystem));
+
+    /// <summary>Mounts <paramref name="fileSystem"/>, which the table then owns.</summary>
     /// <param name="prefix">Absolute path without "." or ".."; "/" for the root.</param>
     /// <param name="fileSystem">The file system.</param>
-    /// <param name="leaveOpen">Whether the file system outlives the table.</param>
-    public void Mount(string prefix, IFileSystem fileSystem, bool leaveOpen = false)
+    public void Mount(string prefix, IFileSystem fileSystem)
     {
         if (prefix.Length == 0 || prefix[0] != '/')
         {
@@ -34,7 +36,7 @@ public sealed class MountTable : IDisposable
             throw new InvalidOperationException($"something is mounted at {prefix}/ already");
         }
 
-        _mounts = [.. _mounts.Append(new MountPoint(prefix, fileSystem, leaveOpen)).OrderByDescending(m => m.Prefix.Length).ThenBy(m => m.Prefix, StringComparer.Ordinal)];
+        _mounts = [.. _mounts.Append(new MountPoint(prefix, fileSystem)).OrderByDescending(m => m.Prefix.Length).ThenBy(m => m.Prefix, StringComparer.Ordinal)];
     }
 
     /// <summary>Takes a file system out of the name space; the caller owns it again. Null when nothing is mounted there.</summary>
@@ -149,10 +151,7 @@ public sealed class MountTable : IDisposable
     {
         foreach (var mount in _mounts)
         {
-            if (!mount.LeaveOpen)
-            {
-                (mount.FileSystem as IDisposable)?.Dispose();
-            }
+            (mount.FileSystem as IDisposable)?.Dispose();
         }
 
         _mounts = [];
@@ -293,7 +292,7 @@ public sealed class MountTable : IDisposable
         return Errno.None;
     }
 
-    private sealed record MountPoint(string Prefix, IFileSystem FileSystem, bool LeaveOpen);
+    private sealed record MountPoint(string Prefix, IFileSystem FileSystem);
 }
 
 /// <summary>A resolved path.</summary>

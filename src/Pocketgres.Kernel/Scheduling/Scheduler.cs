@@ -52,6 +52,11 @@ internal sealed unsafe class Scheduler : IDisposable
         Lock(process.Waiter, preempted);
         Volatile.Write(ref _acquiredAt, Stopwatch.GetTimestamp());
         _current = process;
+        process.Runs++;
+        if (process.Kernel.Cloned is { } shared && process.MappedSpace is { } space)
+        {
+            shared.GiveTo(space);
+        }
     }
 
     /// <summary>Gives the lock up, before a blocking call or at exit.</summary>

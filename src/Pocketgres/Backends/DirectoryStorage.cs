@@ -27,7 +27,12 @@ internal sealed class DirectoryStorage : ClusterStorage
 
     private string Path => Url.DataDirectory!;
 
-    public override ClusterStorage Copy()
+    public override Task<SnapshotBackend> SnapshotAsync(PostgresServer server, PostgresInstanceOptions options, CancellationToken cancellationToken) =>
+        Task.Run<SnapshotBackend>(
+            () => new DirectorySnapshot(server.Completion.IsCompleted ? CopyUnused() : server.Cluster.WithFiles((_, _) => Copy())), cancellationToken);
+
+    /// <summary>An independent copy with an identity of its own, in a temporary directory. Nobody may write to the original meanwhile.</summary>
+    public DirectoryStorage Copy()
     {
         CheckCopyable(_host, Path);
         var copy = TemporaryDirectory.Beside(Path);
@@ -44,10 +49,18 @@ internal sealed class DirectoryStorage : ClusterStorage
         }
     }
 
-    public override void Save(string directory)
+    /// <summary>Writes the cluster durably to a new or empty directory. Nobody may write to the original meanwhile.</summary>
+    public void Save(string directory)
     {
         CheckCopyable(_host, Path);
         ClusterFiles.Save(_host, Path, directory);
+    }
+
+    // The server has let go of the directory: keep others out of it.
+    private DirectoryStorage CopyUnused()
+    {
+        using var directoryLock = DirectoryLock.Take(Path);
+        return Copy();
     }
 
     public override void Dispose() => _temporary?.Dispose();

@@ -13,12 +13,14 @@ internal sealed class EmbeddedBackend : InstanceBackend
     private readonly PostgresServer _server;
     private readonly PrivateDirectory _sockets;
     private readonly ClusterStorage _storage;
+    private readonly PostgresInstanceOptions _options;
 
     private EmbeddedBackend(PostgresServer server, PrivateDirectory sockets, ClusterStorage storage, PostgresInstanceOptions options)
     {
         _server = server;
         _sockets = sockets;
         _storage = storage;
+        _options = options;
         Completion = CompleteAsync();
         Connection = new NpgsqlConnectionStringBuilder
         {
@@ -42,8 +44,14 @@ internal sealed class EmbeddedBackend : InstanceBackend
 
     public override Task<bool> Completion { get; }
 
-    /// <summary>Starts a cluster on files that this object then owns, also when it fails.</summary>
-    public static async Task<EmbeddedBackend> StartAsync(ClusterStorage storage, PostgresInstanceOptions options, CancellationToken cancellationToken)
+    /// <summary>Starts a cluster.</summary>
+    /// <param name="storage">Where; owned by the result, and disposed when the start fails.</param>
+    /// <param name="options">How.</param>
+    /// <param name="fromMemory">Whether it goes on from the memory in the storage's origin, settings included.</param>
+    /// <param name="databaseExists">Whether the database is known to be there.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task<EmbeddedBackend> StartAsync(
+        ClusterStorage storage, PostgresInstanceOptions options, bool fromMemory, bool databaseExists, CancellationToken cancellationToken)
     {
         PrivateDirectory? sockets = null;
         try
@@ -53,12 +61,13 @@ internal sealed class EmbeddedBackend : InstanceBackend
                 new ServerOptions
                 {
                     Url = storage.Url,
-                    Files = storage.Memory,
+                    Origin = (storage as MemoryStorage)?.Origin,
                     ListenAddress = options.Port is null ? null : ReadAddress(options.ListenAddress),
                     Port = options.Port ?? SocketNumber,
                     UnixSocketDirectory = sockets.Path,
                     Database = options.Database ?? ServerOptions.DefaultDatabase,
-                    Settings = options.Settings.AsReadOnly(),
+                    DatabaseExists = databaseExists,
+                    Settings = fromMemory ? new Dictionary<string, string>() : options.Settings.AsReadOnly(),
                     Logger = options.LoggerFactory?.CreateLogger("Pocketgres.Server"),
                 },
                 cancellationToken).ConfigureAwait(false);
@@ -74,19 +83,31 @@ internal sealed class EmbeddedBackend : InstanceBackend
 
     public override async Task StopAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
+        _server.Cluster.KeepFiles = true;
         await _server.StopAsync(patience).WaitAsync(cancellationToken).ConfigureAwait(false);
         _sockets.Dispose();
     }
 
     public override async Task<SnapshotBackend> SnapshotAsync(NpgsqlDataSource connections, CancellationToken cancellationToken)
     {
-        await CheckpointAsync(cancellationToken).ConfigureAwait(false);
-        return await Task.Run(() => new EmbeddedSnapshot(_server.RunStopped(_storage.Copy)), cancellationToken).ConfigureAwait(false);
+        if (_storage is DirectoryStorage)
+        {
+            await CheckpointAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return await _storage.SnapshotAsync(_server, _options, cancellationToken).ConfigureAwait(false);
     }
 
     public override async ValueTask DisposeAsync()
     {
+        // What is in memory needs no clean end.
+        if (_storage is DirectoryStorage)
+        {
+            await _server.StopAsync(_options.StopTimeout).ConfigureAwait(false);
+        }
+
         await _server.DisposeAsync().ConfigureAwait(false);
+        _server.Cluster.FilesAtEnd?.Dispose();
         _sockets.Dispose();
         _storage.Dispose();
     }

@@ -35,6 +35,9 @@ internal abstract class InstanceBackend : IAsyncDisposable
 /// <summary>A state of a database from which instances are started. It does not change, and does not need the instance it was taken from.</summary>
 internal abstract class SnapshotBackend : IAsyncDisposable
 {
+    /// <summary>Why instances start slower from it than they could; null when there is nothing to say.</summary>
+    public virtual string? Limitation => null;
+
     /// <summary>Starts an independent instance with this state. May run several times at once.</summary>
     public abstract Task<InstanceBackend> StartAsync(PostgresInstanceOptions options, CancellationToken cancellationToken);
 

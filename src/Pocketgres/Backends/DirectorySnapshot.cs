@@ -1,8 +1,8 @@
 namespace Pocketgres.Backends;
 
-/// <summary>The files of a cluster at one instant. A server started on them recovers as after a crash at that instant.</summary>
+/// <summary>The directory of a cluster at one moment. A server started on a copy recovers as after a power cut at that moment.</summary>
 /// <param name="storage">The copy; nobody runs on it.</param>
-internal sealed class EmbeddedSnapshot(ClusterStorage storage) : SnapshotBackend
+internal sealed class DirectorySnapshot(DirectoryStorage storage) : SnapshotBackend
 {
     // Copying a directory while it is being deleted would be neither.
     private readonly ReaderWriterLockSlim _use = new();
@@ -11,7 +11,7 @@ internal sealed class EmbeddedSnapshot(ClusterStorage storage) : SnapshotBackend
     public override async Task<InstanceBackend> StartAsync(PostgresInstanceOptions options, CancellationToken cancellationToken)
     {
         var copy = await Task.Run(() => Use(storage.Copy), cancellationToken).ConfigureAwait(false);
-        return await EmbeddedBackend.StartAsync(copy, options, cancellationToken).ConfigureAwait(false);
+        return await EmbeddedBackend.StartAsync(copy, options, fromMemory: false, databaseExists: false, cancellationToken).ConfigureAwait(false);
     }
 
     public override Task SaveAsync(string directory, CancellationToken cancellationToken) => Task.Run(
