@@ -101,7 +101,16 @@ public sealed partial class PostgresInstance
     }
 
     // The data source's idle connections are no reason to refuse; the owner of the instance may be stopping it meanwhile, which copies survive.
-    private Task<SnapshotBackend> TakeAsync(CancellationToken cancellationToken) => _backend.SnapshotAsync(_dataSource, cancellationToken);
+    private async Task<SnapshotBackend> TakeAsync(CancellationToken cancellationToken)
+    {
+        var snapshot = await _backend.SnapshotAsync(_dataSource, cancellationToken).ConfigureAwait(false);
+        if (snapshot.Limitation is { } limitation)
+        {
+            LogLimitation(_logger, Url, limitation);
+        }
+
+        return snapshot;
+    }
 
     private static PostgresInstanceOptions CloneOptions(PostgresInstanceOptions original, Func<PostgresInstanceOptions, PostgresInstanceOptions> configure)
     {

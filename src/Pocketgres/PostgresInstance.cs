@@ -353,6 +353,9 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     [LoggerMessage(3, LogLevel.Critical, "PostgreSQL {Url} has ended by itself: {Reason}")]
     private static partial void LogFailed(ILogger logger, string url, string reason);
 
+    [LoggerMessage(5, LogLevel.Information, "A copy of {Url} has files only and starts with crash recovery: {Limitation}")]
+    private static partial void LogLimitation(ILogger logger, string url, string limitation);
+
     [LoggerMessage(4, LogLevel.Error, "A handler of the state {State} failed")]
     private static partial void LogHandlerFailed(ILogger logger, PostgresInstanceState state, Exception exception);
 }

@@ -270,4 +270,32 @@ public sealed class CopyTests
             Assert.True(Directory.Exists(used));
         }
     }
+
+    [Fact]
+    public async Task Clones_of_a_snapshot_know_its_types_and_their_own()
+    {
+        await using var original = await Database.StartAsync();
+        await original.ExecuteAsync("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE point2 AS (x int, y int); CREATE EXTENSION citext");
+        await using var snapshot = await original.SnapshotAsync();
+        for (int i = 0; i < 6; i++)
+        {
+            await using var clone = await snapshot.CloneAsync();
+            await using var connection = await clone.DataSource.OpenConnectionAsync();
+            await using (var command = new Npgsql.NpgsqlCommand("SELECT $1, ARRAY['a']::citext[]", connection))
+            {
+                command.Parameters.Add(new Npgsql.NpgsqlParameter { Value = "happy", DataTypeName = "mood" });
+                await using var reader = await command.ExecuteReaderAsync();
+                Assert.True(await reader.ReadAsync());
+                Assert.Equal("public.mood", reader.GetDataTypeName(0));
+                Assert.Equal("happy", reader.GetString(0));
+                Assert.Equal(["a"], reader.GetFieldValue<string[]>(1));
+            }
+
+            // A type of its own, of the same number in each clone but not the same type.
+            await new Npgsql.NpgsqlCommand(i % 2 == 0 ? "CREATE TYPE own AS ENUM ('even')" : "CREATE DOMAIN own AS int", connection).ExecuteNonQueryAsync();
+            await connection.ReloadTypesAsync();
+            await using var own = new Npgsql.NpgsqlCommand(i % 2 == 0 ? "SELECT 'even'::own" : "SELECT 5::own", connection);
+            Assert.Equal(i % 2 == 0 ? "even" : 5, await own.ExecuteScalarAsync());
+        }
+    }
 }

@@ -1,4 +1,3 @@
-using Pocketgres.Engine;
 using Pocketgres.Engine.Data;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Server;

@@ -106,6 +106,7 @@ internal sealed class EmbeddedBackend : InstanceBackend
             await _server.StopAsync(_options.StopTimeout).ConfigureAwait(false);
         }
 
+        TypeCatalog.Withdraw(_sockets.Path);
         await _server.DisposeAsync().ConfigureAwait(false);
         _server.Cluster.FilesAtEnd?.Dispose();
         _sockets.Dispose();
