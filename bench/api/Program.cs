@@ -2,6 +2,7 @@
 //
 //   dotnet run -c Release --project bench/api -- rates [SECONDS] [NAME=CONNECTION-STRING ...]
 //   dotnet run -c Release --project bench/api -- clones [COUNT]
+//   dotnet run -c Release --project bench/api -- alive [COUNT]
 using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
@@ -11,12 +12,13 @@ return args switch
 {
     ["rates", .. var rest] => await RatesAsync(rest),
     ["clones", .. var rest] => await ClonesAsync(rest),
+    ["alive", .. var rest] => await AliveAsync(rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("rates [SECONDS] [NAME=CONNECTION-STRING ...] | clones [COUNT]");
+    Console.Error.WriteLine("rates [SECONDS] [NAME=CONNECTION-STRING ...] | clones [COUNT] | alive [COUNT]");
     return 2;
 }
 
@@ -115,11 +117,19 @@ static async Task<int> ClonesAsync(string[] args)
     {
         running.Add(await TimeAsync(() => pg.CloneAsync(), slim: true));
         kept.Add(await TimeAsync(() => snapshot.CloneAsync(), slim: true));
+    }
+
+    // What a test with a database of its own adds.
+    var processor = Process.GetCurrentProcess().TotalProcessorTime;
+    for (int i = 0; i < count; i++)
+    {
         full.Add(await TimeAsync(() => snapshot.CloneAsync(), slim: false));
     }
 
+    double work = (Process.GetCurrentProcess().TotalProcessorTime - processor).TotalMilliseconds / count;
+
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"clone of a running instance to first row {Median(running):F1} ms; of a snapshot {Median(kept):F1} ms; of a snapshot, with Npgsql's type loading {Median(full):F1} ms; dispose {Median(dispose):F1} ms"));
+        $"clone of a running instance to first row {Median(running):F1} ms; of a snapshot {Median(kept):F1} ms; of a snapshot, through its DataSource {Median(full):F1} ms; dispose {Median(dispose):F1} ms; processor time of the last two {work:F1} ms"));
     return 0;
 
     async Task<double> TimeAsync(Func<Task<PostgresInstance>> clone, bool slim)
@@ -147,6 +157,49 @@ static async Task<int> ClonesAsync(string[] args)
         return time;
     }
 }
+
+// Clones that have answered a query and wait, with their data sources and pools.
+static async Task<int> AliveAsync(string[] args)
+{
+    int count = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 1000;
+    await using var pg = await PostgresInstance.StartAsync("memory:");
+    await using (var create = pg.DataSource.CreateCommand(string.Concat(Enumerable.Range(0, 50).Select(i =>
+        $"CREATE TABLE t{i} (id int PRIMARY KEY, name text NOT NULL); INSERT INTO t{i} SELECT i, 'n' || i FROM generate_series(1, 100) i;"))))
+    {
+        await create.ExecuteNonQueryAsync();
+    }
+
+    await using var snapshot = await pg.SnapshotAsync();
+    var clones = new List<PostgresInstance>();
+    double before = 0;
+    var watch = Stopwatch.StartNew();
+    for (int i = 0; i < count + 10; i++)
+    {
+        if (i == 10)
+        {
+            before = Proportional(); // what the first few load belongs to all
+            watch.Restart();
+        }
+
+        clones.Add(await snapshot.CloneAsync());
+        await using var connection = await clones[^1].DataSource.OpenConnectionAsync();
+        await using var command = new NpgsqlCommand("SELECT name FROM t7 WHERE id = 7", connection);
+        await command.ExecuteScalarAsync();
+        await connection.CloseAsync();
+        clones[^1].DataSource.Clear();
+    }
+
+    double made = watch.Elapsed.TotalMilliseconds / count;
+    double each = (Proportional() - before) / count;
+    watch.Restart();
+    await Task.WhenAll(clones.Select(c => c.DisposeAsync().AsTask()));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"{count} clones alive: {each / 1e6:F2} MB and {made:F1} ms each; disposed in {watch.Elapsed.TotalSeconds:F1} s"));
+    return 0;
+}
+
+static double Proportional() => File.ReadLines("/proc/self/smaps_rollup").Where(l => l.StartsWith("Pss:", StringComparison.Ordinal))
+    .Sum(l => double.Parse(l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) * 1024;
 
 static double Median(List<double> values)
 {
