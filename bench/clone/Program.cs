@@ -55,16 +55,27 @@ try
         Console.WriteLine($"fresh snapshot with an idle session open: {Clients.Summary(fresh)}");
     }
 
+    // For comparison: a new session of the source.
+    var connect = new List<double>();
+    for (int i = 0; i < rounds; i++)
+    {
+        watch.Restart();
+        using var session = RawSession.Open(source);
+        session.Query("select count(*) from t7");
+        connect.Add(watch.Elapsed.TotalMilliseconds);
+    }
+
+    Console.WriteLine($"a new session of the source to its first row: {Clients.Summary(connect)}");
     using var snapshot = await source.SnapshotAsync();
     foreach (bool npgsql in new[] { false, true })
     {
         var total = new List<double>();
         var start = new List<double>();
         var stop = new List<double>();
+        var processor = TimeSpan.Zero;
         for (int i = 0; i < rounds + 20; i++)
         {
-            watch.Restart();
-            using var again = await source.SnapshotAsync();
+            watch.Restart();            using var again = await source.SnapshotAsync();
             var clone = await PostgresCluster.StartCloneAsync(again, Options());
             double started = watch.Elapsed.TotalMilliseconds;
             if (npgsql)
@@ -75,13 +86,13 @@ try
             }
             else
             {
-                using var session = RawSession.Open(clone);
-                session.Query("select count(*) from t7");
+                using var session = RawSession.Open(clone);                session.Query("select count(*) from t7");
             }
 
             double row = watch.Elapsed.TotalMilliseconds;
             watch.Restart();
             await clone.DisposeAsync();
+            processor = i == 19 ? Environment.CpuUsage.TotalTime : processor;
             if (i >= 20)
             {
                 start.Add(started);
@@ -90,7 +101,7 @@ try
             }
         }
 
-        Console.WriteLine($"{(npgsql ? "Npgsql" : "raw protocol")}: clone started {Clients.Summary(start)}; first row {Clients.Summary(total)}; dispose {Clients.Summary(stop)}");
+        Console.WriteLine($"{(npgsql ? "Npgsql" : "raw protocol")}: clone started {Clients.Summary(start)}; first row {Clients.Summary(total)}; dispose {Clients.Summary(stop)}; processor {(Environment.CpuUsage.TotalTime - processor).TotalMilliseconds / rounds:0.00} ms in all");
     }
 
     if (alive > 0)

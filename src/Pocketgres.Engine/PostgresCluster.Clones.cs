@@ -101,7 +101,7 @@ public sealed partial class PostgresCluster
         PosixKernel kernel;
         try
         {
-            kernel = Revive(content, OptionsOf(options, log), [.. ((Socket?[])[tcp, unix]).OfType<Socket>()]);
+            kernel = Revive(content, OptionsOf(options, content.Engine, log), [.. ((Socket?[])[tcp, unix]).OfType<Socket>()]);
         }
         catch
         {

@@ -114,7 +114,7 @@ public sealed partial class PostgresCluster
         try
         {
             var log = new Logging.ServerLog(null);
-            using var kernel = Revive(content, OptionsOf(new ClusterOptions(), log), []);
+            using var kernel = Revive(content, OptionsOf(new ClusterOptions(), content.Engine, log), []);
             foreach (var p in kernel.Processes.Snapshot().Where(p => content.Loops[p.Pid] == 0))
             {
                 p.Thaw();

@@ -187,7 +187,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
 
     private static PosixKernel CreateKernel(ClusterOptions cluster, EngineFiles engine, DataDirectory? directory, ServerLog log)
     {
-        var options = OptionsOf(cluster, log);
+        var options = OptionsOf(cluster, engine, log);
         var mounts = EngineMounts.Create(new HostFileSystem("/"), MemoryFileSystem.FromImage(engine.Support), options);
         if (cluster.DataFileSystem is { } files)
         {
@@ -207,8 +207,9 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         return new PosixKernel(options, mounts);
     }
 
-    private static KernelOptions OptionsOf(ClusterOptions cluster, ServerLog log) => new()
+    private static KernelOptions OptionsOf(ClusterOptions cluster, EngineFiles engine, ServerLog log) => new()
     {
+        Threads = engine.Threads,
         FirstPid = PgliteFoldedCalls.GetPid,
         StandardError = log.Write,
         StandardOutput = log.Write,

@@ -20,7 +20,8 @@ public sealed partial class PosixKernel : IDisposable
         Options = options;
         FileSystem = fileSystem;
         Processes = new ProcessTable(options.FirstPid, options.MaximumPid);
-        Scheduler = new Scheduler();
+        Threads = options.Threads ?? new ProcessThreads(options.StackSize);
+        Scheduler = new Scheduler(Threads);
     }
 
     /// <summary>Settings.</summary>
@@ -39,6 +40,8 @@ public sealed partial class PosixKernel : IDisposable
     public long Preemptions => Scheduler.Preemptions;
 
     internal Scheduler Scheduler { get; }
+
+    internal ProcessThreads Threads { get; }
 
     /// <summary>
     /// Starts a program in a new process: loads it on the process's thread and calls its main.
@@ -121,6 +124,11 @@ public sealed partial class PosixKernel : IDisposable
 
         InheritedSockets.Dispose();
         Scheduler.Dispose();
+        if (Options.Threads is null)
+        {
+            Threads.Dispose();
+        }
+
         FileSystem.Dispose();
         ReleaseSegments();
         _origin?.Release();

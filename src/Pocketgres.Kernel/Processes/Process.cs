@@ -181,7 +181,7 @@ public sealed unsafe partial class Process
         }
     }
 
-    private void StartThread() => new Thread(Run, Kernel.Options.StackSize) { IsBackground = true, Name = $"pg-{Pid}" }.Start();
+    private void StartThread() => Kernel.Threads.Run(Run, $"pg-{Pid}");
 
     /// <summary>Makes the process the owner of an address space. When it fails, the process is as before.</summary>
     private void Attach(AddressSpace memory)

@@ -30,7 +30,7 @@ internal sealed unsafe class Scheduler : IDisposable
     private long _acquiredAt;
     private volatile Process? _current;
 
-    public Scheduler() => _timer = new PreemptionTimer(this);
+    public Scheduler(ProcessThreads threads) => _timer = new PreemptionTimer(this, threads);
 
     /// <summary>The process that holds the lock, or null.</summary>
     public Process? Current => _current;
