@@ -25,6 +25,10 @@ public sealed class ClusterSnapshot : IDisposable
     /// <summary>Bytes of memory copied for it; files are shared with source and clones until somebody writes.</summary>
     public long MemoryBytes => _content.Kernel?.MemoryBytes ?? 0;
 
+    /// <summary>The files of a cluster that has ended, which are taken over.</summary>
+    internal static ClusterSnapshot OfFiles(Kernel.Files.MemoryFileSystem files, EngineFiles engine) =>
+        new(new SnapshotContent(files, engine, Data.Initdb.DataDirectory, "the server had ended"));
+
     internal SnapshotContent Content
     {
         get

@@ -140,6 +140,10 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         return process is { HasExited: false };
     }
 
+    /// <summary>Does something with the running cluster's files, its data directory in them, while none of its processes runs.</summary>
+    internal T WithFiles<T>(Func<IFileSystem, string, T> action) => _kernel.RunStopped(() =>
+        _kernel.FileSystem.At(DataDirectory) is { } files ? action(files, "/") : action(_kernel.FileSystem.At("/")!, DataDirectory));
+
     /// <summary>Ends all server processes at once, as SIGKILL to the whole server does, and frees everything: for tests of recovery.</summary>
     internal Task KillAsync()
     {
@@ -158,6 +162,16 @@ public sealed partial class PostgresCluster : IAsyncDisposable
 
         await _completion.ConfigureAwait(false);
     }
+
+    /// <summary>Whether the files of a cluster in memory are kept when it ends. To be set before it is asked to stop.</summary>
+    internal bool KeepFiles { get; set; }
+
+    /// <summary>With <see cref="KeepFiles"/>, the files as the ended cluster left them; whoever asked for them disposes them.</summary>
+    internal MemoryFileSystem? FilesAtEnd { get; private set; }
+
+    private MemoryFileSystem? KeptFiles() => KeepFiles && _kernel.FileSystem.At(DataDirectory) is MemoryFileSystem
+        ? _kernel.RunStopped(() => ((MemoryFileSystem)_kernel.FileSystem.At(DataDirectory)!).Clone())
+        : null;
 
     private static void Prepare(IFileSystem files, EngineFiles engine)
     {
@@ -182,9 +196,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         }
         else if (directory is null)
         {
-            var data = MemoryFileSystem.FromImage(engine.Template);
-            SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier());
-            mounts.Mount(Initdb.DataDirectory, data);
+            mounts.Mount(Initdb.DataDirectory, ClusterFiles.FromTemplate(engine));
         }
         else
         {
@@ -297,6 +309,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     {
         int status = await _postmaster.Exited.ConfigureAwait(false);
         StopHousekeeping();
+        FilesAtEnd = KeptFiles();
         await Task.Run(_kernel.Dispose).ConfigureAwait(false);
         _lastSnapshot?.Release();
         _unixSocket?.Dispose();
