@@ -41,12 +41,12 @@ internal static class InstanceLayout
     public const int OutlineResult = -0x1808;
 
     /// <summary>
-    /// Offset of the index (int) of the resumable function that shall go on at its loop instead of starting; 0: none. Whoever resumes a
+    /// Offset of the index + 1 (int) of the resumable function that shall go on at its loop instead of starting; 0: none. Whoever resumes a
     /// process sets it and calls the function with any arguments; the function clears it.
     /// </summary>
     public const int ResumeRequest = -0x1400;
 
-    /// <summary>Offset of the index (int) of the function that wrote the resume frame last; 0: none did.</summary>
+    /// <summary>Offset of the index + 1 (int) of the function that wrote the resume frame last; 0: none did.</summary>
     public const int ResumeFunction = -0x13F8;
 
     /// <summary>Offset of the shadow stack pointer (int) at the head of that function's loop.</summary>

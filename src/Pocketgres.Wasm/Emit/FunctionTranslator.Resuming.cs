@@ -36,7 +36,7 @@ internal sealed partial class FunctionTranslator
         resumeLabel = Il.NewLabel();
         int start = Il.NewLabel();
         LoadSlot(InstanceLayout.ResumeRequest, WasmType.I32);
-        Il.Int32Constant(function);
+        Il.Int32Constant(function + 1);
         Il.Branch(ILOpCode.Bne_un, start, -2);
         SlotAddress(InstanceLayout.ResumeRequest);
         Il.Int32Constant(0);
@@ -66,7 +66,7 @@ internal sealed partial class FunctionTranslator
         patches.TakeResumable();
         Il.Mark(resumeLabel);
         SlotAddress(InstanceLayout.ResumeFunction);
-        Il.Int32Constant(resumeFunction);
+        Il.Int32Constant(resumeFunction + 1);
         Il.StoreIndirect(ILOpCode.Stind_i4);
         SlotAddress(InstanceLayout.ResumeStackPointer);
         LoadSlot(InstanceLayout.StackPointer, WasmType.I32);
