@@ -35,6 +35,12 @@ public class FailingCallTests(ITestOutputHelper output)
             new("fsync, once", new FaultRule { Operations = FileOperations.Sync }),
             new("fsync of the log, once", new FaultRule { Operations = FileOperations.Sync, Path = path => path.StartsWith("/pg_wal", StringComparison.Ordinal) }),
         ];
+        if (Scale.Fault is var (which, at))
+        {
+            output.WriteLine($"{kinds[which].Name} from call {at}: {await RunAsync(prepared, kinds[which], at, seed, output.WriteLine)}");
+            return;
+        }
+
         var summary = new Dictionary<string, int>();
         long runs = Math.Min(Scale.Faults, calls);
         for (long run = 0; run < runs; run++)
@@ -47,7 +53,7 @@ public class FailingCallTests(ITestOutputHelper output)
             string outcome = await RunAsync(prepared, kind, n, random.Next());
             if (System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds > 15)
             {
-                output.WriteLine($"{kind.Name} from call {n}: {outcome}, {System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
+                output.WriteLine($"{kind.Name} from call {n} (POCKETGRES_FAULT={run % kinds.Length}:{n}): {outcome}, {System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
             }
 
             summary[$"{kind.Name}: {outcome}"] = summary.GetValueOrDefault($"{kind.Name}: {outcome}") + 1;
@@ -95,7 +101,7 @@ public class FailingCallTests(ITestOutputHelper output)
         power.Free();
     }
 
-    static async Task<string> RunAsync(MemoryFileSystem prepared, Kind kind, long n, int seed)
+    static async Task<string> RunAsync(MemoryFileSystem prepared, Kind kind, long n, int seed, Action<string>? trace = null)
     {
         string what = string.Create(CultureInfo.InvariantCulture, $"{kind.Name}, from call {n}, seed {seed}");
         var power = new PowerLossFileSystem(prepared.Clone(), new PowerLossOptions { Seed = seed, WriteBack = seed % 3 / 4.0, NameWriteBack = seed % 2 / 2.0 });
@@ -105,6 +111,7 @@ public class FailingCallTests(ITestOutputHelper output)
             First = n,
             Happened = call =>
             {
+                trace?.Invoke($"{call.Operation} {call.Path}");
                 if (call.Operation == FileOperations.Sync)
                 {
                     power.LoseUnsynced(call.Path);
@@ -131,6 +138,7 @@ public class FailingCallTests(ITestOutputHelper output)
             Assert.True(files.Injected > 0, $"{what}: {e}");
             Assert.True(e.Message.Length > 20, e.Message);
             outcome = "start refused";
+            trace?.Invoke(e.Message);
         }
         finally
         {

@@ -14,6 +14,11 @@ static class Scale
     /// <summary>Runs with one failing call each: POCKETGRES_FAULTS.</summary>
     public static int Faults => Number("POCKETGRES_FAULTS", 16);
 
+    /// <summary>One run with one fault: POCKETGRES_FAULT=KIND:CALL.</summary>
+    public static (int Kind, long Call)? Fault => Environment.GetEnvironmentVariable("POCKETGRES_FAULT")?.Split(':') is [var kind, var call]
+        ? (int.Parse(kind, CultureInfo.InvariantCulture), long.Parse(call, CultureInfo.InvariantCulture))
+        : null;
+
     /// <summary>POCKETGRES_SEED, or a new one.</summary>
     public static int Seed { get; } = Number("POCKETGRES_SEED", Environment.TickCount & 0xFFFFF);
 
