@@ -144,6 +144,7 @@ LINES = [
     Line("memory-rss", "memory", "after the first query, RSS", m.Memory(resident=True), unit="MB", profile="plain", limit=100, must=True, rounds=3),
     Line("memory-connection", "memory", "one idle connection, PSS", m.IdleConnection(), unit="MB", profile="plain", limit=1.5, must=True, rounds=3),
     Line("memory-churn", "memory", "after {connections} connections, of before", m.Churn(), unit="x", profile="plain", limit=1.2, must=True, rounds=3),
+    Line("memory-churn-again", "memory", "after a second {connections} connections, of after the first", m.Churn(again=True), unit="x", profile="plain", limit=1.2, must=True, rounds=3),
     Line("idle", "memory", "processor, idle, nobody connected", m.IdleCpu(), unit="% core", profile="plain", limit=0.5, must=True, smoke=True, rounds=1),
     Line("idle-50", "memory", "processor, idle, 50 connections", m.IdleCpu(sessions=50), unit="% core", profile="plain", limit=0.5, must=True, rounds=1),
 ]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Net;
@@ -158,7 +159,7 @@ public sealed unsafe partial class Process
             }
 
             EnterBlocking();
-            _ = Libc.poll(&wake, 1, -1);
+            _ = RestartPoll(&wake, 1);
             LeaveBlocking();
             Volatile.Write(ref _waiting, 0);
             if (wake.Returned != 0)
@@ -196,16 +197,53 @@ public sealed unsafe partial class Process
         }
     }
 
-    // poll(2) with a time limit in nanoseconds, negative for none.
+    // poll(2) with a time limit in nanoseconds, negative for none. Signals of the host neither end nor prolong it.
     private static int Wait(PollEntry* fds, int count, long timeoutNanoseconds)
     {
         if (timeoutNanoseconds < 0)
         {
-            return Libc.poll(fds, (nuint)count, -1);
+            return RestartPoll(fds, count);
         }
 
-        var time = new Libc.TimeSpec { Seconds = timeoutNanoseconds / 1_000_000_000, Nanoseconds = timeoutNanoseconds % 1_000_000_000 };
-        return Libc.ppoll(fds, (nuint)count, &time, null);
+        long start = Stopwatch.GetTimestamp(), left = timeoutNanoseconds;
+        while (true)
+        {
+            var time = new Libc.TimeSpec { Seconds = left / 1_000_000_000, Nanoseconds = left % 1_000_000_000 };
+            int ready = Libc.ppoll(fds, (nuint)count, &time, null);
+            if (ready >= 0)
+            {
+                return ready;
+            }
+
+            ThrowUnlessInterrupted();
+
+            left = Math.Max(0, timeoutNanoseconds - (long)(Stopwatch.GetElapsedTime(start).Ticks * 100));
+        }
+    }
+
+    private static int RestartPoll(PollEntry* fds, int count)
+    {
+        while (true)
+        {
+            int ready = Libc.poll(fds, (nuint)count, -1);
+            if (ready >= 0)
+            {
+                return ready;
+            }
+
+            ThrowUnlessInterrupted();
+        }
+    }
+
+    // poll(2) fails otherwise only for want of the host's memory, or with more descriptors than the host allows.
+    private static void ThrowUnlessInterrupted()
+    {
+        const int interrupted = 4;
+        int error = Marshal.GetLastPInvokeError();
+        if (error != interrupted)
+        {
+            throw new IOException($"poll(2) on the host failed: {Marshal.GetPInvokeErrorMessage(error)}.");
+        }
     }
 
     private void WaitFor(OpenFile file, short events)

@@ -146,11 +146,6 @@ public sealed unsafe partial class Process
                 timeoutNanoseconds = Math.Max(0, whole - (long)(Stopwatch.GetElapsedTime(start).Ticks * 100));
             }
 
-            if (ready < 0)
-            {
-                continue; // a signal of the host: what is kept must not be forgotten for it
-            }
-
             bool over = ready == 0;
             if (all[count].Returned != 0)
             {

@@ -14,13 +14,12 @@ public sealed unsafe partial class HostSignalTests
 {
     private const int HostSigCont = 18;
 
-    [Fact(Skip = "Hung once in a run of all tests on a loaded machine, with a signal each millisecond; whether kernel, runtime or test is not known yet.")]
+    [Fact]
     public void Waits_last_as_long_as_they_should()
     {
         using var kernel = new TestKernel();
         using var handled = PosixSignalRegistration.Create(PosixSignal.SIGCONT, context => context.Cancel = true);
         bool posted = false, ended = false, written = false;
-        int spurious = 0;
         var p = kernel.Start(p =>
         {
             var calls = new Calls(p);
@@ -52,11 +51,7 @@ public sealed unsafe partial class HostSignalTests
             Assert.Equal(1, calls.Read(r, 1, out _));
             long waited = Stopwatch.GetTimestamp();
             PollEntry* nothing = stackalloc PollEntry[1];
-            while (p.Block(nothing, 0, 10_000_000))
-            {
-                spurious++; // allowed: callers look again
-            }
-
+            Assert.False(p.Block(nothing, 0, 10_000_000));
             Assert.True(Stopwatch.GetElapsedTime(waited).TotalMilliseconds >= 10);
         });
         var bombard = new Thread(() =>
@@ -75,7 +70,6 @@ public sealed unsafe partial class HostSignalTests
         try
         {
             Assert.Equal(0, kernel.Finish(p));
-            Assert.True(spurious < 10_000);
         }
         finally
         {
