@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Pocketgres.Durability.Tests.Support;
 using Pocketgres.Engine;
@@ -15,7 +16,7 @@ namespace Pocketgres.Durability.Tests.Faults;
 /// </summary>
 public class FailingCallTests(ITestOutputHelper output)
 {
-    const int Steps = 12;
+    const int Steps = 4;
 
     [Fact]
     public async Task Whichever_call_fails_nothing_acknowledged_is_lost()
@@ -23,9 +24,11 @@ public class FailingCallTests(ITestOutputHelper output)
         int seed = Scale.Seed;
         var random = new Random(seed);
         using MemoryFileSystem prepared = await PrepareAsync();
-        long calls = await CountCallsAsync(prepared);
-        Assert.True(calls > 1000, $"only {calls} calls");
-        output.WriteLine($"POCKETGRES_SEED={seed} POCKETGRES_FAULTS={Scale.Faults}, {calls} calls");
+        long started = Stopwatch.GetTimestamp();
+        List<FileCall> calls = await ListCallsAsync(prepared);
+        Assert.True(calls.Count > 1000, $"only {calls.Count} calls");
+        output.WriteLine($"POCKETGRES_SEED={seed} POCKETGRES_FAULTS={Scale.Faults}, {calls.Count} calls: "
+            + string.Join(", ", calls.GroupBy(c => c.Operation).Select(g => $"{g.Key} {g.Count()}")));
         Kind[] kinds =
         [
             new("EIO, once", new FaultRule { Error = Errno.EIO }),
@@ -41,25 +44,67 @@ public class FailingCallTests(ITestOutputHelper output)
             return;
         }
 
-        var summary = new Dictionary<string, int>();
-        long runs = Math.Min(Scale.Faults, calls);
-        for (long run = 0; run < runs; run++)
+        // Kind after kind, each evenly over the calls it can meet.
+        var plan = new List<(int Kind, long Call, int Seed)>();
+        for (int k = 0; k < kinds.Length; k++)
         {
-            Kind kind = kinds[run % kinds.Length];
-            // Evenly over the run; calls of some kinds are fewer.
-            long n = 1 + (long)((run + random.NextDouble()) * calls / runs);
-            n = kind.Rule.Operations == FileOperations.Sync ? 1 + (n % 60) : kind.Rule.Operations == FileOperations.All ? n : 1 + (n / 3);
-            long started = System.Diagnostics.Stopwatch.GetTimestamp();
-            string outcome = await RunAsync(prepared, kind, n, random.Next());
-            if (System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds > 15)
+            if (Scale.FaultKind is { } only && only != k)
             {
-                output.WriteLine($"{kind.Name} from call {n} (POCKETGRES_FAULT={run % kinds.Length}:{n}): {outcome}, {System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
+                continue;
             }
 
-            summary[$"{kind.Name}: {outcome}"] = summary.GetValueOrDefault($"{kind.Name}: {outcome}") + 1;
+            long met = calls.LongCount(kinds[k].Meets);
+            long runs = Math.Min(Scale.Faults, met);
+            for (long run = 0; run < runs; run++)
+            {
+                plan.Add((k, 1 + (long)((run + (runs == met ? 0 : random.NextDouble())) * met / runs), random.Next()));
+            }
         }
 
-        output.WriteLine(string.Join('\n', summary.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Value,4} {p.Key}")));
+        var summary = new SortedDictionary<string, (int Count, double Longest, long At)>(StringComparer.Ordinal);
+        var failures = new List<string>();
+        int done = 0;
+        await Parallel.ForEachAsync(plan, new ParallelOptions { MaxDegreeOfParallelism = Scale.Parallel }, async (run, _) =>
+        {
+            long began = Stopwatch.GetTimestamp();
+            string outcome;
+            try
+            {
+                outcome = await RunAsync(prepared, kinds[run.Kind], run.Call, run.Seed);
+            }
+            catch (Exception e)
+            {
+                // The others are still worth knowing.
+                outcome = "FAILED";
+                lock (failures)
+                {
+                    failures.Add($"POCKETGRES_FAULT={run.Kind}:{run.Call} POCKETGRES_SEED={run.Seed}: {e}");
+                    Scale.Progress(failures[^1]);
+                }
+            }
+
+            double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            string key = $"{kinds[run.Kind].Name}: {outcome}";
+            lock (summary)
+            {
+                (int count, double longest, long at) = summary.GetValueOrDefault(key);
+                summary[key] = seconds > longest ? (count + 1, seconds, run.Call) : (count + 1, longest, at);
+                if (seconds > 15)
+                {
+                    output.WriteLine($"slow: POCKETGRES_FAULT={run.Kind}:{run.Call} POCKETGRES_SEED={run.Seed} ({key}), {seconds:0.0} s");
+                    Scale.Progress($"slow: POCKETGRES_FAULT={run.Kind}:{run.Call} POCKETGRES_SEED={run.Seed} ({key}), {seconds:0.0} s");
+                }
+
+                if (++done % 100 == 0 || done == plan.Count)
+                {
+                    Scale.Progress($"{done} of {plan.Count}\n" + Table());
+                }
+            }
+        });
+        output.WriteLine($"{plan.Count} runs in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s\n{Table()}");
+        Assert.True(failures.Count == 0, string.Join("\n\n", failures));
+
+        string Table() => string.Join('\n', summary.Select(p => $"{p.Value.Count,5} {p.Key}; the longest {p.Value.Longest:0.0} s, call {p.Value.At}"));
     }
 
     [Fact]
@@ -103,8 +148,15 @@ public class FailingCallTests(ITestOutputHelper output)
 
     static async Task<string> RunAsync(MemoryFileSystem prepared, Kind kind, long n, int seed, Action<string>? trace = null)
     {
+        long began = Stopwatch.GetTimestamp();
         string what = string.Create(CultureInfo.InvariantCulture, $"{kind.Name}, from call {n}, seed {seed}");
-        var power = new PowerLossFileSystem(prepared.Clone(), new PowerLossOptions { Seed = seed, WriteBack = seed % 3 / 4.0, NameWriteBack = seed % 2 / 2.0 });
+        MemoryFileSystem clone;
+        lock (prepared)
+        {
+            clone = prepared.Clone();
+        }
+
+        var power = new PowerLossFileSystem(clone, new PowerLossOptions { Seed = seed, WriteBack = seed % 3 / 4.0, NameWriteBack = seed % 2 / 2.0 });
         var files = new FaultFileSystem(power, seed);
         files.Add(kind.Rule with
         {
@@ -124,13 +176,16 @@ public class FailingCallTests(ITestOutputHelper output)
         try
         {
             server = await EmbeddedServer.StartAsync(files, ("restart_after_crash", "on"));
+            Phase("started");
             await ScriptAsync(server, acknowledged, goesOn: kind.Rule.Count == 1);
             outcome = files.Injected == 0 ? "not met"
                 : server.Log.Any(e => e.Severity == "PANIC") ? "panic"
                 : server.Log.Any(e => e.Severity is "ERROR" or "FATAL") ? "error" : "no harm";
+            Phase("script has ended: " + outcome);
             if (kind.Rule.Count == 1)
             {
                 await server.StopSomehowAsync();
+                Phase("stopped");
             }
         }
         catch (ClusterException e)
@@ -148,6 +203,7 @@ public class FailingCallTests(ITestOutputHelper output)
             }
         }
 
+        Phase("ended");
         MemoryFileSystem disk = power.CutPower();
         power.Free();
         try
@@ -162,7 +218,15 @@ public class FailingCallTests(ITestOutputHelper output)
         }
 
         disk.Dispose();
+        Phase("verified");
+        if (trace is not null && server is not null)
+        {
+            trace(server.LogTail);
+        }
+
         return outcome;
+
+        void Phase(string name) => trace?.Invoke($"{Stopwatch.GetElapsedTime(began).TotalSeconds:0.00} s: {name}");
     }
 
     /// <summary>Every step leaves a mark in its own transaction; a step that fails is left out, or the last one.</summary>
@@ -248,17 +312,31 @@ public class FailingCallTests(ITestOutputHelper output)
         return files;
     }
 
-    static async Task<long> CountCallsAsync(MemoryFileSystem prepared)
+    /// <summary>What the run calls when nothing fails: how far to go with each kind of failure.</summary>
+    static async Task<List<FileCall>> ListCallsAsync(MemoryFileSystem prepared)
     {
         using MemoryFileSystem clone = prepared.Clone();
-        var files = new FaultFileSystem(clone);
+        var calls = new List<FileCall>();
+        var files = new FaultFileSystem(clone)
+        {
+            Observer = (call, _) =>
+            {
+                lock (calls)
+                {
+                    calls.Add(call);
+                }
+            },
+        };
         await using EmbeddedServer server = await EmbeddedServer.StartAsync(files);
         var acknowledged = new HashSet<int>();
         await ScriptAsync(server, acknowledged, goesOn: true);
         Assert.Equal(Steps, acknowledged.Count);
         await server.Cluster.StopAsync();
-        return files.CountOf(FileOperations.All);
+        return calls;
     }
 
-    sealed record Kind(string Name, FaultRule Rule);
+    sealed record Kind(string Name, FaultRule Rule)
+    {
+        public bool Meets(FileCall call) => (Rule.Operations & call.Operation) != 0 && (Rule.Path?.Invoke(call.Path) ?? true);
+    }
 }
