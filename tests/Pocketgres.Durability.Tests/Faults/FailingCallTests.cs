@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Pocketgres.Durability.Tests.Support;
@@ -68,9 +69,10 @@ public class FailingCallTests(ITestOutputHelper output)
         {
             long began = Stopwatch.GetTimestamp();
             string outcome;
+            var trace = new ConcurrentQueue<string>();
             try
             {
-                outcome = await RunAsync(prepared, kinds[run.Kind], run.Call, run.Seed);
+                outcome = await RunAsync(prepared, kinds[run.Kind], run.Call, run.Seed, trace.Enqueue);
             }
             catch (Exception e)
             {
@@ -89,10 +91,11 @@ public class FailingCallTests(ITestOutputHelper output)
             {
                 (int count, double longest, long at) = summary.GetValueOrDefault(key);
                 summary[key] = seconds > longest ? (count + 1, seconds, run.Call) : (count + 1, longest, at);
-                if (seconds > 15)
+                if (seconds > 4)
                 {
-                    output.WriteLine($"slow: POCKETGRES_FAULT={run.Kind}:{run.Call} POCKETGRES_SEED={run.Seed} ({key}), {seconds:0.0} s");
-                    Scale.Progress($"slow: POCKETGRES_FAULT={run.Kind}:{run.Call} POCKETGRES_SEED={run.Seed} ({key}), {seconds:0.0} s");
+                    string slow = $"slow: POCKETGRES_FAULT={run.Kind}:{run.Call} POCKETGRES_SEED={run.Seed} ({key}), {seconds:0.0} s\n{string.Join('\n', trace)}";
+                    output.WriteLine(slow);
+                    Scale.Progress(slow);
                 }
 
                 if (++done % 100 == 0 || done == plan.Count)
@@ -157,13 +160,17 @@ public class FailingCallTests(ITestOutputHelper output)
         }
 
         var power = new PowerLossFileSystem(clone, new PowerLossOptions { Seed = seed, WriteBack = seed % 3 / 4.0, NameWriteBack = seed % 2 / 2.0 });
-        var files = new FaultFileSystem(power, seed);
+        FaultFileSystem? files = new(power, seed);
         files.Add(kind.Rule with
         {
             First = n,
             Happened = call =>
             {
-                trace?.Invoke($"{call.Operation} {call.Path}");
+                if (files!.Injected < 5)
+                {
+                    Phase($"{call.Operation} {call.Path}");
+                }
+
                 if (call.Operation == FileOperations.Sync)
                 {
                     power.LoseUnsynced(call.Path);
@@ -178,15 +185,23 @@ public class FailingCallTests(ITestOutputHelper output)
             server = await EmbeddedServer.StartAsync(files, ("restart_after_crash", "on"));
             Phase("started");
             await ScriptAsync(server, acknowledged, goesOn: kind.Rule.Count == 1);
-            outcome = files.Injected == 0 ? "not met"
-                : server.Log.Any(e => e.Severity == "PANIC") ? "panic"
-                : server.Log.Any(e => e.Severity is "ERROR" or "FATAL") ? "error" : "no harm";
-            Phase("script has ended: " + outcome);
+            string when = files.Injected == 0 ? " in the stop" : "";
+            Phase("script has ended");
             if (kind.Rule.Count == 1)
             {
+                if (server.Log.Any(e => e.Severity == "PANIC") && !server.Cluster.Completion.IsCompleted)
+                {
+                    // PostgreSQL 18 does not end after a fast shutdown that arrives between a crash and the redo (docs/limits.md): let it recover first.
+                    await using NpgsqlConnection recovered = await ReconnectAsync(server);
+                }
+
                 await server.StopSomehowAsync();
                 Phase("stopped");
             }
+
+            outcome = files.Injected == 0 ? "not met"
+                : (server.Log.Any(e => e.Severity == "PANIC") ? "panic"
+                    : server.Log.Any(e => e.Severity == "ERROR" || (e.Severity == "FATAL" && e.SqlState != "57P01")) ? "error" : "no harm") + when;
         }
         catch (ClusterException e)
         {
