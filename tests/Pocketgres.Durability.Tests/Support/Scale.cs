@@ -19,6 +19,9 @@ static class Scale
     /// <summary>Only failures of this kind: POCKETGRES_FAULT_KIND.</summary>
     public static int? FaultKind => Number("POCKETGRES_FAULT_KIND", -1) is var kind and >= 0 ? kind : null;
 
+    /// <summary>Only calls from this one on: POCKETGRES_FAULT_FROM.</summary>
+    public static int FaultFrom => Number("POCKETGRES_FAULT_FROM", 1);
+
     /// <summary>Runs of the failing-call test side by side: POCKETGRES_PARALLEL.</summary>
     public static int Parallel => Number("POCKETGRES_PARALLEL", 2);
 
