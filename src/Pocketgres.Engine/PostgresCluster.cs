@@ -256,7 +256,8 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         deadline.CancelAfter(timeout);
         try
         {
-            while (!IsReady())
+            // A disk that fails may keep the postmaster from writing its state; it goes on without.
+            while (!IsReady() && !_log.SaidReady)
             {
                 if (_completion.IsCompleted)
                 {
