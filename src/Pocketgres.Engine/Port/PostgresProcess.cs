@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Pocketgres.Kernel;
 using Pocketgres.Pglite;
 
@@ -33,6 +34,9 @@ internal sealed class PostgresProcess
 
     /// <summary>Callbacks (table slot, argument) that CacheRegisterRelSyncCallback registered.</summary>
     public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
+
+    /// <summary>Running HMAC computations of libpq, by the address of their context.</summary>
+    public Dictionary<int, IncrementalHash> HmacContexts { get; } = [];
 
     /// <summary>True when this is a child whose postmaster has ended.</summary>
     public bool PostmasterIsDead => _postmaster is { HasExited: true };
