@@ -31,6 +31,23 @@ public static class PgliteFunctions
     /// <summary><c>void ProcessInterrupts(void)</c> (tcop/postgres.c): the body of CHECK_FOR_INTERRUPTS.</summary>
     public const int ProcessInterrupts = 5803;
 
+    // ---- Main loops of the processes that live as long as the server: resumable, for clones
+
+    /// <summary><c>void AutoVacLauncherMain(const void *, size_t)</c> (postmaster/autovacuum.c).</summary>
+    public const int AutoVacLauncherMain = 4529;
+
+    /// <summary><c>void BackgroundWriterMain(const void *, size_t)</c> (postmaster/bgwriter.c).</summary>
+    public const int BackgroundWriterMain = 4558;
+
+    /// <summary><c>void CheckpointerMain(const void *, size_t)</c> (postmaster/checkpointer.c).</summary>
+    public const int CheckpointerMain = 4559;
+
+    /// <summary><c>void WalWriterMain(const void *, size_t)</c> (postmaster/walwriter.c).</summary>
+    public const int WalWriterMain = 4627;
+
+    /// <summary><c>void ApplyLauncherMain(Datum)</c> (replication/logical/launcher.c), the main function of a background worker.</summary>
+    public const int ApplyLauncherMain = 4771;
+
     // ---- Signals
 
     /// <summary><c>static void wrapper_handler(int signo)</c> (port/pqsignal.c).</summary>

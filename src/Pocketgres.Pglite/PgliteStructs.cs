@@ -75,6 +75,16 @@ public static partial class PgliteStructs
         public const int Pid = 44;
     }
 
+    /// <summary><c>XLogCtlData</c> (access/transam/xlog.c).</summary>
+    public static class XLogCtl
+    {
+        /// <summary><c>char *pages</c>: the WAL buffers.</summary>
+        public const int Pages = 296;
+
+        /// <summary><c>int XLogCacheBlck</c>: number of WAL buffers - 1.</summary>
+        public const int LastBuffer = 304;
+    }
+
     /// <summary><c>CheckpointerShmemStruct</c> (postmaster/checkpointer.c).</summary>
     public static class CheckpointerShmem
     {

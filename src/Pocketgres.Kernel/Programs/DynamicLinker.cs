@@ -39,6 +39,9 @@ internal sealed unsafe class DynamicLinker
         TableLength = parent.TableLength;
     }
 
+    /// <summary>The same bookkeeping for no process, to copy from later.</summary>
+    public DynamicLinker Detached() => new(null!, this);
+
     private sealed record LoadedModule(ModuleImage Image, int MemoryBase, int TableBase);
 
     /// <summary>Slots of the function table in use.</summary>

@@ -11,6 +11,11 @@ internal static class PgliteFingerprints
     {
         [PgliteFunctions.Main] = "77eee272ba70dc84",
         [PgliteFunctions.PostmasterChildLaunch] = "2aee2b5c181da94f",
+        [PgliteFunctions.AutoVacLauncherMain] = "030cf75cea03fe5b",
+        [PgliteFunctions.BackgroundWriterMain] = "93c3cbdb459d1a2b",
+        [PgliteFunctions.CheckpointerMain] = "90687a5079458397",
+        [PgliteFunctions.WalWriterMain] = "3b7a717342c21cb8",
+        [PgliteFunctions.ApplyLauncherMain] = "aa12021f23840018",
         [PgliteFunctions.InitStandaloneProcess] = "384723fbdfc2e1aa",
         [PgliteFunctions.ProcExit] = "3f38bd53fe35cac3",
         [PgliteFunctions.ProcKill] = "101dab64dbefd568",

@@ -85,9 +85,10 @@ public sealed unsafe class SchedulerTests
         for (int i = 0; i < 30; i++)
         {
             int kind = i;
-            bool others = false;
+            bool others = false, holds = false;
             var first = kernel.Start(p =>
             {
+                Volatile.Write(ref holds, true);
                 Eventually.Holds(() => p.Kernel.Scheduler.Waiting >= 3);
                 throw (kind % 3) switch
                 {
@@ -96,6 +97,7 @@ public sealed unsafe class SchedulerTests
                     _ => new InvalidOperationException("crash"),
                 };
             });
+            Eventually.Holds(() => Volatile.Read(ref holds)); // started later, a thread may still run earlier
             var waiting = Enumerable.Range(0, 3).Select(_ => kernel.Start(_ => others = true)).ToArray();
             kernel.Finish(waiting);
             kernel.Finish(first);
