@@ -40,6 +40,9 @@ public sealed class EngineFiles
     /// <summary>Directory of the files.</summary>
     public string Directory { get; }
 
+    /// <summary>Threads for the processes of all clusters that run on this engine.</summary>
+    internal Kernel.ProcessThreads Threads { get; } = new();
+
     internal FileSystemImage Support => _support.Value;
 
     /// <summary>A data directory as initdb left it.</summary>

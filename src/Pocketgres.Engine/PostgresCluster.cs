@@ -19,10 +19,11 @@ namespace Pocketgres.Engine;
 /// Console.WriteLine(cluster.Port);
 /// </code>
 /// </example>
-public sealed class PostgresCluster : IAsyncDisposable
+public sealed partial class PostgresCluster : IAsyncDisposable
 {
     private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(2);
 
+    private readonly EngineFiles _engine;
     private readonly PosixKernel _kernel;
     private readonly DataDirectory? _directory;
     private readonly ServerLog _log;
@@ -30,8 +31,10 @@ public sealed class PostgresCluster : IAsyncDisposable
     private readonly Task<int> _completion;
     private int _disposed;
 
-    private PostgresCluster(ClusterOptions options, PosixKernel kernel, DataDirectory? directory, ServerLog log, Process postmaster, int port, string dataDirectory)
+    private PostgresCluster(ClusterOptions options, EngineFiles engine, PosixKernel kernel, DataDirectory? directory, ServerLog log, Process postmaster, int port,
+        string dataDirectory)
     {
+        _engine = engine;
         _kernel = kernel;
         _directory = directory;
         _log = log;
@@ -96,7 +99,7 @@ public sealed class PostgresCluster : IAsyncDisposable
             var arguments = ServerArguments.Build(options, dataDirectory, port);
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
                 tag: PostgresProcess.Master(engine.Programs));
-            cluster = new PostgresCluster(options, kernel, directory, log, postmaster, port, dataDirectory);
+            cluster = new PostgresCluster(options, engine, kernel, directory, log, postmaster, port, dataDirectory);
             await cluster.WaitUntilReadyAsync(options.StartTimeout, cancellationToken).ConfigureAwait(false);
             return cluster;
         }
@@ -137,6 +140,10 @@ public sealed class PostgresCluster : IAsyncDisposable
         return process is { HasExited: false };
     }
 
+    /// <summary>Does something with the running cluster's files, its data directory in them, while none of its processes runs.</summary>
+    internal T WithFiles<T>(Func<IFileSystem, string, T> action) => _kernel.RunStopped(() =>
+        _kernel.FileSystem.At(DataDirectory) is { } files ? action(files, "/") : action(_kernel.FileSystem.At("/")!, DataDirectory));
+
     /// <summary>Ends all server processes at once, as SIGKILL to the whole server does, and frees everything: for tests of recovery.</summary>
     internal Task KillAsync()
     {
@@ -149,11 +156,22 @@ public sealed class PostgresCluster : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            _postmaster.Post((int)ShutdownMode.Fast);
+            // What a clone in memory would write at a shutdown is dropped with it.
+            _postmaster.Post(_isClone ? Signal.Kill : (int)ShutdownMode.Fast);
         }
 
         await _completion.ConfigureAwait(false);
     }
+
+    /// <summary>Whether the files of a cluster in memory are kept when it ends. To be set before it is asked to stop.</summary>
+    internal bool KeepFiles { get; set; }
+
+    /// <summary>With <see cref="KeepFiles"/>, the files as the ended cluster left them; whoever asked for them disposes them.</summary>
+    internal MemoryFileSystem? FilesAtEnd { get; private set; }
+
+    private MemoryFileSystem? KeptFiles() => KeepFiles && _kernel.FileSystem.At(DataDirectory) is MemoryFileSystem
+        ? _kernel.RunStopped(() => ((MemoryFileSystem)_kernel.FileSystem.At(DataDirectory)!).Clone())
+        : null;
 
     private static void Prepare(IFileSystem files, EngineFiles engine)
     {
@@ -169,14 +187,7 @@ public sealed class PostgresCluster : IAsyncDisposable
 
     private static PosixKernel CreateKernel(ClusterOptions cluster, EngineFiles engine, DataDirectory? directory, ServerLog log)
     {
-        var options = new KernelOptions
-        {
-            FirstPid = PgliteFoldedCalls.GetPid,
-            StandardError = log.Write,
-            StandardOutput = log.Write,
-            ProcessGone = cluster.ProcessGone,
-            Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
-        };
+        var options = OptionsOf(cluster, engine, log);
         var mounts = EngineMounts.Create(new HostFileSystem("/"), MemoryFileSystem.FromImage(engine.Support), options);
         if (cluster.DataFileSystem is { } files)
         {
@@ -185,9 +196,7 @@ public sealed class PostgresCluster : IAsyncDisposable
         }
         else if (directory is null)
         {
-            var data = MemoryFileSystem.FromImage(engine.Template);
-            SystemIdentity.Assign(data, "/", SystemIdentity.NewIdentifier());
-            mounts.Mount(Initdb.DataDirectory, data);
+            mounts.Mount(Initdb.DataDirectory, ClusterFiles.FromTemplate(engine));
         }
         else
         {
@@ -197,6 +206,16 @@ public sealed class PostgresCluster : IAsyncDisposable
 
         return new PosixKernel(options, mounts);
     }
+
+    private static KernelOptions OptionsOf(ClusterOptions cluster, EngineFiles engine, ServerLog log) => new()
+    {
+        Threads = engine.Threads,
+        FirstPid = PgliteFoldedCalls.GetPid,
+        StandardError = log.Write,
+        StandardOutput = log.Write,
+        ProcessGone = cluster.ProcessGone,
+        Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
+    };
 
     private static Socket? Listen(ClusterOptions options)
     {
@@ -271,7 +290,7 @@ public sealed class PostgresCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>What pg_ctl looks at too: line 8 of postmaster.pid.</summary>
+    /// <summary>What pg_ctl looks at too: line 8 of postmaster.pid. A standby is ready when it takes queries.</summary>
     private unsafe bool IsReady() => _kernel.RunStopped(() =>
     {
         if (_postmaster.HasExited
@@ -284,13 +303,18 @@ public sealed class PostgresCluster : IAsyncDisposable
         int n = file!.ReadAt(bytes, 512, 0);
         file.Release();
         string[] lines = n <= 0 ? [] : Encoding.UTF8.GetString(bytes, n).Split('\n');
-        return lines.Length >= 8 && lines[7].StartsWith("ready", StringComparison.Ordinal);
+        return lines.Length >= 8
+            && (lines[7].StartsWith("ready", StringComparison.Ordinal) || lines[7].StartsWith("standby", StringComparison.Ordinal));
     });
 
     private async Task<int> WaitForEndAsync()
     {
         int status = await _postmaster.Exited.ConfigureAwait(false);
+        StopHousekeeping();
+        FilesAtEnd = KeptFiles();
         await Task.Run(_kernel.Dispose).ConfigureAwait(false);
+        _lastSnapshot?.Release();
+        _unixSocket?.Dispose();
         _directory?.Dispose();
         return (status & 0x7F) == 0 ? status >> 8 : 128 + (status & 0x7F);
     }

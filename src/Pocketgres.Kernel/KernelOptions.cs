@@ -7,7 +7,13 @@ public sealed record KernelOptions
     /// Stack of a process's thread in bytes: address space, not memory, until it is used. The program's own depth check counts its shadow
     /// stack, so the host stack must be roomy enough that the program's check always fires first.
     /// </summary>
-    public int StackSize { get; init; } = 256 << 20;
+    public int StackSize { get; init; } = DefaultStackSize;
+
+    /// <summary>Default of <see cref="StackSize"/>.</summary>
+    public const int DefaultStackSize = 256 << 20;
+
+    /// <summary>Threads shared with other kernels, whose stack size then counts; null: the kernel has its own.</summary>
+    public ProcessThreads? Threads { get; init; }
 
     /// <summary>Id of the first process.</summary>
     public int FirstPid { get; init; } = 42;

@@ -10,7 +10,7 @@ namespace Pocketgres.Kernel;
 /// <summary>
 /// One kernel: processes, their scheduler, mounted file systems. It has no static state, so any number can live in one .NET process.
 /// </summary>
-public sealed class PosixKernel : IDisposable
+public sealed partial class PosixKernel : IDisposable
 {
     private int _disposed;
 
@@ -20,7 +20,8 @@ public sealed class PosixKernel : IDisposable
         Options = options;
         FileSystem = fileSystem;
         Processes = new ProcessTable(options.FirstPid, options.MaximumPid);
-        Scheduler = new Scheduler();
+        Threads = options.Threads ?? new ProcessThreads(options.StackSize);
+        Scheduler = new Scheduler(Threads);
     }
 
     /// <summary>Settings.</summary>
@@ -39,6 +40,8 @@ public sealed class PosixKernel : IDisposable
     public long Preemptions => Scheduler.Preemptions;
 
     internal Scheduler Scheduler { get; }
+
+    internal ProcessThreads Threads { get; }
 
     /// <summary>
     /// Starts a program in a new process: loads it on the process's thread and calls its main.
@@ -106,9 +109,14 @@ public sealed class PosixKernel : IDisposable
 
         while (Processes.Alive() is { Count: > 0 } living)
         {
-            foreach (var p in living)
+            foreach (var p in living.Where(p => !p.IsFrozen))
             {
                 p.Post(Signal.Kill);
+            }
+
+            if (living.Any(p => p.IsFrozen))
+            {
+                RunStopped(() => living.Count(p => p.TryDiscard(Signal.Kill)));
             }
 
             Task.WaitAll([.. living.Select(p => p.Exited)]);
@@ -116,7 +124,14 @@ public sealed class PosixKernel : IDisposable
 
         InheritedSockets.Dispose();
         Scheduler.Dispose();
+        if (Options.Threads is null)
+        {
+            Threads.Dispose();
+        }
+
         FileSystem.Dispose();
+        ReleaseSegments();
+        _origin?.Release();
     }
 
     internal void ReportCrash(Process process, Exception exception) => Options.Crashed?.Invoke(process, exception);

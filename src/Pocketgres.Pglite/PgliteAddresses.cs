@@ -57,6 +57,17 @@ public static class PgliteAddresses
     /// <summary><c>static int on_proc_exit_index</c>.</summary>
     public const int OnProcExitIndex = 2797264;
 
+    // ---- Files the postmaster removes at its exit
+
+    /// <summary><c>static List *sock_paths</c> (libpq/pqcomm.c).</summary>
+    public const int SockPaths = 2780104;
+
+    /// <summary><c>static List *lock_files</c> (utils/init/miscinit.c).</summary>
+    public const int LockFiles = 2878832;
+
+    /// <summary><c>char *external_pid_file</c> (utils/misc/guc_tables.c).</summary>
+    public const int ExternalPidFile = 2879656;
+
     // ---- Signals
 
     /// <summary><c>sigset_t BlockSig</c> (libpq/pqsignal.c), 8 bytes: bit n-1 is signal n.</summary>
@@ -81,6 +92,12 @@ public static class PgliteAddresses
     /// <summary><c>static CheckpointerShmemStruct *CheckpointerShmem</c>, see <see cref="PgliteStructs.CheckpointerShmem"/>.</summary>
     public const int CheckpointerShmem = 2788816;
 
+    /// <summary><c>static XLogCtlData *XLogCtl</c> (access/transam/xlog.c), see <see cref="PgliteStructs.XLogCtl"/>.</summary>
+    public const int XLogCtl = 2776720;
+
+    /// <summary><c>static ControlFileData *ControlFile</c> (access/transam/xlog.c): pg_control's content in shared memory.</summary>
+    public const int ControlFile = 2776804;
+
     /// <summary><c>Oid MyDatabaseId</c> (utils/init/globals.c).</summary>
     public const int MyDatabaseId = 2875536;
 
@@ -91,6 +108,14 @@ public static class PgliteAddresses
 
     /// <summary><c>const pg_enc2name pg_enc2name_tbl[]</c> (common/encnames.c), see <see cref="PgliteStructs.PgEnc2Name"/>.</summary>
     public const int EncodingNames = 2729232;
+
+    // ---- The WAL receiver
+
+    /// <summary><c>WalReceiverFunctionsType *WalReceiverFunctions</c> (replication/walreceiver.c): set by libpqwalreceiver when it is loaded.</summary>
+    public const int WalReceiverFunctions = 2791080;
+
+    /// <summary><c>XLogRecPtr WalRcvIdentifySystemLsn</c> (replication/walreceiver.c): where the primary was at the last IDENTIFY_SYSTEM.</summary>
+    public const int WalRcvIdentifySystemLsn = 2791088;
 
     // ---- PGlite's own additions
 

@@ -31,6 +31,23 @@ public static class PgliteFunctions
     /// <summary><c>void ProcessInterrupts(void)</c> (tcop/postgres.c): the body of CHECK_FOR_INTERRUPTS.</summary>
     public const int ProcessInterrupts = 5803;
 
+    // ---- Main loops of the processes that live as long as the server: resumable, for clones
+
+    /// <summary><c>void AutoVacLauncherMain(const void *, size_t)</c> (postmaster/autovacuum.c).</summary>
+    public const int AutoVacLauncherMain = 4529;
+
+    /// <summary><c>void BackgroundWriterMain(const void *, size_t)</c> (postmaster/bgwriter.c).</summary>
+    public const int BackgroundWriterMain = 4558;
+
+    /// <summary><c>void CheckpointerMain(const void *, size_t)</c> (postmaster/checkpointer.c).</summary>
+    public const int CheckpointerMain = 4559;
+
+    /// <summary><c>void WalWriterMain(const void *, size_t)</c> (postmaster/walwriter.c).</summary>
+    public const int WalWriterMain = 4627;
+
+    /// <summary><c>void ApplyLauncherMain(Datum)</c> (replication/logical/launcher.c), the main function of a background worker.</summary>
+    public const int ApplyLauncherMain = 4771;
+
     // ---- Signals
 
     /// <summary><c>static void wrapper_handler(int signo)</c> (port/pqsignal.c).</summary>
@@ -211,6 +228,13 @@ public static class PgliteFunctions
     /// <summary><c>void LocalExecuteInvalidationMessage(SharedInvalidationMessage *msg)</c> (utils/cache/inval.c) with the callbacks' loops inlined.</summary>
     public const int LocalExecuteInvalidationMessage = 9641;
 
+    /// <summary><c>void WalReceiverMain(const void *startup_data, size_t)</c> (replication/walreceiver.c). Only compared: it pins the addresses of the
+    /// variables that libpqwalreceiver sets.</summary>
+    public const int WalReceiverMain = 5014;
+
+    /// <summary><c>Datum pg_lsn_in(PG_FUNCTION_ARGS)</c> (utils/adt/pg_lsn.c); imported by libpqwalreceiver.</summary>
+    public const int PgLsnIn = 8298;
+
     // ---- Called for each replicated value; exported, but an index is found faster than a name
 
     /// <summary><c>void enlargeStringInfo(StringInfo str, int needed)</c> (common/stringinfo.c).</summary>
@@ -247,6 +271,11 @@ public static class PgliteFunctions
 
     /// <summary><c>bool pg_utf8_islegal(const unsigned char *source, int length)</c> (common/wchar.c).</summary>
     public const int PgUtf8IsLegal = 10813;
+
+    // ---- Authentication
+
+    /// <summary><c>pg_saslprep_rc pg_saslprep(const char *input, char **output)</c> (common/saslprep.c); the result is palloc'd. Called by a host function.</summary>
+    public const int PgSaslPrep = 10778;
 
     // ---- Executor
 

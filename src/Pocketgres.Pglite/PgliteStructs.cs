@@ -75,6 +75,16 @@ public static partial class PgliteStructs
         public const int Pid = 44;
     }
 
+    /// <summary><c>XLogCtlData</c> (access/transam/xlog.c).</summary>
+    public static class XLogCtl
+    {
+        /// <summary><c>char *pages</c>: the WAL buffers.</summary>
+        public const int Pages = 296;
+
+        /// <summary><c>int XLogCacheBlck</c>: number of WAL buffers - 1.</summary>
+        public const int LastBuffer = 304;
+    }
+
     /// <summary><c>CheckpointerShmemStruct</c> (postmaster/checkpointer.c).</summary>
     public static class CheckpointerShmem
     {
@@ -138,8 +148,14 @@ public static partial class PgliteStructs
         /// <summary><c>int (*mblen)(const unsigned char *mbstr)</c>.</summary>
         public const int CharacterLength = 8;
 
+        /// <summary><c>int (*dsplen)(const unsigned char *mbstr)</c>.</summary>
+        public const int DisplayWidth = 12;
+
         /// <summary><c>int (*mbverifychar)(const unsigned char *mbstr, int len)</c>.</summary>
         public const int VerifyCharacter = 16;
+
+        /// <summary><c>int (*mbverifystr)(const unsigned char *mbstr, int len)</c>.</summary>
+        public const int VerifyString = 20;
     }
 
     /// <summary><c>pg_enc2name</c> (mb/pg_wchar.h): <c>const char *name</c>, then the encoding's number.</summary>

@@ -11,18 +11,27 @@ internal sealed partial class MemoryTrimmer : IDisposable
     private const int CrowdSize = 32;
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(1);
 
+    // What the crowd made hot is compiled for seconds after it left, and the compiler's memory is free only then.
+    private static readonly TimeSpan s_compiled = TimeSpan.FromSeconds(8);
+
     private readonly Timer _timer;
     private int _gone;
+    private int _goneAtLastLook;
+    private bool _again;
 
-    public MemoryTrimmer() => _timer = new Timer(static t => ((MemoryTrimmer)t!).Trim(), this, Timeout.Infinite, Timeout.Infinite);
+    public MemoryTrimmer()
+    {
+        _ = mallopt(-8, 2);
+        _timer = new Timer(static t => ((MemoryTrimmer)t!).Trim(), this, Timeout.Infinite, Timeout.Infinite);
+    }
 
     /// <summary>One more process has ended. Any thread.</summary>
     public void ProcessGone()
     {
-        // The first arms the timer; it looks again while processes keep leaving.
+        // This one arms the timer, which is put off while processes keep leaving: the last ones count too.
         if (Interlocked.Increment(ref _gone) == CrowdSize)
         {
-            Arm();
+            Arm(s_quiet);
         }
     }
 
@@ -32,6 +41,15 @@ internal sealed partial class MemoryTrimmer : IDisposable
     private void Trim()
     {
         int gone = Volatile.Read(ref _gone);
+        if (gone != _goneAtLastLook)
+        {
+            _goneAtLastLook = gone;
+            _again = true;
+            Arm(s_quiet);
+            return;
+        }
+
+        _goneAtLastLook = 0;
         Collect();
         GC.WaitForPendingFinalizers(); // ended threads free their native part there
         Collect(); // and only now are they garbage themselves
@@ -47,23 +65,31 @@ internal sealed partial class MemoryTrimmer : IDisposable
         // Those who left meanwhile are a new crowd when they are many.
         if (Interlocked.Add(ref _gone, -gone) >= CrowdSize)
         {
-            Arm();
+            Arm(s_quiet);
+        }
+        else if (_again)
+        {
+            _again = false;
+            Arm(s_compiled);
         }
     }
 
     private static void Collect() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
-    private void Arm()
+    private void Arm(TimeSpan after)
     {
         try
         {
-            _timer.Change(s_quiet, Timeout.InfiniteTimeSpan);
+            _timer.Change(after, Timeout.InfiniteTimeSpan);
         }
         catch (ObjectDisposedException)
         {
             // The server has stopped: its memory goes with it.
         }
     }
+
+    [LibraryImport("libc")]
+    private static partial int mallopt(int parameter, int value);
 
     [LibraryImport("libc")]
     private static partial int malloc_trim(nuint pad);

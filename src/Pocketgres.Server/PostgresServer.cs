@@ -62,21 +62,22 @@ public sealed class PostgresServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         AddressCheck.Run(options);
         var trimmer = options.TrimMemory ? new MemoryTrimmer() : null;
-        var cluster = await PostgresCluster.StartAsync(
-            new ClusterOptions
-            {
-                DataDirectory = options.Url.DataDirectory,
-                ListenAddress = options.ListenAddress,
-                Port = options.Port,
-                UnixSocketDirectory = options.UnixSocketDirectory,
-                Settings = options.Settings,
-                Logger = options.Logger,
-                ProcessGone = trimmer is null ? null : trimmer.ProcessGone,
-            },
-            cancellationToken).ConfigureAwait(false);
+        var clusterOptions = new ClusterOptions
+        {
+            DataDirectory = options.Url.DataDirectory,
+            ListenAddress = options.ListenAddress,
+            Port = options.Port,
+            UnixSocketDirectory = options.UnixSocketDirectory,
+            Settings = options.Settings,
+            Logger = options.Logger,
+            ProcessGone = trimmer is null ? null : trimmer.ProcessGone,
+        };
+        var cluster = options.Origin is null
+            ? await PostgresCluster.StartAsync(clusterOptions, cancellationToken).ConfigureAwait(false)
+            : await PostgresCluster.StartCloneAsync(options.Origin, clusterOptions, cancellationToken).ConfigureAwait(false);
         try
         {
-            if (options.Database != ServerOptions.DefaultDatabase)
+            if (options.Database != ServerOptions.DefaultDatabase && !options.DatabaseExists)
             {
                 await DatabaseCreator.EnsureExistsAsync(
                     cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database, cancellationToken).ConfigureAwait(false);
@@ -113,6 +114,9 @@ public sealed class PostgresServer : IAsyncDisposable
             await StopAsync(ShutdownMode.Immediate).ConfigureAwait(false);
         }
     }
+
+    /// <summary>The cluster, for what is done with its files.</summary>
+    internal PostgresCluster Cluster => _cluster;
 
     /// <summary>Asks the server to read its configuration files again (SIGHUP).</summary>
     public void Reload() => _cluster.Reload();

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Pocketgres.Engine;
 
 namespace Pocketgres.Server;
 
@@ -35,4 +36,10 @@ public sealed record ServerOptions
     /// that is nothing but a server.
     /// </summary>
     public bool TrimMemory { get; init; }
+
+    /// <summary>What a cluster in memory starts from; null for a new one. With <see cref="PostgresUrl.Memory"/> only.</summary>
+    internal ClusterSnapshot? Origin { get; init; }
+
+    /// <summary>Whether <see cref="Database"/> is known to be in <see cref="Origin"/>, so that nobody needs to look.</summary>
+    internal bool DatabaseExists { get; init; }
 }

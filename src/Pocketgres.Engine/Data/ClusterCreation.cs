@@ -41,7 +41,21 @@ internal static class ClusterCreation
     /// <param name="directory">Its path there; of kind Empty or Finished.</param>
     /// <param name="template">The cluster to make, but for its identity.</param>
     /// <exception cref="FileSystemException">It failed; the next attempt starts over or goes on.</exception>
-    public static void Run(IFileSystem files, string directory, FileSystemImage template)
+    public static void Run(IFileSystem files, string directory, FileSystemImage template) =>
+        Run(files, directory, (target, path) =>
+        {
+            // No holes: writing the log must not fail for lack of space, which would be a PANIC (as with wal_init_zero).
+            template.ExtractTo(target, path, sync: false, writeZeroes: true);
+            SystemIdentity.Assign(target, path, SystemIdentity.NewIdentifier());
+            EngineStamp.Current.Write(target, path, sync: false);
+        });
+
+    /// <summary>The same with a cluster from elsewhere.</summary>
+    /// <param name="files">File system of the directory.</param>
+    /// <param name="directory">Its path there; of kind Empty or Finished.</param>
+    /// <param name="fill">Writes the cluster to a directory that exists; need not make it durable.</param>
+    /// <exception cref="FileSystemException">It failed; the next attempt starts over or goes on.</exception>
+    public static void Run(IFileSystem files, string directory, Action<IFileSystem, string> fill)
     {
         string unfinished = FileTree.Combine(directory, Unfinished), finished = FileTree.Combine(directory, Finished);
         if (!FileTree.Exists(files, finished))
@@ -50,7 +64,7 @@ internal static class ClusterCreation
             FileSystemException.ThrowIf(files.MakeDirectory(unfinished, OwnerOnly), "create", unfinished);
             try
             {
-                Fill(files, unfinished, template);
+                Fill(files, unfinished, fill);
             }
             catch (FileSystemException)
             {
@@ -65,15 +79,12 @@ internal static class ClusterCreation
         MoveUp(files, finished, directory);
     }
 
-    private static void Fill(IFileSystem files, string path, FileSystemImage template)
+    private static void Fill(IFileSystem files, string path, Action<IFileSystem, string> fill)
     {
         FileSystemException.ThrowIf(files.Open(path, OpenFlags.ReadOnly | OpenFlags.Directory, 0, out var root), "open", path);
         try
         {
-            // No holes: writing the log must not fail for lack of space, which would be a PANIC (as with wal_init_zero).
-            template.ExtractTo(files, path, sync: false, writeZeroes: true);
-            SystemIdentity.Assign(files, path, SystemIdentity.NewIdentifier());
-            EngineStamp.Current.Write(files, path, sync: false);
+            fill(files, path);
 
             // One syncfs instead of a thousand fsyncs, where there is one.
             var error = root!.SyncFileSystem();

@@ -63,6 +63,37 @@ internal sealed class DataDirectory : IDisposable
         }
     }
 
+    /// <summary>Makes a cluster from elsewhere in a directory that is missing or empty, durably: it appears whole or not at all.</summary>
+    /// <param name="path">The directory.</param>
+    /// <param name="fill">Writes the cluster to the path it is given.</param>
+    /// <exception cref="ClusterException">The directory holds something, or cannot be written.</exception>
+    public static void Create(string path, Action<IFileSystem, string> fill)
+    {
+        string full = Resolve(path);
+        try
+        {
+            if (File.Exists(full))
+            {
+                throw new ClusterException(ClusterError.ForeignDirectory, $"{full} is a file, not a directory: choose a directory");
+            }
+
+            var host = new HostFileSystem("/");
+            MakeDirectories(host, full);
+            using var directoryLock = DirectoryLock.Take(full);
+            if (ClusterCreation.Inspect(host, full) != DirectoryKind.Empty)
+            {
+                throw new ClusterException(ClusterError.ForeignDirectory, $"{full} is not empty: choose an empty or a new directory");
+            }
+
+            ClusterCreation.Run(host, full, fill);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new ClusterException(ClusterError.DirectoryNotAccessible,
+                $"cannot write data directory {full}: {e.Message.TrimEnd('.')}; check owner, permissions and free space, or choose another directory", e);
+        }
+    }
+
     /// <summary>Makes the cluster if there is none yet, and checks that this engine may open it.</summary>
     /// <param name="files">File system of the directory.</param>
     /// <param name="directory">Path there.</param>

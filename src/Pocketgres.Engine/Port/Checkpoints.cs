@@ -65,7 +65,7 @@ public static unsafe class Checkpoints
         for (int tries = 0; ; tries++)
         {
             // MyProc of the checkpointer: it is the same shared memory address in every process.
-            int pgproc = FindCheckpointer(process) is { } checkpointer ? *(int*)(checkpointer.Memory + PgliteAddresses.MyProc) : 0;
+            int pgproc = FindCheckpointer(process) is { } checkpointer ? checkpointer.ReadInt32(PgliteAddresses.MyProc) : 0;
             if (pgproc != 0)
             {
                 ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.SetLatch))(m, pgproc + PgliteStructs.PgProc.ProcLatch);

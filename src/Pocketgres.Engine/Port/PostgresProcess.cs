@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Pocketgres.Kernel;
 using Pocketgres.Pglite;
 
@@ -22,6 +23,9 @@ internal sealed class PostgresProcess
     /// <summary>What kind of process it is; Invalid for the postmaster and single-user processes.</summary>
     public BackendType Type { get; }
 
+    /// <summary>In a clone: the main loop in which the process goes on when it is thawed, 0 if it ends then.</summary>
+    public int FrozenLoop { get; init; }
+
     /// <summary>Descriptor of the socket that ListenServerPort works on, -1 when there is none.</summary>
     public int ListenSocket { get; set; } = -1;
 
@@ -34,6 +38,9 @@ internal sealed class PostgresProcess
     /// <summary>Callbacks (table slot, argument) that CacheRegisterRelSyncCallback registered.</summary>
     public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
 
+    /// <summary>Running HMAC computations of libpq, by the address of their context.</summary>
+    public Dictionary<int, IncrementalHash> HmacContexts { get; } = [];
+
     /// <summary>True when this is a child whose postmaster has ended.</summary>
     public bool PostmasterIsDead => _postmaster is { HasExited: true };
 
@@ -42,6 +49,17 @@ internal sealed class PostgresProcess
 
     /// <summary>State of a child that <paramref name="postmaster"/> forks.</summary>
     public static PostgresProcess Child(BackendType type, Process postmaster) => new(Of(postmaster).Programs, type, postmaster);
+
+    /// <summary>The same state for this process in a clone. Commands that it runs on the host stay the source's.</summary>
+    /// <param name="postmaster">The clone's postmaster; null for itself.</param>
+    /// <param name="loop">See <see cref="FrozenLoop"/>.</param>
+    public PostgresProcess CopyFor(Process? postmaster, int loop)
+    {
+        var copy = new PostgresProcess(Programs, Type, postmaster) { ListenSocket = ListenSocket, FrozenLoop = loop };
+        copy._segments.AddRange(_segments);
+        copy.RelSyncCallbacks.AddRange(RelSyncCallbacks);
+        return copy;
+    }
 
     /// <summary>The state of a process.</summary>
     public static PostgresProcess Of(Process process) => (PostgresProcess)process.Tag!;

@@ -1,7 +1,7 @@
 namespace Pocketgres.Kernel.Files;
 
 /// <summary>What shells do with whole files and trees, on any <see cref="IFileSystem"/>; errors are exceptions.</summary>
-public static unsafe class FileTree
+public static unsafe partial class FileTree
 {
     private const int TransferSize = 1 << 20;
 

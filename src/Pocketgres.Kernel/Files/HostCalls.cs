@@ -24,6 +24,14 @@ internal static unsafe partial class HostCalls
 
     public const long TimeOmit = 0x3ffffffe;
 
+    /// <summary>Inode number of an open file.</summary>
+    public static ulong InodeOf(int descriptor)
+    {
+        HostStatus status;
+        byte empty = 0;
+        return statx(descriptor, &empty, AtEmptyPath, 0x100, &status) < 0 ? 0 : (ulong)status.Inode; // STATX_INO
+    }
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int open(byte* path, int flags, int mode);
 

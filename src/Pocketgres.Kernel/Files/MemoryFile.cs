@@ -69,5 +69,8 @@ internal sealed unsafe class MemoryFile : OpenFile
 
     public override int ShareAsMemory(long length) => _node.IsDirectory ? -1 : _fileSystem.Share(_node, length);
 
+    internal override FileSnapshot? Capture(SnapshotFiles files) =>
+        _node.Shared != null && _node.Links == 0 ? null : new MemoryFileSnapshot(files.Frozen(_fileSystem, _node), files.Find(_fileSystem));
+
     protected override void Close() => _fileSystem.Closed(_node);
 }

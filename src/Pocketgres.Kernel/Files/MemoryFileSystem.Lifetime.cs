@@ -5,6 +5,8 @@ public sealed unsafe partial class MemoryFileSystem
 {
     private readonly List<FileSystemImage> _images = [];
 
+    private MemoryFileSystem? _origin; // the frozen file system whose directories this one has not looked at yet
+
     private MemoryFileSystem(MemoryFileSystem original, long device)
     {
         _pool = original._pool;
@@ -13,12 +15,13 @@ public sealed unsafe partial class MemoryFileSystem
         _usedChunks = original._usedChunks;
         _nextInode = original._nextInode;
         _linkCount = original._linkCount;
+        _hardLinks = original._hardLinks;
         foreach (var image in original._images)
         {
             _images.Add(image.AddReference());
         }
 
-        _root = CloneTree(original._root, null, []);
+        _root = null!; // set by the caller
     }
 
     /// <summary>A file system with the content of <paramref name="image"/>, which stays mapped and is read where it lies until written.</summary>
@@ -93,26 +96,34 @@ public sealed unsafe partial class MemoryFileSystem
     /// Clones of one file system may be made on several threads at once while nobody changes it.
     /// </summary>
     /// <param name="device">st_dev of the copy.</param>
-    public MemoryFileSystem Clone(long device = 1) => new(this, device);
+    public MemoryFileSystem Clone(long device = 1)
+    {
+        var clone = new MemoryFileSystem(this, device);
+        clone._root = clone.CloneTree(_root, null, [], null, "");
+        clone._origin = _origin?.AddReference();
+        return clone;
+    }
 
     /// <summary>
     /// Gives all memory back. Files still open keep their content until closed.
     /// </summary>
     public void Dispose()
     {
-        if (_disposed)
+        if (_disposed || Interlocked.Decrement(ref _references) > 0)
         {
             return;
         }
 
         _disposed = true;
         ReleaseTree(_root);
+        _unlinked.ForEach(ReleaseTree);
         if (_openFiles == 0)
         {
             ReleaseImages();
         }
 
         _pool.Trim();
+        _origin?.Dispose();
     }
 
     /// <summary>An open file of <paramref name="node"/> was closed.</summary>
@@ -155,9 +166,9 @@ public sealed unsafe partial class MemoryFileSystem
     private void ReleaseTree(MemoryNode node)
     {
         node.Links = 0;
-        if (node.Children != null)
+        if (node.KnownChildren != null)
         {
-            foreach (var child in node.Children.Values)
+            foreach (var child in node.KnownChildren.Values)
             {
                 ReleaseTree(child);
             }
@@ -166,31 +177,29 @@ public sealed unsafe partial class MemoryFileSystem
         ReleaseIfUnused(node);
     }
 
-    private MemoryNode CloneTree(MemoryNode original, MemoryNode? parent, Dictionary<MemoryNode, MemoryNode> hardLinked)
+    private MemoryNode CloneTree(MemoryNode original, MemoryNode? parent, Dictionary<MemoryNode, MemoryNode> hardLinked,
+        Dictionary<MemoryNode, FrozenFile>? open, string path)
     {
-        bool manyNames = original.Children == null && original.Links > 1;
+        bool manyNames = !original.IsDirectory && original.Links > 1;
         if (manyNames && hardLinked.TryGetValue(original, out var known))
         {
             return known;
         }
 
-        var copy = new MemoryNode
+        if (original.IsUntouchedCopy && _hardLinks == 0)
         {
-            Inode = original.Inode,
-            Mode = original.Mode,
-            Links = original.Links,
-            Size = original.Size,
-            Accessed = original.Accessed,
-            Modified = original.Modified,
-            Changed = original.Changed,
-            Target = original.Target,
-            Image = original.Image,
-            ImageEntry = original.ImageEntry,
-            Content = original.Content?.Share(),
-        };
+            return original.CloneLazily(parent);
+        }
+
+        var copy = original.CopyWithoutChildren();
         if (manyNames)
         {
             hardLinked.Add(original, copy);
+        }
+
+        if (original.Opens > 0 || original.Shared != null)
+        {
+            open?.Add(original, new FrozenFile(copy, path.Length == 0 ? "/" : path));
         }
 
         if (original.Shared != null)
@@ -198,13 +207,13 @@ public sealed unsafe partial class MemoryFileSystem
             CopyIn(original, copy);
         }
 
-        if (original.Children != null)
+        if (original.IsDirectory)
         {
             copy.Parent = parent ?? copy;
-            copy.Children = MemoryNode.NewChildren(original.Children.Count);
+            copy.Children = MemoryNode.NewChildren(original.Children!.Count);
             foreach (var (name, child) in original.Children)
             {
-                copy.Children.Add(name, CloneTree(child, copy, hardLinked));
+                copy.Children.Add(name, CloneTree(child, copy, hardLinked, open, open is null ? "" : $"{path}/{name}"));
             }
         }
 

@@ -11,12 +11,13 @@ namespace Pocketgres.Kernel.Files;
 public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
 {
     private readonly ChunkPool _pool;
-    private readonly MemoryNode _root;
+    private MemoryNode _root;
     private readonly long _device;
     private long _limitChunks;
     private long _usedChunks;
     private long _nextInode = 2;
     private int _linkCount;
+    private int _hardLinks; // calls of link(2) that succeeded
     private int _openFiles;
     private bool _disposed;
 
@@ -255,6 +256,7 @@ public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
 
         directory.Children![name.ToString()] = node;
         node.Links++;
+        _hardLinks++;
         _linkCount += node.IsLink ? 1 : 0;
         directory.Modified = directory.Changed = node.Changed = Now;
         return Errno.None;

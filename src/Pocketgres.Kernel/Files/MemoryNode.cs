@@ -9,6 +9,9 @@ internal sealed class MemoryNode
     public const int Regular = 0x8000;
     public const int SymbolicLink = 0xA000;
 
+    private Dictionary<string, MemoryNode>? _children;
+    private MemoryNode? _origin; // the directory of a frozen file system that this one is an untouched copy of
+
     public required long Inode { get; init; }
 
     /// <summary>Type and permission bits.</summary>
@@ -28,8 +31,28 @@ internal sealed class MemoryNode
 
     public long Changed { get; set; }
 
-    /// <summary>Entries of a directory.</summary>
-    public Dictionary<string, MemoryNode>? Children { get; set; }
+    /// <summary>Entries of a directory. In a clone they are made when somebody first looks.</summary>
+    public Dictionary<string, MemoryNode>? Children
+    {
+        get
+        {
+            if (_origin is { } origin)
+            {
+                _origin = null;
+                _children = NewChildren(origin._children!.Count);
+                foreach (var (name, child) in origin._children)
+                {
+                    _children.Add(name, child.CloneLazily(this));
+                }
+            }
+
+            return _children;
+        }
+        set => _children = value;
+    }
+
+    /// <summary>Entries that were made already: null also for a directory of a clone that nobody has looked at.</summary>
+    public Dictionary<string, MemoryNode>? KnownChildren => _children;
 
     /// <summary>The directory above; the root's is itself. Only directories have one.</summary>
     public MemoryNode? Parent { get; set; }
@@ -65,6 +88,41 @@ internal sealed class MemoryNode
 
     public MemoryNode? Child(ReadOnlySpan<char> name) =>
         Children!.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var child) ? child : null;
+
+    /// <summary>
+    /// A copy for another file system: contents are shared until one side writes. A directory's entries are copied when somebody looks, so
+    /// this one must never change: it belongs to a frozen file system, or is itself an untouched copy of one that does.
+    /// </summary>
+    public MemoryNode CloneLazily(MemoryNode? parent)
+    {
+        var copy = CopyWithoutChildren();
+        if (IsDirectory)
+        {
+            copy.Parent = parent ?? copy;
+            copy._origin = _origin ?? this;
+        }
+
+        return copy;
+    }
+
+    /// <summary>True for a directory of a clone that nobody has looked at.</summary>
+    public bool IsUntouchedCopy => _origin is not null;
+
+    /// <summary>A copy that shares the content; of a directory, without entries.</summary>
+    public MemoryNode CopyWithoutChildren() => new()
+    {
+        Inode = Inode,
+        Mode = Mode,
+        Links = Links,
+        Size = Size,
+        Accessed = Accessed,
+        Modified = Modified,
+        Changed = Changed,
+        Target = Target,
+        Image = Image,
+        ImageEntry = ImageEntry,
+        Content = Content?.Share(),
+    };
 
     public FileStatus Status(long device) => new(
         device, Inode, Mode, Links, 0, 0, IsDirectory ? 4096 : IsLink ? PathEncoding.ByteCount(Target) : Size,

@@ -17,6 +17,9 @@ public sealed class MountTable : IDisposable
 
     private MountPoint[] _mounts = [];
 
+    /// <summary>The mounted file systems.</summary>
+    internal IEnumerable<(string Prefix, IFileSystem FileSystem)> Mounts => _mounts.Select(m => (m.Prefix.Length == 0 ? "/" : m.Prefix, m.FileSystem));
+
     /// <summary>Mounts <paramref name="fileSystem"/>, which the table then owns.</summary>
     /// <param name="prefix">Absolute path without "." or ".."; "/" for the root.</param>
     /// <param name="fileSystem">The file system.</param>

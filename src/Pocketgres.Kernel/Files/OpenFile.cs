@@ -173,6 +173,9 @@ public abstract unsafe class OpenFile
     /// From then on the file's content lives there: reads, writes and maps see the same bytes.</summary>
     public virtual int ShareAsMemory(long length) => -1;
 
+    /// <summary>What a clone opens in place of this; null when a snapshot cannot hold it. Under the global lock.</summary>
+    internal virtual FileSnapshot? Capture(SnapshotFiles files) => Path is null ? null : new NamedFileSnapshot();
+
     /// <summary>Called when the last reference goes.</summary>
     protected virtual void Close()
     {

@@ -10,10 +10,12 @@ namespace Pocketgres.Kernel.Files;
 public sealed unsafe class Pipe : OpenFile
 {
     private readonly int _fd;
+    private readonly object _pipe; // the same for both ends
 
-    private Pipe(int fd, OpenFlags flags)
+    private Pipe(int fd, OpenFlags flags, object pipe)
     {
         _fd = fd;
+        _pipe = pipe;
         Flags = flags;
     }
 
@@ -34,8 +36,9 @@ public sealed unsafe class Pipe : OpenFile
         }
 
         var status = flags & OpenFlags.NonBlocking;
-        readEnd = new Pipe(ends[0], OpenFlags.ReadOnly | status);
-        writeEnd = new Pipe(ends[1], OpenFlags.WriteOnly | status);
+        object pipe = new();
+        readEnd = new Pipe(ends[0], OpenFlags.ReadOnly | status, pipe);
+        writeEnd = new Pipe(ends[1], OpenFlags.WriteOnly | status, pipe);
         return Errno.None;
     }
 
@@ -70,6 +73,8 @@ public sealed unsafe class Pipe : OpenFile
         status = new FileStatus(0xC, _fd, 0x1180, 1, 0, 0, 0, 0, 0, 0, 0);
         return Errno.None;
     }
+
+    internal override FileSnapshot? Capture(SnapshotFiles files) => new PipeSnapshot(_pipe, (Flags & OpenFlags.AccessMode) == OpenFlags.ReadOnly);
 
     /// <inheritdoc/>
     protected override void Close() => _ = close(_fd);

@@ -8,25 +8,29 @@ namespace Pocketgres.Kernel.Memory;
 /// A process's linear memory with what lies below it (see <see cref="InstanceLayout"/>): one reservation of address space, private
 /// pages, and shared mappings laid over them at the same address in every process. Used by the owning thread under the global lock.
 /// </summary>
-internal sealed unsafe class AddressSpace : IDisposable
+internal sealed unsafe partial class AddressSpace : IDisposable
 {
     /// <summary>The module is compiled for at most 2 GiB.</summary>
     public const long MaximumSize = 1L << 31;
 
     private const int HostPage = 4096;
     private const long Reservation = InstanceLayout.ReservedBytes + InstanceLayout.NegativeBytes + (1 << 20);
+    private const long Alignment = 2 << 20; // all spaces lie equally within huge pages: ClonedMemory moves whole page tables between them
 
     private readonly List<SharedMapping> _shared = [];
     private readonly string _pageMapPath;
+    private readonly byte* _reservation;
     private byte* _region;
     private ForkTemplate? _template;
+    private MemoryImage? _image; // what lies under the private pages, or null: anonymous memory and the program's data file
     private int _layout; // counts changes of the shared mappings: a template fits one layout
 
     private AddressSpace(string pageMapPath)
     {
         _pageMapPath = pageMapPath;
-        _region = Libc.mmap(null, unchecked((nint)Reservation), Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
-        if ((nint)_region == -1)
+        _reservation = Libc.mmap(null, unchecked((nint)(Reservation + Alignment)), Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
+        _region = (byte*)(((long)_reservation + Alignment - 1) & -Alignment);
+        if ((nint)_reservation == -1)
         {
             _region = null;
             throw new HostResourceException($"cannot reserve {Reservation >> 30} GiB of address space (errno {Marshal.GetLastPInvokeError()}); check ulimit -v");
@@ -132,7 +136,7 @@ internal sealed unsafe class AddressSpace : IDisposable
         try
         {
             UnmapShared(address);
-            MapAt(Base + address, length, Libc.MapShared | Libc.MapFixed, memory.Descriptor, 0);
+            memory.MapInto(this, address, length);
         }
         catch
         {
@@ -141,6 +145,7 @@ internal sealed unsafe class AddressSpace : IDisposable
         }
 
         _shared.Add(new SharedMapping(address, length, memory));
+        _covered.Add((InstanceLayout.NegativeBytes + address, length));
         _layout++;
     }
 
@@ -154,6 +159,7 @@ internal sealed unsafe class AddressSpace : IDisposable
         }
 
         var mapping = _shared[i];
+        mapping.Memory.Leave(this);
         MapAt(Base + address, mapping.Length, Libc.MapPrivate | Libc.MapFixed | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
         _shared.RemoveAt(i);
         _layout++;
@@ -174,24 +180,20 @@ internal sealed unsafe class AddressSpace : IDisposable
             _template?.Dispose();
             _template = null; // if the host refuses a new one, the next fork must not find the closed one
             _template = new ForkTemplate(this, end, _layout, builds + 1, _pageMapPath);
+            _covered.Clear();
+            SetImage(_template.Image);
         }
 
         var child = new AddressSpace(_pageMapPath) { Size = Size };
         try
         {
-            _template.MapInto(child._region);
-            foreach (var s in _shared)
-            {
-                MapAt(child.Base + s.Address, s.Length, Libc.MapShared | Libc.MapFixed, s.Memory.Descriptor, 0);
-                child._shared.Add(s with { Memory = s.Memory.AddReference() });
-            }
-
-            Check(Libc.mprotect(child._region + end, (nint)(InstanceLayout.NegativeBytes + Size - end), Libc.ProtReadWrite));
+            child.MapImageAndShared(_template.Image, _shared);
             _template.CopyDirtyPages(_region, child._region);
             return child;
         }
         catch
         {
+            child.LeaveShared();
             child.Dispose();
             throw;
         }
@@ -218,6 +220,9 @@ internal sealed unsafe class AddressSpace : IDisposable
         }
     }
 
+    /// <summary>What must happen under the global lock before <see cref="Dispose"/>, which needs none: shared memory forgets this space.</summary>
+    public void LeaveShared() => _shared.ForEach(s => s.Memory.Leave(this));
+
     /// <summary>Unmaps everything. The owner must have made sure that no other thread writes here any more.</summary>
     public void Dispose()
     {
@@ -226,9 +231,10 @@ internal sealed unsafe class AddressSpace : IDisposable
             return;
         }
 
-        _ = Libc.munmap(_region, unchecked((nint)Reservation));
+        _ = Libc.munmap(_reservation, unchecked((nint)(Reservation + Alignment)));
         _region = null;
         _template?.Dispose();
+        _image?.Release();
         foreach (var s in _shared)
         {
             s.Memory.Release();

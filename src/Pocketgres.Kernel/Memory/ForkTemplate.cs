@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using Pocketgres.Kernel.Native;
-
 namespace Pocketgres.Kernel.Memory;
 
 /// <summary>
@@ -11,11 +8,7 @@ internal sealed unsafe class ForkTemplate : IDisposable
 {
     // Copying 200 pages costs about as much as the page-table work of a rebuild saves later (0.2-0.3 ms a fork in all).
     private const int RebuildAtDirtyPages = 200;
-    private const int Page = 4096;
 
-    private readonly int _descriptor;
-    private readonly long _end;
-    private readonly List<(long Offset, long Length)> _ranges;
     private readonly int _layout;
     private readonly PageMap _pageMap;
 
@@ -28,26 +21,18 @@ internal sealed unsafe class ForkTemplate : IDisposable
     /// <exception cref="HostResourceException">The host refuses memory or descriptors; the parent is as it was.</exception>
     public ForkTemplate(AddressSpace parent, long end, int layout, int builds, string pageMapPath)
     {
-        _end = end;
         Builds = builds;
         _layout = layout;
         _pageMap = new PageMap(pageMapPath);
-        _ranges = [.. parent.PrivateRanges(end)];
-        _descriptor = Libc.memfd_create("pocketgres-fork", 1);
+        Image = new MemoryImage("pocketgres-fork", end, [.. parent.PrivateRanges(end)]);
         try
         {
-            if (_descriptor < 0 || Libc.ftruncate(_descriptor, end) != 0)
+            foreach (var (offset, length) in Image.Ranges)
             {
-                throw new HostResourceException($"cannot create the fork template (errno {Marshal.GetLastPInvokeError()})");
+                Image.WriteNonZeroPages(parent.Region, offset, length);
             }
 
-            byte* region = parent.Region;
-            foreach (var (offset, length) in _ranges)
-            {
-                WriteNonZeroPages(region, offset, length);
-            }
-
-            MapInto(region);
+            Image.MapInto(parent.Region);
         }
         catch
         {
@@ -55,6 +40,17 @@ internal sealed unsafe class ForkTemplate : IDisposable
             throw;
         }
     }
+
+    /// <summary>A template from the image that the parent maps already, since nothing else changed in it.</summary>
+    public ForkTemplate(MemoryImage image, int layout, string pageMapPath)
+    {
+        _layout = layout;
+        _pageMap = new PageMap(pageMapPath);
+        Image = image.AddReference();
+    }
+
+    /// <summary>The pages.</summary>
+    public MemoryImage Image { get; }
 
     /// <summary>How many templates this parent has had.</summary>
     public int Builds { get; }
@@ -64,22 +60,16 @@ internal sealed unsafe class ForkTemplate : IDisposable
 
     /// <summary>False when the parent's heap or shared mappings changed or too many pages were written since.</summary>
     public bool Fits(long end, int layout) =>
-        _end == end && _layout == layout && LastDirtyPages <= RebuildAtDirtyPages;
+        Image.Length == end && _layout == layout && LastDirtyPages <= RebuildAtDirtyPages;
 
     /// <summary>Maps the template's ranges copy-on-write into a region.</summary>
-    public void MapInto(byte* region)
-    {
-        foreach (var (offset, length) in _ranges)
-        {
-            AddressSpace.MapAt(region + offset, length, Libc.MapPrivate | Libc.MapFixed, _descriptor, offset);
-        }
-    }
+    public void MapInto(byte* region) => Image.MapInto(region);
 
     /// <summary>Copies the pages the parent has written since the template was made.</summary>
     public void CopyDirtyPages(byte* parent, byte* child)
     {
         int copied = 0;
-        foreach (var (offset, length) in _ranges)
+        foreach (var (offset, length) in Image.Ranges)
         {
             copied += _pageMap.CopyPrivatePages(parent + offset, child + offset, length);
         }
@@ -87,52 +77,10 @@ internal sealed unsafe class ForkTemplate : IDisposable
         LastDirtyPages = copied;
     }
 
-    /// <summary>Closes the file; existing mappings keep its pages.</summary>
+    /// <summary>Drops the template; existing mappings keep its pages.</summary>
     public void Dispose()
     {
-        if (_descriptor >= 0)
-        {
-            _ = Libc.close(_descriptor);
-        }
-
+        Image.Release();
         _pageMap.Dispose();
-    }
-
-    private void WriteNonZeroPages(byte* region, long offset, long length)
-    {
-        // Runs of non-zero pages are written with one call each: zero pages stay holes and cost no memory.
-        long end = offset + length;
-        long runStart = -1;
-        for (long at = offset; at <= end; at += Page)
-        {
-            bool content = at < end && new ReadOnlySpan<byte>(region + at, Page).ContainsAnyExcept((byte)0);
-            if (content)
-            {
-                runStart = runStart < 0 ? at : runStart;
-                continue;
-            }
-
-            if (runStart >= 0)
-            {
-                WriteFully(region + runStart, at - runStart, runStart);
-                runStart = -1;
-            }
-        }
-    }
-
-    private void WriteFully(byte* source, long count, long offset)
-    {
-        while (count > 0)
-        {
-            nint n = Libc.pwrite(_descriptor, source, (nint)count, offset);
-            if (n <= 0)
-            {
-                throw new HostResourceException($"cannot fill the fork template (errno {Marshal.GetLastPInvokeError()})");
-            }
-
-            source += n;
-            count -= n;
-            offset += n;
-        }
     }
 }

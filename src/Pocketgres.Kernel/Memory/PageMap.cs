@@ -26,16 +26,28 @@ internal sealed unsafe class PageMap(string path) : IDisposable
     /// <returns>The number of pages copied.</returns>
     public int CopyPrivatePages(byte* from, byte* to, long length)
     {
+        int copied = 0;
+        long seen = ForEachPrivatePage(from, length, page =>
+        {
+            Buffer.MemoryCopy(from + page, to + page, Page, Page);
+            copied++;
+        });
+        return copied + (seen < length ? CopyDifferentPages(from + seen, to + seen, length - seen) : 0);
+    }
+
+    /// <summary>Calls for each page of a MAP_PRIVATE mapping that was written since it was mapped, with its offset.</summary>
+    /// <returns>How many bytes could be looked at: less than <paramref name="length"/> where the host has no pagemap.</returns>
+    public long ForEachPrivatePage(byte* from, long length, Action<long> found)
+    {
         if (_descriptor < 0)
         {
             _descriptor = Libc.open(path, 0x80000, 0);
             if (_descriptor < 0)
             {
-                return CopyDifferentPages(from, to, length);
+                return 0;
             }
         }
 
-        int copied = 0;
         for (long at = 0; at < length;)
         {
             int count = (int)Math.Min(Batch, (length - at) / Page);
@@ -44,7 +56,7 @@ internal sealed unsafe class PageMap(string path) : IDisposable
                 nint wanted = count * sizeof(ulong);
                 if (Libc.pread(_descriptor, entries, wanted, (long)(from + at) / Page * sizeof(ulong)) != wanted)
                 {
-                    return copied + CopyDifferentPages(from + at, to + at, length - at);
+                    return at;
                 }
 
                 for (int i = 0; i < count; i++)
@@ -52,9 +64,7 @@ internal sealed unsafe class PageMap(string path) : IDisposable
                     ulong e = entries[i];
                     if (((e & Present) != 0 && (e & FileOrShared) == 0) || (e & Swapped) != 0)
                     {
-                        long page = at + ((long)i * Page);
-                        Buffer.MemoryCopy(from + page, to + page, Page, Page);
-                        copied++;
+                        found(at + ((long)i * Page));
                     }
                 }
             }
@@ -62,7 +72,7 @@ internal sealed unsafe class PageMap(string path) : IDisposable
             at += (long)count * Page;
         }
 
-        return copied;
+        return length;
     }
 
     /// <inheritdoc/>

@@ -23,6 +23,15 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial byte* mmap(void* address, nint length, int protection, int flags, int fd, nint offset);
 
+    /// <summary>MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP: the pages move, the old mapping stays and is as if never touched (Linux 5.13).</summary>
+    public const int MovePages = 1 | 2 | 4;
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial byte* mremap(void* address, nint length, nint newLength, int flags, void* target);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial long lseek(int fd, long offset, int whence);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int munmap(void* address, nint length);
 

@@ -63,10 +63,12 @@ public sealed unsafe class SocketFile : OpenFile
         return Errno.None;
     }
 
+    internal override FileSnapshot? Capture(SnapshotFiles files) => new SocketSnapshot(IsListening);
+
     /// <inheritdoc/>
     protected override void Close()
     {
-        _ = Libc.close(_descriptor);
+        _ = _descriptor < 0 ? 0 : Libc.close(_descriptor);
         _closed?.Invoke();
     }
 }

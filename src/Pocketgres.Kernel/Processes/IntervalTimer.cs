@@ -30,6 +30,18 @@ internal sealed class IntervalTimer : IDisposable
         }
     }
 
+    /// <summary>Milliseconds until it expires, at least a little while armed; 0 when disarmed.</summary>
+    public double Left
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _due == 0 ? 0 : Math.Max(0.001, (_due - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency);
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

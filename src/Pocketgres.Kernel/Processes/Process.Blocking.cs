@@ -15,6 +15,7 @@ public sealed unsafe partial class Process
     /// <summary>Gives up the global lock before a host call that may block. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
     internal void EnterBlocking()
     {
+        State = ProcessState.HostCall;
         Kernel.Scheduler.Release();
         if (_deferredSocket is not null)
         {
@@ -26,6 +27,7 @@ public sealed unsafe partial class Process
     internal void LeaveBlocking()
     {
         Kernel.Scheduler.Acquire(this);
+        State = ProcessState.Running;
         DropFlushed();
     }
 
@@ -49,12 +51,17 @@ public sealed unsafe partial class Process
     {
         FlushOutputAtPreemption();
         DeliverSignals();
-        Kernel.Scheduler.Yield(this);
+        Yield();
         DeliverSignals();
     }
 
     /// <summary>Lets a waiting process run; signals stay pending.</summary>
-    public void Yield() => Kernel.Scheduler.Yield(this);
+    public void Yield()
+    {
+        State = ProcessState.Preempted;
+        Kernel.Scheduler.Yield(this);
+        State = ProcessState.Running;
+    }
 
     /// <summary>True when another process waits for the global lock.</summary>
     public bool OthersWait => Kernel.Scheduler.Waiting != 0;
@@ -69,6 +76,7 @@ public sealed unsafe partial class Process
     public bool Block(PollEntry* fds, int count, long timeoutNanoseconds)
     {
         fds[count] = new PollEntry { Descriptor = _wakeDescriptor, Events = PollEvents.In };
+        _waitDeadline = timeoutNanoseconds < 0 ? long.MaxValue : Stopwatch.GetTimestamp() + (long)(timeoutNanoseconds * (Stopwatch.Frequency / 1e9));
         Volatile.Write(ref _waiting, 1);
 
         // Pairs with Wake: either the waker sees _waiting, or we see what it did before.
@@ -79,6 +87,7 @@ public sealed unsafe partial class Process
             return true;
         }
 
+        State = ProcessState.Waiting;
         Kernel.Scheduler.Release();
         int ready = _deferredSocket is null ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
         if (ready < 0)
@@ -87,6 +96,7 @@ public sealed unsafe partial class Process
         }
 
         Kernel.Scheduler.Acquire(this);
+        State = ProcessState.Running;
         DropFlushed();
         Volatile.Write(ref _waiting, 0);
         if (ready > 0 && fds[count].Returned != 0)

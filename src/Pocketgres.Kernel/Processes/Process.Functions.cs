@@ -20,11 +20,18 @@ public sealed unsafe partial class Process
         set => *(int*)(Memory + InstanceLayout.StackPointer) = value;
     }
 
+    /// <summary>Index of the resumable function whose loop the process is in (or was last), and the shadow stack pointer at the loop's head; -1 for none.</summary>
+    public (int Function, int StackPointer) ResumePoint =>
+        (*(int*)(Memory + InstanceLayout.ResumeFunction) - 1, *(int*)(Memory + InstanceLayout.ResumeStackPointer));
+
+    /// <summary>In a copy of a process: makes the next call of <see cref="ResumePoint"/>'s function, whatever its arguments, go on at its loop's head.</summary>
+    public void RequestResume() => *(int*)(Memory + InstanceLayout.ResumeRequest) = *(int*)(Memory + InstanceLayout.ResumeFunction);
+
     /// <summary>Space on the shadow stack, 16-byte aligned.</summary>
     public int StackAllocate(int size) => StackPointer = (StackPointer - size) & ~15;
 
-    /// <summary>Makes a host function callable through a C function pointer, which is returned.</summary>
-    public int AddFunctionPointer(nint code) => Linker.AppendFunction(code);
+    /// <summary>Makes a host function callable through a C function pointer, which is returned; the same function always gets the same one.</summary>
+    public int AddFunctionPointer(nint code) => Linker.HostPointer(code);
 
     /// <summary>Maps fresh shared memory (inherited by children) over <paramref name="length"/> bytes at an address of this process.</summary>
     public void MapSharedMemory(string name, int address, long length) =>

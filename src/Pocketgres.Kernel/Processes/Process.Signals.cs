@@ -41,6 +41,7 @@ public sealed unsafe partial class Process
             Interlocked.Or(ref _pendingSignals, 1L << (signal - 1));
         }
 
+        Thaw();
         RequestReschedule();
         Wake();
         SignalPosted?.Invoke(signal);
@@ -50,6 +51,7 @@ public sealed unsafe partial class Process
     public void InjectCrash()
     {
         Interlocked.CompareExchange(ref _kill, Signal.Abort, 0);
+        Thaw();
         RequestReschedule();
         Wake();
     }

@@ -29,19 +29,18 @@ public sealed unsafe partial class Process
         ParentPid = parentPid;
         Program = program;
         Files = files;
-        _memory = memory;
         _body = body;
-        _wakeDescriptor = Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec);
-        if (_wakeDescriptor < 0)
-        {
-            throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
-        }
-
-        // From here on nothing fails: what follows is freed at the process's end.
-        _handle = GCHandle.Alloc(this);
-        *(nint*)(memory.Base + InstanceLayout.ProcessHandle) = GCHandle.ToIntPtr(_handle);
         Linker = linkerOfParent is null ? new DynamicLinker(this) : linkerOfParent.CopyFor(this);
         Waiter = new SchedulerWaiter();
+        try
+        {
+            Attach(memory);
+        }
+        catch
+        {
+            Waiter.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The kernel this process runs on.</summary>
@@ -81,14 +80,23 @@ public sealed unsafe partial class Process
     /// <summary>Completes with <see cref="ExitStatus"/> when the process has ended and its memory is gone. Any thread.</summary>
     public Task<int> Exited => _exitedSource.Task;
 
-    internal SchedulerWaiter Waiter { get; }
+    /// <summary>How often it got the global lock. Under the global lock.</summary>
+    public long Runs { get; internal set; }
+
+    /// <summary>What it does. Under the global lock.</summary>
+    public ProcessState State { get; private set; }
+
+    internal SchedulerWaiter Waiter { get; private set; } = null!;
 
     /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
     internal LongjmpException Longjmp { get; } = new();
 
-    internal DynamicLinker Linker { get; }
+    internal DynamicLinker Linker { get; private set; } = null!;
 
     internal AddressSpace AddressSpace => _memory!;
+
+    /// <summary>As <see cref="AddressSpace"/>, but null while the process has none.</summary>
+    internal AddressSpace? MappedSpace => _memory;
 
     private readonly TaskCompletionSource<int> _exitedSource = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _exited;
@@ -132,6 +140,7 @@ public sealed unsafe partial class Process
         catch
         {
             files?.CloseAll();
+            space.LeaveShared();
             space.Dispose();
             throw;
         }
@@ -161,8 +170,7 @@ public sealed unsafe partial class Process
         Kernel.Processes.Add(this);
         try
         {
-            var thread = new Thread(Run, Kernel.Options.StackSize) { IsBackground = true, Name = $"pg-{Pid}" };
-            thread.Start();
+            StartThread();
         }
         catch
         {
@@ -173,12 +181,35 @@ public sealed unsafe partial class Process
         }
     }
 
+    private void StartThread() => Kernel.Threads.Run(Run, $"pg-{Pid}");
+
+    /// <summary>Makes the process the owner of an address space. When it fails, the process is as before.</summary>
+    private void Attach(AddressSpace memory)
+    {
+        int wake = Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec);
+        if (wake < 0)
+        {
+            throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
+        }
+
+        // From here on nothing fails: what follows is freed at the process's end.
+        _handle = GCHandle.Alloc(this);
+        *(nint*)(memory.Base + InstanceLayout.ProcessHandle) = GCHandle.ToIntPtr(_handle);
+        lock (_lifetime)
+        {
+            _wakeDescriptor = wake;
+            _memory = memory;
+        }
+    }
+
     private void Run()
     {
         Kernel.Scheduler.Acquire(this);
         int status;
         try
         {
+            Unfreeze();
+            State = ProcessState.Running;
             _body(this);
             status = 0;
         }
@@ -200,16 +231,18 @@ public sealed unsafe partial class Process
     private void Exit(int status)
     {
         ExitStatus = status;
+        State = ProcessState.Ended;
         _alarm?.Dispose();
         FinishOutput();
         Files.CloseAll();
         var memory = Detach();
+        memory?.LeaveShared();
         Volatile.Write(ref _exited, true);
         Kernel.Processes.Exited(this);
         Kernel.Scheduler.Release();
 
         // Unmapping gigabytes of reservation is slow enough to do without the lock.
-        memory.Dispose();
+        memory?.Dispose();
         FreeHostObjects();
         _exitedSource.SetResult(status);
         Kernel.Processes.Gone(this);
@@ -217,21 +250,29 @@ public sealed unsafe partial class Process
     }
 
     /// <summary>Takes memory and eventfd away from other threads.</summary>
-    private AddressSpace Detach()
+    private AddressSpace? Detach()
     {
         lock (_lifetime)
         {
-            var memory = _memory!;
+            var memory = _memory;
             _memory = null;
-            _ = Libc.close(_wakeDescriptor);
-            _wakeDescriptor = -1;
+            if (_wakeDescriptor >= 0)
+            {
+                _ = Libc.close(_wakeDescriptor);
+                _wakeDescriptor = -1;
+            }
+
             return memory;
         }
     }
 
     private void FreeHostObjects()
     {
-        _handle.Free();
+        if (_handle.IsAllocated)
+        {
+            _handle.Free();
+        }
+
         Waiter.Dispose();
     }
 }

@@ -131,6 +131,33 @@ public sealed class ProcessTable
         }
     }
 
+    /// <summary>Whether some process has not got its memory yet.</summary>
+    internal bool AnyFrozen()
+    {
+        lock (_lock)
+        {
+            return _alive.Any(p => p.State == ProcessState.Frozen);
+        }
+    }
+
+    /// <summary>The id from which the next one is looked for.</summary>
+    internal int PeekNextPid()
+    {
+        lock (_lock)
+        {
+            return _nextPid;
+        }
+    }
+
+    /// <summary>In a new clone: goes on where the source was.</summary>
+    internal void ContinueAt(int nextPid)
+    {
+        lock (_lock)
+        {
+            _nextPid = nextPid;
+        }
+    }
+
     internal void Add(Process process)
     {
         lock (_lock)

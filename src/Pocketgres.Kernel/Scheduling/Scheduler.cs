@@ -30,7 +30,7 @@ internal sealed unsafe class Scheduler : IDisposable
     private long _acquiredAt;
     private volatile Process? _current;
 
-    public Scheduler() => _timer = new PreemptionTimer(this);
+    public Scheduler(ProcessThreads threads) => _timer = new PreemptionTimer(this, threads);
 
     /// <summary>The process that holds the lock, or null.</summary>
     public Process? Current => _current;
@@ -52,6 +52,11 @@ internal sealed unsafe class Scheduler : IDisposable
         Lock(process.Waiter, preempted);
         Volatile.Write(ref _acquiredAt, Stopwatch.GetTimestamp());
         _current = process;
+        process.Runs++;
+        if (process.Kernel.Cloned is { } shared && process.MappedSpace is { } space)
+        {
+            shared.GiveTo(space);
+        }
     }
 
     /// <summary>Gives the lock up, before a blocking call or at exit.</summary>

@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -121,6 +121,18 @@ internal static class PglitePatches
     [
         new EntryHook("LocalExecuteInvalidationMessage: CallRelSyncCallbacks", PgliteFunctions.LocalExecuteInvalidationMessage,
             PgliteHostFunctions.RelSyncInvalidation) { PassArguments = true },
+    ];
+
+    // Where a long-lived process goes on in a clone: the head of the loop it waits in. Loops are counted in code order. In those that catch
+    // errors, loop 0 is the one that sigsetjmp became; ServerLoop is inlined into main behind the loops of its start.
+    private static IEnumerable<ModulePatch> MainLoops() =>
+    [
+        new ResumableLoop("main: ServerLoop", PgliteFunctions.Main, 8),
+        new ResumableLoop("AutoVacLauncherMain: main loop", PgliteFunctions.AutoVacLauncherMain, 1),
+        new ResumableLoop("BackgroundWriterMain: main loop", PgliteFunctions.BackgroundWriterMain, 1),
+        new ResumableLoop("CheckpointerMain: main loop", PgliteFunctions.CheckpointerMain, 1),
+        new ResumableLoop("WalWriterMain: main loop", PgliteFunctions.WalWriterMain, 1),
+        new ResumableLoop("ApplyLauncherMain: main loop", PgliteFunctions.ApplyLauncherMain, 0),
     ];
 
     private static DroppedLoadReplacement Semaphore(string caller, int function, string pattern) =>

@@ -9,6 +9,7 @@ namespace Pocketgres.Wasm.Abi;
 /// <code>
 ///   m - 0x100000   function table: 65,536 code pointers of 8 bytes (index masked to 16 bits, so no bounds check)
 ///   m -  0x80000   globals of side modules, handed out downwards from m - 0x2000 at translation
+///   m -   0x1400   the resume frame of a process that waits in its main loop (see <see cref="ResumeRequest"/>)
 ///   m -   0x1808   scratch for outlined code (return value, then the locals it hands back)
 ///   m -    0x808   GCHandle of the kernel's process object (8 bytes)
 ///   m -    0x800   memory size in 64 KiB pages (4 bytes)
@@ -38,6 +39,24 @@ internal static class InstanceLayout
 
     /// <summary>Offset of the scratch slot for the return value of a function that returns from outlined code.</summary>
     public const int OutlineResult = -0x1808;
+
+    /// <summary>
+    /// Offset of the index + 1 (int) of the resumable function that shall go on at its loop instead of starting; 0: none. Whoever resumes a
+    /// process sets it and calls the function with any arguments; the function clears it.
+    /// </summary>
+    public const int ResumeRequest = -0x1400;
+
+    /// <summary>Offset of the index + 1 (int) of the function that wrote the resume frame last; 0: none did.</summary>
+    public const int ResumeFunction = -0x13F8;
+
+    /// <summary>Offset of the shadow stack pointer (int) at the head of that function's loop.</summary>
+    public const int ResumeStackPointer = -0x13F0;
+
+    /// <summary>Offset of that function's locals, parameters first, 8 bytes each.</summary>
+    public const int ResumeLocals = -0x13E8;
+
+    /// <summary>Locals there is room for.</summary>
+    public const int MaxResumeLocals = 300;
 
     /// <summary>Offset of the GCHandle (as <see cref="nint"/>) of the kernel's process object.</summary>
     public const int ProcessHandle = -0x808;

@@ -20,6 +20,7 @@ internal sealed partial class FunctionTranslator
 
     private void BeginBlock(WasmOpcode op)
     {
+        bool resumable = op == WasmOpcode.Loop && reader.Position == resumePosition;
         var result = reader.BlockResult(context.Module);
         Blocks++;
         var condition = op == WasmOpcode.If ? Pop() : null;
@@ -40,6 +41,10 @@ internal sealed partial class FunctionTranslator
         if (kind == FrameKind.Loop)
         {
             Il.Mark(frame.Label);
+            if (resumable)
+            {
+                SaveAtResumableLoop();
+            }
         }
 
         if (condition is not null)

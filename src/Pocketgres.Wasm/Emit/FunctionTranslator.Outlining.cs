@@ -52,6 +52,11 @@ internal sealed partial class FunctionTranslator
         }
 
         int size = inner.Closing - reader.Position;
+        if (resumePosition >= reader.Position && resumePosition < inner.Closing)
+        {
+            return; // the function itself must contain the loop it enters
+        }
+
         if (size < minimumOutlinedBytes || size > MaxOutlinedBytes)
         {
             return;

@@ -15,11 +15,19 @@ internal sealed class FunctionPatches
     private (ModulePatch Patch, HostFunction Host)? replacement;
     private (ModulePatch Patch, HostFunction Host)? hook;
 
+    /// <summary>The loop that must be resumable, or null.</summary>
+    public ResumableLoop? Resumable { get; private set; }
+
     public HostFunction? Replacement => replacement?.Host;
 
     public void AddReplacement(FunctionReplacement patch, HostFunction host) => replacement = (patch, host);
 
     public void AddHook(EntryHook patch, HostFunction host) => hook = (patch, host);
+
+    public void AddResumable(ResumableLoop patch) => Resumable = patch;
+
+    /// <summary>The resumable loop was translated.</summary>
+    public void TakeResumable() => Matched(Resumable!, (HostFunction?)null);
 
     public void AddCall(CallReplacement patch, HostFunction host) => calls.Add((patch, host));
 

@@ -92,6 +92,18 @@ public sealed record ConstantReplacement(string Name, int Function, int Value, i
 }
 
 /// <summary>
+/// Makes a function that never leaves one of its loops resumable: at the loop's head it leaves its locals and the shadow stack pointer below
+/// linear memory, and a later call, in a copy of that memory, can go on there. What the loop's body had called is forgotten.
+/// </summary>
+/// <param name="Name"><inheritdoc/></param>
+/// <param name="Function"><inheritdoc/></param>
+/// <param name="Loop">Which <c>loop</c> instruction of the function, in code order from 0.</param>
+public sealed record ResumableLoop(string Name, int Function, int Loop) : ModulePatch(Name, Function)
+{
+    internal override int ExpectedMatches => 1;
+}
+
+/// <summary>
 /// Turns each <c>i32.load offset=N; drop</c> of a function (what is left of an operation the compiler found empty) into a host call
 /// of signature <c>vi</c> that gets the address operand.
 /// </summary>

@@ -69,6 +69,9 @@ public sealed class ModulePatches : IReadOnlyCollection<ModulePatch>
             case ConstantReplacement p:
                 Line(p.Value, p.Count, p.HostFunction, p.LoadFrom, p.OnlyBefore, p.NotBefore, p.NotBeforeCallOf);
                 break;
+            case ResumableLoop p:
+                Line(p.Loop);
+                break;
             case DroppedLoadReplacement p:
                 Line(p.Offset, p.Pattern, p.HostFunctions.OrderBy(h => h.Key));
                 break;

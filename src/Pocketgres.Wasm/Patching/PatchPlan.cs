@@ -73,6 +73,12 @@ internal sealed class PatchPlan
             case EntryHook p when Host(p, p.HostFunction, p.PassArguments ? "v" + module.FunctionSignature(p.Function)[1..] : "v") is { } host:
                 list.AddHook(p, host);
                 break;
+            case ResumableLoop p when list.Resumable is null:
+                list.AddResumable(p);
+                break;
+            case ResumableLoop p:
+                Fail(p, "only one loop of a function can be resumable");
+                break;
             case CallReplacement p:
                 AddCall(list, p);
                 break;

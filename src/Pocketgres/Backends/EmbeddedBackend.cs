@@ -1,0 +1,151 @@
+using Npgsql;
+using Pocketgres.Connections;
+using Pocketgres.Server;
+
+namespace Pocketgres.Backends;
+
+/// <summary>A cluster that runs in this process, reached through a Unix socket in a private directory.</summary>
+internal sealed class EmbeddedBackend : InstanceBackend
+{
+    // The number in the socket's name when no TCP port gives one.
+    private const int SocketNumber = 5432;
+
+    private readonly PostgresServer _server;
+    private readonly PrivateDirectory _sockets;
+    private readonly ClusterStorage _storage;
+    private readonly PostgresInstanceOptions _options;
+
+    private EmbeddedBackend(PostgresServer server, PrivateDirectory sockets, ClusterStorage storage, PostgresInstanceOptions options)
+    {
+        _server = server;
+        _sockets = sockets;
+        _storage = storage;
+        _options = options;
+        Completion = CompleteAsync();
+        Connection = new NpgsqlConnectionStringBuilder
+        {
+            Host = sockets.Path,
+            Port = server.Port,
+            Username = ConnectionAddress.User,
+            Database = server.Database,
+
+            // Nothing to negotiate on a Unix socket: two round trips less for each connection.
+            SslMode = SslMode.Disable,
+            GssEncryptionMode = GssEncryptionMode.Disable,
+        };
+        Port = options.Port is null ? null : server.Port;
+    }
+
+    public override NpgsqlConnectionStringBuilder Connection { get; }
+
+    /// <summary>For tests of crashes.</summary>
+    internal PostgresServer Server => _server;
+
+    public override string ConnectionUrl => _server.ConnectionUrl;
+
+    public override int? Port { get; }
+
+    public override Task<bool> Completion { get; }
+
+    /// <summary>Starts a cluster.</summary>
+    /// <param name="storage">Where; owned by the result, and disposed when the start fails.</param>
+    /// <param name="options">How.</param>
+    /// <param name="fromMemory">Whether it goes on from the memory in the storage's origin, settings included.</param>
+    /// <param name="databaseExists">Whether the database is known to be there.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task<EmbeddedBackend> StartAsync(
+        ClusterStorage storage, PostgresInstanceOptions options, bool fromMemory, bool databaseExists, CancellationToken cancellationToken)
+    {
+        PrivateDirectory? sockets = null;
+        try
+        {
+            sockets = PrivateDirectory.Create();
+            var server = await PostgresServer.StartAsync(
+                new ServerOptions
+                {
+                    Url = storage.Url,
+                    Origin = (storage as MemoryStorage)?.Origin,
+                    ListenAddress = options.Port is null ? null : ReadAddress(options.ListenAddress),
+                    Port = options.Port ?? SocketNumber,
+                    UnixSocketDirectory = sockets.Path,
+                    Database = options.Database ?? ServerOptions.DefaultDatabase,
+                    DatabaseExists = databaseExists,
+                    Settings = fromMemory ? new Dictionary<string, string>() : options.Settings.AsReadOnly(),
+                    Logger = options.LoggerFactory?.CreateLogger("Pocketgres.Server"),
+                },
+                cancellationToken).ConfigureAwait(false);
+            return new EmbeddedBackend(server, sockets, storage, options);
+        }
+        catch
+        {
+            sockets?.Dispose();
+            storage.Dispose();
+            throw;
+        }
+    }
+
+    public override async Task StopAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        _server.Cluster.KeepFiles = true;
+        await _server.StopAsync(patience).WaitAsync(cancellationToken).ConfigureAwait(false);
+        _sockets.Dispose();
+    }
+
+    public override async Task<SnapshotBackend> SnapshotAsync(NpgsqlDataSource connections, CancellationToken cancellationToken)
+    {
+        if (_storage is DirectoryStorage)
+        {
+            await CheckpointAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return await _storage.SnapshotAsync(_server, _options, cancellationToken).ConfigureAwait(false);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        // What is in memory needs no clean end.
+        if (_storage is DirectoryStorage)
+        {
+            await _server.StopAsync(_options.StopTimeout).ConfigureAwait(false);
+        }
+
+        TypeCatalog.Withdraw(_sockets.Path);
+        await _server.DisposeAsync().ConfigureAwait(false);
+        _server.Cluster.FilesAtEnd?.Dispose();
+        _sockets.Dispose();
+        _storage.Dispose();
+    }
+
+    /// <summary>Makes the copy's recovery short. Not needed for its correctness: whoever has locked superusers out gets a longer one.</summary>
+    private async Task CheckpointAsync(CancellationToken cancellationToken)
+    {
+        if (Completion.IsCompleted)
+        {
+            return;
+        }
+
+        var settings = new NpgsqlConnectionStringBuilder(Connection.ConnectionString) { Pooling = false, Database = ServerOptions.DefaultDatabase };
+        try
+        {
+            var connection = new NpgsqlConnection(settings.ConnectionString);
+            await using (connection.ConfigureAwait(false))
+            {
+                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                var command = new NpgsqlCommand("CHECKPOINT", connection);
+                await using (command.ConfigureAwait(false))
+                {
+                    await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (NpgsqlException)
+        {
+        }
+    }
+
+    private async Task<bool> CompleteAsync() => await _server.Completion.ConfigureAwait(false) == 0;
+
+    private static System.Net.IPAddress ReadAddress(string text) => System.Net.IPAddress.TryParse(text, out var address)
+        ? address
+        : throw new PocketgresException(PocketgresError.InvalidOption, $"ListenAddress \"{text}\" is no IP address: write 127.0.0.1, ::1, 0.0.0.0 or the like");
+}

@@ -1,0 +1,98 @@
+using System.Text;
+
+namespace Pocketgres.Connections;
+
+/// <summary>
+/// A directory under the system's temporary one that only this user can enter (mode 0700), for Unix sockets: whoever can reach the socket is let
+/// in as superuser. Held by a lock (flock, through FileShare.None) as long as this object lives, so that left-overs of killed processes are told
+/// from directories in use, whatever process numbers mean.
+/// </summary>
+internal sealed class PrivateDirectory : IDisposable
+{
+    private const string Prefix = "pocketgres-";
+    private const string LockName = "lock";
+
+    // sockaddr_un.sun_path holds 107 bytes; the socket's own name takes up to 21 of them (/.s.PGSQL.65535.lock is longer but no socket).
+    private const int MaxPathBytes = 107 - 16;
+
+    private readonly FileStream _lock;
+    private int _disposed;
+
+    private PrivateDirectory(string path, FileStream heldLock) => (Path, _lock) = (path, heldLock);
+
+    /// <summary>Absolute path.</summary>
+    public string Path { get; }
+
+    /// <summary>Makes a new directory.</summary>
+    /// <exception cref="IOException">The system's temporary directory cannot be written.</exception>
+    public static PrivateDirectory Create()
+    {
+        string path = Directory.CreateTempSubdirectory(Prefix).FullName;
+        if (Encoding.UTF8.GetByteCount(path) > MaxPathBytes)
+        {
+            // TMPDIR is too deep for a socket's name.
+            Directory.Delete(path);
+            path = System.IO.Path.Combine("/tmp", Prefix + System.IO.Path.GetRandomFileName());
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        return new PrivateDirectory(path, new FileStream(System.IO.Path.Combine(path, LockName), FileMode.Create, FileAccess.ReadWrite, FileShare.None));
+    }
+
+    /// <summary>Removes what processes that were killed have left. Best effort.</summary>
+    public static void RemoveLeftovers()
+    {
+        string parent = System.IO.Path.GetTempPath();
+        try
+        {
+            foreach (string path in Directory.EnumerateDirectories(parent, Prefix + "*"))
+            {
+                TryRemoveLeftover(path);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Left-overs do no harm.
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        try
+        {
+            Directory.Delete(Path, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Somebody else removed it.
+        }
+
+        _lock.Dispose();
+    }
+
+    private static void TryRemoveLeftover(string path)
+    {
+        try
+        {
+            string name = System.IO.Path.Combine(path, LockName);
+            if (!File.Exists(name))
+            {
+                return; // just being made, or none of ours
+            }
+
+            // Throws while its owner lives.
+            using var held = new FileStream(name, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            Directory.Delete(path, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // In use, or another user's.
+        }
+    }
+}

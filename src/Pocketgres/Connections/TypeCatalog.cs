@@ -1,0 +1,96 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using Npgsql;
+using Npgsql.Internal;
+using Npgsql.PostgresTypes;
+using Npgsql.Util;
+
+namespace Pocketgres.Connections;
+
+#pragma warning disable NPG9001, NPG9002 // Npgsql's own extension point for what it knows of a database; marked experimental.
+
+/// <summary>
+/// The types of one database as Npgsql has read them from its catalogue. Each data source reads them with its first connection, which takes longer
+/// than starting a clone; clones of one snapshot have the same types, so that one reading does for all of them.
+/// </summary>
+internal sealed class TypeCatalog
+{
+    // Npgsql has one list of factories a process, and no other place to ask.
+    private static readonly Factory s_factory = Register();
+
+    private readonly NpgsqlDatabaseInfo _info;
+    private readonly IReadOnlyList<PostgresType> _types;
+
+    private TypeCatalog(NpgsqlDatabaseInfo info, IReadOnlyList<PostgresType> types) => (_info, _types) = (info, types);
+
+    /// <summary>Reads the types of a database through a connection of its own; null when Npgsql does not show them.</summary>
+    /// <param name="connectionString">A database whose host nobody else uses.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task<TypeCatalog?> ReadAsync(string connectionString, CancellationToken cancellationToken)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false };
+        s_factory.Watched[settings.Host!] = null;
+        try
+        {
+            var connection = new NpgsqlConnection(settings.ConnectionString);
+            await using (connection.ConfigureAwait(false))
+            {
+                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                if (s_factory.Watched.GetValueOrDefault(settings.Host!)?.DatabaseInfo is not { } info
+                    || typeof(NpgsqlDatabaseInfo).GetMethod("GetTypes", BindingFlags.Instance | BindingFlags.NonPublic)?.Invoke(info, null)
+                        is not IEnumerable<PostgresType> types)
+                {
+                    return null;
+                }
+
+                return new TypeCatalog(info, [.. types]);
+            }
+        }
+        finally
+        {
+            s_factory.Watched.TryRemove(settings.Host!, out _);
+        }
+    }
+
+    /// <summary>Has the next connection to a host that wants to know its types get these. Once: whoever reloads types means it.</summary>
+    public void Offer(NpgsqlConnectionStringBuilder address) => s_factory.Offered[address.Host!] = (this, address.Database);
+
+    /// <summary>Takes an offer back.</summary>
+    public static void Withdraw(string host) => s_factory.Offered.TryRemove(host, out _);
+
+    private static Factory Register()
+    {
+        var factory = new Factory();
+        NpgsqlDatabaseInfo.RegisterFactory(factory);
+        return factory;
+    }
+
+    /// <summary>Asked before Npgsql's own; null leaves the question to those.</summary>
+    private sealed class Factory : INpgsqlDatabaseInfoFactory
+    {
+        public ConcurrentDictionary<string, (TypeCatalog Catalog, string? Database)> Offered { get; } = new(StringComparer.Ordinal);
+
+        public ConcurrentDictionary<string, NpgsqlConnector?> Watched { get; } = new(StringComparer.Ordinal);
+
+        public Task<NpgsqlDatabaseInfo?> Load(NpgsqlConnector conn, NpgsqlTimeout timeout, bool async)
+        {
+            string host = conn.Settings.Host ?? "";
+            if (Watched.ContainsKey(host))
+            {
+                Watched[host] = conn;
+            }
+            else if (Offered.TryGetValue(host, out var offer) && offer.Database == conn.Settings.Database && Offered.TryRemove(host, out offer))
+            {
+                return Task.FromResult<NpgsqlDatabaseInfo?>(new KnownDatabase(conn.Settings, offer.Catalog));
+            }
+
+            return Task.FromResult<NpgsqlDatabaseInfo?>(null);
+        }
+    }
+
+    private sealed class KnownDatabase(NpgsqlConnectionStringBuilder address, TypeCatalog catalog)
+        : NpgsqlDatabaseInfo(address.Host!, address.Port, address.Database!, catalog._info.Version, catalog._info.ServerVersion)
+    {
+        protected override IEnumerable<PostgresType> GetTypes() => catalog._types;
+    }
+}

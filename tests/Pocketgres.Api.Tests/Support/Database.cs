@@ -1,0 +1,27 @@
+namespace Pocketgres.Api.Tests.Support;
+
+/// <summary>Where the tests' databases are: POCKETGRES_URL, in memory by default.</summary>
+internal static class Database
+{
+    public static string Url { get; } = Environment.GetEnvironmentVariable("POCKETGRES_URL") is { Length: > 0 } url ? url : "memory:";
+
+    public static bool IsExternal => !Url.StartsWith("memory:", StringComparison.Ordinal) && !Url.StartsWith("file:", StringComparison.Ordinal);
+
+    public static Task<PostgresInstance> StartAsync(Func<PostgresInstanceOptions, PostgresInstanceOptions>? configure = null)
+    {
+        var options = new PostgresInstanceOptions { Url = Url };
+        return PostgresInstance.StartTemporaryAsync(configure?.Invoke(options) ?? options);
+    }
+
+    public static async Task ExecuteAsync(this PostgresInstance instance, string sql)
+    {
+        await using var command = instance.DataSource.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public static async Task<T> QueryAsync<T>(this PostgresInstance instance, string sql)
+    {
+        await using var command = instance.DataSource.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+}

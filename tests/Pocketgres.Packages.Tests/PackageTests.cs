@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.IO.Compression;
+using System.Text.Json;
+
+namespace Pocketgres.Packages.Tests;
+
+/// <summary>The packages as their users get them.</summary>
+public sealed class PackageTests(PackedPackages packages) : IClassFixture<PackedPackages>
+{
+    public static TheoryData<string> Libraries =>
+    [
+        "Pocketgres", "Pocketgres.Engine", "Pocketgres.Kernel", "Pocketgres.Pglite", "Pocketgres.Server", "Pocketgres.Testing",
+        "Pocketgres.Testing.NUnit", "Pocketgres.Testing.Xunit", "Pocketgres.Testing.XunitV3",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Libraries))]
+    public void A_library_has_documentation_symbols_readme_and_notices(string name)
+    {
+        var files = Entries(name, ".nupkg");
+        Assert.Contains($"lib/net10.0/{name}.dll", files);
+        Assert.Contains($"lib/net10.0/{name}.xml", files);
+        Assert.Contains("README.md", files);
+        Assert.Contains("THIRD-PARTY-NOTICES.md", files);
+        Assert.Contains($"lib/net10.0/{name}.pdb", Entries(name, ".snupkg"));
+    }
+
+    [Fact]
+    public void The_engine_and_the_tool_have_engine_settings_and_licences()
+    {
+        var engine = Entries("Pocketgres.Postgres", ".nupkg");
+        Assert.Contains("postgres/modules.txt", engine);
+        Assert.Contains("postgres/template.image", engine);
+        Assert.Contains("postgres/Pocketgres.Translated.Postgres.dll", engine);
+        Assert.Contains("buildTransitive/Pocketgres.Postgres.targets", engine);
+        Assert.Contains("licenses/PostgreSQL.txt", engine);
+        Assert.Contains("licenses/Apache-2.0.txt", engine);
+        var tool = Entries("Pocketgres.Cli", ".nupkg");
+        Assert.Contains("tools/net10.0/any/postgres/template.image", tool);
+        Assert.Contains("tools/net10.0/any/postgres/licenses/PostgreSQL.txt", tool);
+        Assert.Contains("README.md", tool);
+    }
+
+    [Fact]
+    public async Task An_application_outside_the_solution_consumes_them()
+    {
+        string directory = Path.Combine(packages.Workspace, "Consumer");
+        Directory.CreateDirectory(directory);
+        foreach (string file in Directory.GetFiles(Path.Combine(PackedPackages.RepositoryRoot, "samples/Consumer")))
+        {
+            File.Copy(file, Path.Combine(directory, Path.GetFileName(file)));
+        }
+
+        await packages.RunAsync(directory, "dotnet", "build", "-c", "Release", "-v", "q", "-nologo");
+        string output = Path.Combine(directory, "bin/Release/net10.0");
+        AssertWorks(await packages.RunAsync("/", "dotnet", "exec", Path.Combine(output, "Consumer.dll")));
+        Assert.True(File.Exists(Path.Combine(output, "postgres/template.image")));
+
+        // Without copies of the engine, and published.
+        await packages.RunAsync(directory, "dotnet", "build", "-c", "Lean", "-p:PocketgresCopyEngine=false", "-v", "q", "-nologo");
+        output = Path.Combine(directory, "bin/Lean/net10.0");
+        Assert.False(Directory.Exists(Path.Combine(output, "postgres")));
+        AssertWorks(await packages.RunAsync("/", "dotnet", "exec", Path.Combine(output, "Consumer.dll")));
+        string published = Path.Combine(packages.Workspace, "published");
+        await packages.RunAsync(directory, "dotnet", "publish", "-c", "Lean", "-p:PocketgresCopyEngine=false", "-o", published, "-v", "q", "-nologo");
+        Assert.True(File.Exists(Path.Combine(published, "postgres/licenses/PostgreSQL.txt")));
+        AssertWorks(await packages.RunAsync("/", "dotnet", "exec", Path.Combine(published, "Consumer.dll")));
+
+        static void AssertWorks(string printed) =>
+            Assert.Matches(@"^1000 rows, 18\.\d+\nRunning\n$", printed);
+    }
+
+    [Fact]
+    public async Task The_tool_installs_and_serves()
+    {
+        string directory = Path.Combine(packages.Workspace, "tool");
+        await packages.RunAsync(packages.Workspace, "dotnet", "tool", "install", "Pocketgres.Cli", "--tool-path", directory, "--version", "0.1.0",
+            "--source", PackedPackages.Feed);
+        await AssertServesAsync(Path.Combine(directory, "pocketgres"));
+    }
+
+    [Fact]
+    public async Task The_single_file_runs_alone()
+    {
+        string directory = Path.Combine(packages.Workspace, "single");
+        await packages.RunAsync(PackedPackages.RepositoryRoot, Path.Combine(PackedPackages.RepositoryRoot, "eng/single-file.sh"), directory);
+        Assert.Equal([Path.Combine(directory, "pocketgres")], Directory.GetFileSystemEntries(directory));
+        await AssertServesAsync(Path.Combine(directory, "pocketgres"));
+    }
+
+    private async Task AssertServesAsync(string program)
+    {
+        using var process = packages.Start(packages.Workspace, program, "serve", "memory:", "--port", "0");
+        try
+        {
+            string? ready = await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.False(ready is null, ready is null ? await process.StandardError.ReadToEndAsync() : null);
+            Assert.True(JsonDocument.Parse(ready!).RootElement.GetProperty("port").GetInt32() > 0);
+            using var stop = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.Equal(0, process.ExitCode);
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill();
+            }
+        }
+    }
+
+    private static HashSet<string> Entries(string package, string extension)
+    {
+        using var archive = ZipFile.OpenRead(Path.Combine(PackedPackages.Feed, package + ".0.1.0" + extension));
+        return [.. archive.Entries.Select(e => e.FullName)];
+    }
+}
