@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests use of other languages: node-postgres and PGlite into artifacts/clients/node and pglite (npm), asyncpg, psycopg 2
+# Installs what the tests use of other languages: node-postgres, postgres.js and PGlite into artifacts/clients (npm), asyncpg, psycopg 2
 # and 3 for the system's Python and pgjdbc (Debian's packages; pgjdbc only where there is a Java). A second run finds everything there
-# and returns at once. The psql family is eng/pg18.sh's.
+# and returns at once. `eng/clients.sh zero` brings zero-cache too. The psql family is eng/pg18.sh's.
 set -euo pipefail
 
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
@@ -51,4 +51,7 @@ install_node() {
     say "installed $2, $((SECONDS - started)) s"
 }
 install_node node node-postgres
+install_node replication postgres.js
 install_node pglite PGlite
+# 450 MB, its own Node included: only when asked for.
+if [[ "${1:-}" == zero ]]; then install_node zero zero-cache; fi

@@ -256,7 +256,8 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         deadline.CancelAfter(timeout);
         try
         {
-            while (!IsReady())
+            // A disk that fails may keep the postmaster from writing its state; it goes on without.
+            while (!IsReady() && !_log.SaidReady)
             {
                 if (_completion.IsCompleted)
                 {
@@ -289,7 +290,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>What pg_ctl looks at too: line 8 of postmaster.pid.</summary>
+    /// <summary>What pg_ctl looks at too: line 8 of postmaster.pid. A standby is ready when it takes queries.</summary>
     private unsafe bool IsReady() => _kernel.RunStopped(() =>
     {
         if (_postmaster.HasExited
@@ -302,7 +303,8 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         int n = file!.ReadAt(bytes, 512, 0);
         file.Release();
         string[] lines = n <= 0 ? [] : Encoding.UTF8.GetString(bytes, n).Split('\n');
-        return lines.Length >= 8 && lines[7].StartsWith("ready", StringComparison.Ordinal);
+        return lines.Length >= 8
+            && (lines[7].StartsWith("ready", StringComparison.Ordinal) || lines[7].StartsWith("standby", StringComparison.Ordinal));
     });
 
     private async Task<int> WaitForEndAsync()

@@ -49,6 +49,12 @@ public static class EngineArtifacts
     /// <summary>The path in the virtual file system at which <see cref="SupportImage"/> is mounted: compiled into the module.</summary>
     public const string MountPoint = "/pglite";
 
+    /// <summary>Shared libraries that the engine supplies itself; the image of installed files names them too.</summary>
+    public static IReadOnlyList<string> HostLibraries { get; } = [TestDecoding];
+
+    /// <summary>The output plugin test_decoding.</summary>
+    public const string TestDecoding = "test_decoding";
+
     /// <summary>Prefix of the translated assemblies' names.</summary>
     public const string AssemblyPrefix = "Pocketgres.Translated.";
 

@@ -109,6 +109,14 @@ public static class PgliteAddresses
     /// <summary><c>const pg_enc2name pg_enc2name_tbl[]</c> (common/encnames.c), see <see cref="PgliteStructs.PgEnc2Name"/>.</summary>
     public const int EncodingNames = 2729232;
 
+    // ---- The WAL receiver
+
+    /// <summary><c>WalReceiverFunctionsType *WalReceiverFunctions</c> (replication/walreceiver.c): set by libpqwalreceiver when it is loaded.</summary>
+    public const int WalReceiverFunctions = 2791080;
+
+    /// <summary><c>XLogRecPtr WalRcvIdentifySystemLsn</c> (replication/walreceiver.c): where the primary was at the last IDENTIFY_SYSTEM.</summary>
+    public const int WalRcvIdentifySystemLsn = 2791088;
+
     // ---- PGlite's own additions
 
     /// <summary><c>pgliteActive</c>: 0 lets PostgresMain run its own endless loop.</summary>

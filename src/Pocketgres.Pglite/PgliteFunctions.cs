@@ -228,6 +228,13 @@ public static class PgliteFunctions
     /// <summary><c>void LocalExecuteInvalidationMessage(SharedInvalidationMessage *msg)</c> (utils/cache/inval.c) with the callbacks' loops inlined.</summary>
     public const int LocalExecuteInvalidationMessage = 9641;
 
+    /// <summary><c>void WalReceiverMain(const void *startup_data, size_t)</c> (replication/walreceiver.c). Only compared: it pins the addresses of the
+    /// variables that libpqwalreceiver sets.</summary>
+    public const int WalReceiverMain = 5014;
+
+    /// <summary><c>Datum pg_lsn_in(PG_FUNCTION_ARGS)</c> (utils/adt/pg_lsn.c); imported by libpqwalreceiver.</summary>
+    public const int PgLsnIn = 8298;
+
     // ---- Called for each replicated value; exported, but an index is found faster than a name
 
     /// <summary><c>void enlargeStringInfo(StringInfo str, int needed)</c> (common/stringinfo.c).</summary>
@@ -264,6 +271,11 @@ public static class PgliteFunctions
 
     /// <summary><c>bool pg_utf8_islegal(const unsigned char *source, int length)</c> (common/wchar.c).</summary>
     public const int PgUtf8IsLegal = 10813;
+
+    // ---- Authentication
+
+    /// <summary><c>pg_saslprep_rc pg_saslprep(const char *input, char **output)</c> (common/saslprep.c); the result is palloc'd. Called by a host function.</summary>
+    public const int PgSaslPrep = 10778;
 
     // ---- Executor
 

@@ -28,6 +28,9 @@ public static partial class PgliteStructs
         /// <summary><c>Oid relnamespace</c>.</summary>
         public const int Namespace = 68;
 
+        /// <summary><c>Oid relrewrite</c>: the table that a heap under construction will replace, or 0.</summary>
+        public const int Rewrite = 132;
+
         /// <summary><c>char relpersistence</c>.</summary>
         public const int Persistence = 118;
 
@@ -131,6 +134,15 @@ public static partial class PgliteStructs
         /// <summary><c>TransactionId xid</c>.</summary>
         public const int Xid = 4;
 
+        /// <summary><c>bits32 txn_flags</c>: 2 marks a subtransaction (RBTXN_IS_SUBXACT).</summary>
+        public const int Flags = 0;
+
+        /// <summary><c>ReorderBufferTXN *toptxn</c>.</summary>
+        public const int TopTransaction = 40;
+
+        /// <summary><c>void *output_plugin_private</c>.</summary>
+        public const int OutputPluginPrivate = 224;
+
         /// <summary><c>char *gid</c> of a prepared transaction.</summary>
         public const int Gid = 12;
 
@@ -144,9 +156,66 @@ public static partial class PgliteStructs
         public const int Time = 72;
     }
 
+    /// <summary><c>ReorderBufferChange</c> (replication/reorderbuffer.h).</summary>
+    public static class ReorderBufferChange
+    {
+        /// <summary><c>ReorderBufferChangeType action</c>: 0 insert, 1 update, 2 delete.</summary>
+        public const int Action = 8;
+
+        /// <summary><c>HeapTuple data.tp.oldtuple</c>, 0 for none.</summary>
+        public const int OldTuple = 36;
+
+        /// <summary><c>HeapTuple data.tp.newtuple</c>, 0 for none.</summary>
+        public const int NewTuple = 40;
+
+        /// <summary><c>bool data.truncate.cascade</c>.</summary>
+        public const int TruncateCascade = 24;
+
+        /// <summary><c>bool data.truncate.restart_seqs</c>.</summary>
+        public const int TruncateRestartSequences = 25;
+    }
+
+    /// <summary><c>OutputPluginOptions</c> (replication/output_plugin.h).</summary>
+    public static class OutputPluginOptions
+    {
+        /// <summary><c>OutputPluginOutputType output_type</c>: 0 binary, 1 textual.</summary>
+        public const int OutputType = 0;
+
+        /// <summary><c>bool receive_rewrites</c>.</summary>
+        public const int ReceiveRewrites = 4;
+    }
+
+    /// <summary><c>DefElem</c> (nodes/parsenodes.h).</summary>
+    public static class DefElem
+    {
+        /// <summary><c>char *defname</c>.</summary>
+        public const int Name = 8;
+
+        /// <summary><c>Node *arg</c>: a String (its text at 4), or 0.</summary>
+        public const int Argument = 12;
+
+        /// <summary><c>char *sval</c> of a String node.</summary>
+        public const int StringText = 4;
+    }
+
     /// <summary><c>LogicalDecodingContext</c> (replication/logical.h).</summary>
     public static class LogicalDecodingContext
     {
+        /// <summary><c>MemoryContext context</c>.</summary>
+        public const int Context = 0;
+
+        /// <summary><c>List *output_plugin_options</c> of DefElem.</summary>
+        public const int Options = 116;
+
+        /// <summary><c>StringInfo out</c>.</summary>
+        public const int Output = 132;
+
+        /// <summary><c>void *output_plugin_private</c>.</summary>
+        public const int OutputPluginPrivate = 136;
+
+        /// <summary><c>bool streaming</c>.</summary>
+        public const int Streaming = 144;
+
         /// <summary><c>LogicalOutputPluginWriterUpdateProgress update_progress</c>: a table slot, or 0.</summary>
         public const int UpdateProgress = 128;
 

@@ -148,8 +148,14 @@ public static partial class PgliteStructs
         /// <summary><c>int (*mblen)(const unsigned char *mbstr)</c>.</summary>
         public const int CharacterLength = 8;
 
+        /// <summary><c>int (*dsplen)(const unsigned char *mbstr)</c>.</summary>
+        public const int DisplayWidth = 12;
+
         /// <summary><c>int (*mbverifychar)(const unsigned char *mbstr, int len)</c>.</summary>
         public const int VerifyCharacter = 16;
+
+        /// <summary><c>int (*mbverifystr)(const unsigned char *mbstr, int len)</c>.</summary>
+        public const int VerifyString = 20;
     }
 
     /// <summary><c>pg_enc2name</c> (mb/pg_wchar.h): <c>const char *name</c>, then the encoding's number.</summary>

@@ -207,6 +207,9 @@ public sealed partial class PostgresInstance : IAsyncDisposable
         return instance;
     }
 
+    /// <summary>For tests.</summary>
+    internal InstanceBackend Backend => _backend;
+
     private string ConnectionUrlForLog => Redact(ConnectionUrl);
 
     private async Task StopOnceAsync()

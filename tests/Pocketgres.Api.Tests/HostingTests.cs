@@ -109,6 +109,22 @@ public sealed class HostingTests
         Assert.Contains("file:./nonsense", e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_database_that_ends_by_itself_ends_the_application()
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Services.AddPocketgres("memory:");
+        using var host = builder.Build();
+        await host.StartAsync();
+        var stopping = new TaskCompletionSource();
+        host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(stopping.SetResult);
+        var instance = host.Services.GetRequiredService<PocketgresHost>().Instance;
+        ((Backends.EmbeddedBackend)instance.Backend).Server.CrashProcess(42); // the postmaster
+        await stopping.Task.WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.Equal(PostgresInstanceState.Failed, instance.State);
+        await host.StopAsync();
+    }
+
     private sealed class Worker(NpgsqlDataSource source, List<string> events) : IHostedService
     {
         public async Task StartAsync(CancellationToken cancellationToken) => events.Add("worker started: " + await CountAsync(1));

@@ -222,4 +222,44 @@ public sealed class InstanceTests
         await using var pg = await PostgresInstance.StartAsync(new PostgresInstanceOptions { Settings = { ["work_mem"] = "7MB" } });
         Assert.Equal("7MB", await pg.QueryAsync<string>("SHOW work_mem"));
     }
+
+    [Fact]
+    public async Task A_crashed_backend_is_recovered_from_and_a_dead_server_is_reported()
+    {
+        const int Postmaster = 42;
+        await using var pg = await PostgresInstance.StartAsync("memory:");
+        await pg.ExecuteAsync("CREATE TABLE t AS SELECT 1 AS n");
+        var server = ((Backends.EmbeddedBackend)pg.Backend).Server;
+        await using (var connection = await pg.DataSource.OpenConnectionAsync())
+        {
+            Assert.True(server.CrashProcess(connection.ProcessID));
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => new NpgsqlCommand("SELECT pg_sleep(600)", connection).ExecuteNonQueryAsync());
+        }
+
+        // The pool's other connections died with it; connections are refused until recovery is done.
+        pg.DataSource.Clear();
+        using (var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1)))
+        {
+            while (true)
+            {
+                try
+                {
+                    Assert.Equal(1, await pg.QueryAsync<int>("SELECT n FROM t"));
+                    break;
+                }
+                catch (NpgsqlException) when (!patience.IsCancellationRequested)
+                {
+                    await Task.Yield();
+                }
+            }
+        }
+
+        Assert.Equal(PostgresInstanceState.Running, pg.State);
+        server.CrashProcess(Postmaster);
+        Assert.Equal(PostgresInstanceState.Failed, await pg.Completion.WaitAsync(TimeSpan.FromMinutes(1)));
+        Assert.Equal(PostgresInstanceState.Failed, pg.State);
+        Assert.Contains("ended by itself", Assert.Throws<InvalidOperationException>(() => pg.DataSource).Message, StringComparison.Ordinal);
+        var e = await Assert.ThrowsAsync<PocketgresException>(() => pg.CloneAsync());
+        Assert.Contains("what it had in memory is gone", e.Message, StringComparison.Ordinal);
+    }
 }

@@ -39,6 +39,11 @@ internal static class SupportImage
             writer.AddFile("/" + file.Path, ModuleSources.IsLibrary(file.Path) ? ProgramMode : FileMode, ContentOf(file.Path, file.Content));
         }
 
+        foreach (string library in EngineArtifacts.HostLibraries)
+        {
+            writer.AddFile($"/lib/postgresql/{library}.so", ProgramMode, "part of the engine\n"u8.ToArray());
+        }
+
         writer.Save(Path.Combine(directory, EngineArtifacts.SupportIndex), Path.Combine(directory, EngineArtifacts.SupportImage));
     }
 

@@ -32,6 +32,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
                 AssemblyName = library.AssemblyName,
                 HostFunctions = hostFunctions,
                 Main = main,
+                HostBeforeMain = PgliteStandIns.Names,
                 SideGlobalsTop = top,
             });
             top = translated.Report.SideGlobalsBottom;
@@ -53,6 +54,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
             Patches = PglitePatches.ForPostgres(),
             KeepWhole = PglitePatches.KeepWhole,
             ExportsByIndex = PgliteHiddenExports.ByName,
+            VariablesByAddress = PgliteHiddenExports.Variables,
         });
         PinnedFacts.CheckVariables(ReadManifest(translated));
         return (Write(source, translated, directory), translated.Linkage);

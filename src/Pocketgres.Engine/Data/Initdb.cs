@@ -21,6 +21,10 @@ public static class Initdb
         "dynamic_shared_memory_type=mmap",
         "io_method=sync", // one global lock: workers would only add switches
         "max_wal_size=256MB",
+        "wal_level=logical", // sync engines and change data capture work as it is; no cost was measurable (docs/replication.md)
+        "max_wal_senders=20",
+        "max_replication_slots=20",
+        "max_slot_wal_keep_size=1GB", // a forgotten slot is given up before the disk (or the memory) is full
         "log_timezone=UTC",
         "timezone=UTC",
     ];

@@ -33,6 +33,7 @@ internal sealed class ServerLog(ILogger? logger)
 
     private readonly Lock _lock = new();
     private readonly Queue<ServerLogEntry> _recent = new();
+    private bool _saidReady;
 
     /// <summary>Called for each entry, on the writing process's thread under the global lock.</summary>
     public event Action<ServerLogEntry>? Written;
@@ -49,6 +50,9 @@ internal sealed class ServerLog(ILogger? logger)
         }
     }
 
+    /// <summary>The server has said that it lets clients in (unless log_min_messages keeps it from saying so).</summary>
+    public bool SaidReady => Volatile.Read(ref _saidReady);
+
     /// <summary>Takes one write of the server.</summary>
     public void Write(ReadOnlySpan<byte> bytes)
     {
@@ -60,6 +64,11 @@ internal sealed class ServerLog(ILogger? logger)
 
         foreach (var entry in Parse(text))
         {
+            if (entry.ProcessId != 0 && entry.Message.StartsWith("database system is ready to accept", StringComparison.Ordinal))
+            {
+                Volatile.Write(ref _saidReady, true);
+            }
+
             lock (_lock)
             {
                 _recent.Enqueue(entry);

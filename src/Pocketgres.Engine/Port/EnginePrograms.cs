@@ -1,3 +1,4 @@
+using Pocketgres.Engine.Port.Replication.TestDecoding;
 using Pocketgres.Kernel.Programs;
 using Pocketgres.Pglite;
 
@@ -21,7 +22,7 @@ internal sealed class EnginePrograms
             RaiseFunction = PgliteFunctions.Raise,
             RescheduleFlag = PgliteAddresses.InterruptPending,
             Loaded = Commands.Install,
-        }, files.FindSideModule);
+        }, files.FindSideModule, [TestDecodingLibrary.Library]);
         _byPath = new(StringComparer.Ordinal) { [PostgresPath] = Postgres };
         _initdb = new Lazy<ProgramImage>(() => new ProgramImage(files.LoadModule(EngineArtifacts.InitdbAssembly), new ProgramAbi
         {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Pocketgres.Kernel;
 using Pocketgres.Pglite;
 
@@ -31,8 +32,14 @@ internal sealed class PostgresProcess
     /// <summary>Commands started by popen(3) and not yet closed, by the address of their stream.</summary>
     public Dictionary<int, ICommand> Commands { get; } = [];
 
+    /// <summary>Startup processes the postmaster has launched: more than one after a crash.</summary>
+    public int Startups { get; set; }
+
     /// <summary>Callbacks (table slot, argument) that CacheRegisterRelSyncCallback registered.</summary>
     public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
+
+    /// <summary>Running HMAC computations of libpq, by the address of their context.</summary>
+    public Dictionary<int, IncrementalHash> HmacContexts { get; } = [];
 
     /// <summary>True when this is a child whose postmaster has ended.</summary>
     public bool PostmasterIsDead => _postmaster is { HasExited: true };

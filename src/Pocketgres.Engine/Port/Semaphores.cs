@@ -9,7 +9,7 @@ namespace Pocketgres.Engine.Port;
 /// </summary>
 public static unsafe class Semaphores
 {
-    /// <summary>PGSemaphoreLock(MyProc-&gt;sem): interrupts stay pending meanwhile, as in Postgres.</summary>
+    /// <summary>PGSemaphoreLock(MyProc-&gt;sem): signal handlers run meanwhile, as in Postgres; what they ask for is done after the lock is free.</summary>
     [HostFunction("postgres.PGSemaphoreLock")]
     public static void Lock(byte* m, int pgproc) => Process.From(m).SemaphoreWait();
 

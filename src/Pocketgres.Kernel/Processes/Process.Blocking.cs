@@ -152,31 +152,15 @@ public sealed unsafe partial class Process
     internal void WaitWritable(OpenFile file) => WaitFor(file, PollEvents.Out);
 
     /// <summary>
-    /// sem_wait on this process's own semaphore, as System V semaphores serve Postgres' lightweight locks: signals stay pending meanwhile.
+    /// sem_wait(3) on this process's own semaphore, restarted after each signal, as it serves Postgres' lightweight locks. Handlers run meanwhile: SIGQUIT ends
+    /// a process that waits for a lock which a crashed one will never release.
     /// </summary>
     public void SemaphoreWait()
     {
         while (_semaphore == 0)
         {
-            // Block() returns at once while signals are pending, so wait on the descriptor directly.
-            PollEntry wake = new() { Descriptor = _wakeDescriptor, Events = PollEvents.In };
-            Volatile.Write(ref _waiting, 1);
-            Interlocked.MemoryBarrier();
-            if (KillPending)
-            {
-                Volatile.Write(ref _waiting, 0);
-                DeliverSignals();
-            }
-
-            EnterBlocking();
-            _ = RestartPoll(&wake, 1);
-            LeaveBlocking();
-            Volatile.Write(ref _waiting, 0);
-            if (wake.Returned != 0)
-            {
-                ulong value;
-                _ = Libc.read(_wakeDescriptor, &value, sizeof(ulong));
-            }
+            Pause();
+            DeliverSignals();
         }
 
         _semaphore--;

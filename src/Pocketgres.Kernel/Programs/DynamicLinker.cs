@@ -13,6 +13,8 @@ internal sealed unsafe class DynamicLinker
 
     private readonly Process _process;
     private readonly Dictionary<int, LoadedModule> _handles;
+    private readonly Dictionary<int, HostLibrary> _hostHandles;
+    private readonly Dictionary<nint, int> _hostPointers;
     private readonly Dictionary<string, LoadedModule> _loaded;
     private readonly Dictionary<string, int> _appended;
 
@@ -20,6 +22,8 @@ internal sealed unsafe class DynamicLinker
     {
         _process = process;
         _handles = [];
+        _hostHandles = [];
+        _hostPointers = [];
         _loaded = new(StringComparer.Ordinal);
         _appended = new(StringComparer.Ordinal);
     }
@@ -28,6 +32,8 @@ internal sealed unsafe class DynamicLinker
     {
         _process = process;
         _handles = new(parent._handles);
+        _hostHandles = new(parent._hostHandles);
+        _hostPointers = new(parent._hostPointers);
         _loaded = new(parent._loaded, StringComparer.Ordinal);
         _appended = new(parent._appended, StringComparer.Ordinal);
         TableLength = parent.TableLength;
@@ -85,12 +91,29 @@ internal sealed unsafe class DynamicLinker
         return TableLength++;
     }
 
+    /// <summary>The C function pointer of a host function: always the same one.</summary>
+    public int HostPointer(nint code)
+    {
+        if (!_hostPointers.TryGetValue(code, out int index))
+        {
+            index = _hostPointers[code] = AppendFunction(code);
+        }
+
+        return index;
+    }
+
     /// <summary>dlopen(3): fills emscripten's dso struct at <paramref name="handle"/>.</summary>
     /// <exception cref="DynamicLinkException">No such module, or a symbol is missing; the message names it.</exception>
     public void Open(int handle)
     {
         byte* dso = Memory + (uint)handle;
         string path = CString.Read(Memory, handle + DsoName);
+        if (_process.Program.FindHostLibrary(Path.GetFileNameWithoutExtension(path)) is { } library)
+        {
+            _hostHandles[handle] = library; // no memory, no table slots until a symbol is asked for
+            return;
+        }
+
         var module = Load(path);
         dso[DsoMemoryAllocated] = 1;
         *(int*)(dso + DsoMemoryAddress) = module.MemoryBase;
@@ -135,6 +158,11 @@ internal sealed unsafe class DynamicLinker
     /// <summary>dlsym(3): a table index for a function, an address for a variable, 0 when the module has no such symbol.</summary>
     public int Symbol(int handle, string name)
     {
+        if (_hostHandles.TryGetValue(handle, out var library))
+        {
+            return library.Functions.TryGetValue(name, out nint code) ? HostPointer(code) : 0;
+        }
+
         if (!_handles.TryGetValue(handle, out var module))
         {
             return 0;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Files;
 
 namespace Pocketgres.Kernel.Syscalls;
@@ -109,7 +110,7 @@ public static unsafe class FileCalls
         // The disk takes milliseconds: other processes run meanwhile. Our own reference keeps the description open.
         file.AddReference();
         process.EnterBlocking();
-        Errno error;
+        var error = Errno.None;
         try
         {
             error = file.Sync(dataOnly);
@@ -117,9 +118,36 @@ public static unsafe class FileCalls
         finally
         {
             process.LeaveBlocking();
+            KeepUnsynced(file, error);
+
             file.Release();
         }
 
         return error;
+    }
+
+    /// <summary>
+    /// After a failed fsync (or a failed write to an O_DSYNC description) Linux takes the pages that could not be written for clean: the next fsync succeeds without writing them, and reading goes on
+    /// to show what the disk does not have. Postgres' recovery would build on log it has read from there. So write the file's contents over
+    /// themselves: what is read is then what the next fsync has to bring to the disk, or fails again.
+    /// </summary>
+    /// <remarks>Under the global lock, so that no process writes between our reading and our writing. Best effort: the error is reported anyway.</remarks>
+    internal static void KeepUnsynced(OpenFile file, Errno error)
+    {
+        const int step = 256 * 1024, regular = 0x8000;
+        if (error is not (Errno.EIO or Errno.ENOSPC or Errno.EDQUOT) || (file.Flags & OpenFlags.AccessMode) != OpenFlags.ReadWrite || !file.IsSeekable
+            || file.Status(out var status) != Errno.None || (status.Mode & FileStatus.TypeMask) != regular)
+        {
+            return;
+        }
+
+        byte* buffer = (byte*)NativeMemory.Alloc(step);
+        long offset = 0;
+        for (int n; (n = file.ReadAt(buffer, step, offset)) > 0 && file.WriteAt(buffer, n, offset) == n;)
+        {
+            offset += n;
+        }
+
+        NativeMemory.Free(buffer);
     }
 }

@@ -327,7 +327,7 @@ public static unsafe class Sockets
     }
 
     /// <summary>The socket behind a descriptor, or null and a negated errno.</summary>
-    private static int Find(Process process, int fd, out SocketFile? socket)
+    internal static int Find(Process process, int fd, out SocketFile? socket)
     {
         socket = null;
         if (!process.Files.TryGet(fd, out var file))

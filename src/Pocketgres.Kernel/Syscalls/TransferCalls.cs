@@ -211,6 +211,11 @@ public static unsafe class TransferCalls
 
         if (n < 0)
         {
+            if (n == -(int)Errno.EIO && write && (file.Flags & OpenFlags.DataSync) != 0)
+            {
+                FileCalls.KeepUnsynced(file, Errno.EIO);
+            }
+
             return (Errno)(-n);
         }
 

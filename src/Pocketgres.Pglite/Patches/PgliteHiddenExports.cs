@@ -1,8 +1,8 @@
 namespace Pocketgres.Pglite.Patches;
 
 /// <summary>
-/// Functions that <c>pglite.wasm</c> contains but does not export, although libraries beside it import them: bound by index, and pinned by
-/// <see cref="PgliteFingerprints"/>.
+/// What <c>pglite.wasm</c> contains but does not export, although libraries beside it import it: functions bound by index and pinned by
+/// <see cref="PgliteFingerprints"/>, and variables bound by address.
 /// </summary>
 internal static class PgliteHiddenExports
 {
@@ -25,5 +25,13 @@ internal static class PgliteHiddenExports
         ["report_invalid_encoding"] = PgliteFunctions.ReportInvalidEncoding,
         ["pg_utf8_islegal"] = PgliteFunctions.PgUtf8IsLegal,
         ["GetSchemaPublications"] = PgliteFunctions.GetSchemaPublications,
+        ["pg_lsn_in"] = PgliteFunctions.PgLsnIn,
+    };
+
+    /// <summary>C name of a variable to its address, pinned by the fingerprint of <see cref="PgliteFunctions.WalReceiverMain"/>, which uses both.</summary>
+    public static IReadOnlyDictionary<string, int> Variables { get; } = new Dictionary<string, int>(StringComparer.Ordinal)
+    {
+        ["WalReceiverFunctions"] = PgliteAddresses.WalReceiverFunctions,
+        ["WalRcvIdentifySystemLsn"] = PgliteAddresses.WalRcvIdentifySystemLsn,
     };
 }

@@ -5,7 +5,8 @@ using Pocketgres.Wasm.Emit;
 namespace Pocketgres.Wasm.Translation;
 
 /// <summary>
-/// Decides what supplies each imported function: for side modules main's exports first, then the module itself; then the host.
+/// Decides what supplies each imported function: for side modules main's exports first (except those that are
+/// the host's), then the module itself; then the host.
 /// <c>invoke_*</c> imports and imports nothing supplies become generated methods ("thunks").
 /// </summary>
 internal sealed class ImportBinder
@@ -70,7 +71,7 @@ internal sealed class ImportBinder
         }
 
         string? mismatch = null;
-        if (options.Main is { } main)
+        if (options.Main is { } main && !options.HostBeforeMain.Contains(name))
         {
             string symbol = name switch
             {

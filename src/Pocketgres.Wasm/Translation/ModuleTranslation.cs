@@ -53,7 +53,7 @@ internal sealed class ModuleTranslation
         TranslateFunctions();
         var patches = context.Patches.Verify();
         AddMethods(out int tableParts);
-        var manifest = new ManifestBuilder(context, linkage).Build(tableParts);
+        var manifest = new ManifestBuilder(context, linkage, options.VariablesByAddress).Build(tableParts);
         return new TranslatedModule(emitter.Serialize(), manifest, MemoryImage(), linkage, Report(patches));
     }
 

@@ -30,6 +30,17 @@ public sealed class TranslationOptions
     public IReadOnlyDictionary<string, int> ExportsByIndex { get; init; } = new Dictionary<string, int>();
 
     /// <summary>
+    /// Additional variables of a main program, name to address in linear memory: symbols it contains but does not export. They appear in the
+    /// manifest and satisfy side modules' imports.
+    /// </summary>
+    public IReadOnlyDictionary<string, int> VariablesByAddress { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>
+    /// Side modules: imports that the host supplies although the main program exports functions of these names: stand-ins that do nothing.
+    /// </summary>
+    public IReadOnlySet<string> HostBeforeMain { get; init; } = new HashSet<string>();
+
+    /// <summary>
     /// Side modules: the offset (negative) below which this module's globals are laid out. Pass the previous module's
     /// <see cref="TranslationReport.SideGlobalsBottom"/>, so that any set of modules can be loaded together.
     /// </summary>

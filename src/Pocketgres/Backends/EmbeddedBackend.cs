@@ -38,6 +38,9 @@ internal sealed class EmbeddedBackend : InstanceBackend
 
     public override NpgsqlConnectionStringBuilder Connection { get; }
 
+    /// <summary>For tests of crashes.</summary>
+    internal PostgresServer Server => _server;
+
     public override string ConnectionUrl => _server.ConnectionUrl;
 
     public override int? Port { get; }

@@ -25,7 +25,7 @@ public class PowerCutTests(ITestOutputHelper output)
         long transactions = 0;
         while (cuts < Scale.PowerCuts)
         {
-            var ledger = new Ledger(random.Next());
+            var ledger = new Ledger(random.Next(), diskFails: true);
             var disk = new MemoryFileSystem();
             for (int rounds = random.Next(3, 10); rounds > 0 && cuts < Scale.PowerCuts; rounds--, cuts++)
             {
@@ -42,6 +42,7 @@ public class PowerCutTests(ITestOutputHelper output)
                 (disk, bool started, bool stopping) = await RunUntilCutAsync(disk, options, at, ledger, random, ("wal_sync_method", method));
                 duringStart += started ? 0 : 1;
                 duringStop += stopping ? 1 : 0;
+                Scale.Progress($"cut {cuts + 1} at change {at} {(started ? stopping ? "while stopping" : "under load" : "in a start or recovery")}, {ledger.Acknowledged} transactions");
             }
 
             await using (EmbeddedServer last = await EmbeddedServer.StartAsync(new FaultFileSystem(disk)))
@@ -66,7 +67,7 @@ public class PowerCutTests(ITestOutputHelper output)
     {
         for (int seed = 0; seed < 10; seed++)
         {
-            var ledger = new Ledger(seed);
+            var ledger = new Ledger(seed, diskFails: true);
             (MemoryFileSystem disk, bool started, _) = await RunUntilCutAsync(
                 new MemoryFileSystem(), new PowerLossOptions { Seed = seed }, 4000, ledger, new Random(seed), ("fsync", "off"));
             Assert.True(started);

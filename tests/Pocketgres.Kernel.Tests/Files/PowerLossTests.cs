@@ -204,6 +204,34 @@ public sealed unsafe class PowerLossTests
         }
     }
 
+    /// <summary>Linux forgets after a failed fsync that there was something to write; the kernel does not.</summary>
+    [Theory]
+    [InlineData("fsync")]
+    [InlineData("fdatasync")]
+    public void WhatAFailedFsyncDidNotWriteTheNextOneDoes(string call)
+    {
+        var fs = Start();
+        var faults = new FaultFileSystem(fs);
+        faults.Add(new FaultRule { Operations = FileOperations.Sync, Happened = c => fs.LoseUnsynced(c.Path) });
+        string text = string.Concat(Enumerable.Range(0, 100_000).Select(i => (char)('a' + (i % 26))));
+        var mounts = new MountTable();
+        mounts.Mount("/", faults);
+        Guest.Run(mounts, g =>
+        {
+            int fd = g.Create("/new");
+            for (int at = 0; at < 700_000; at += text.Length)
+            {
+                Assert.Equal(text.Length, g.WriteAt(fd, text, at));
+            }
+
+            Func<int, int> sync = call == "fsync" ? g.Sync : g.SyncData;
+            Assert.Equal(-(int)Errno.EIO, sync(fd));
+            Assert.Equal(0, sync(fd));
+        });
+        using var disk = Cut(fs);
+        Assert.Equal(string.Concat(Enumerable.Repeat(text, 7)), Get(disk, "/new"));
+    }
+
     private static PowerLossFileSystem Start(PowerLossOptions? options = null)
     {
         var content = new MemoryFileSystem();

@@ -97,7 +97,7 @@ public sealed unsafe class SchedulerTests
                     _ => new InvalidOperationException("crash"),
                 };
             });
-            Eventually.Holds(() => Volatile.Read(ref holds));
+            Eventually.Holds(() => Volatile.Read(ref holds)); // started later, a thread may still run earlier
             var waiting = Enumerable.Range(0, 3).Select(_ => kernel.Start(_ => others = true)).ToArray();
             kernel.Finish(waiting);
             kernel.Finish(first);

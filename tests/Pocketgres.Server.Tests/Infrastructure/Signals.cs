@@ -9,6 +9,8 @@ static partial class Signals
     public const int Interrupt = 2;
     public const int Kill = 9;
     public const int Terminate = 15;
+    public const int Continue = 18;
+    public const int Stop = 19;
     const int NoSuchProcess = 3;
 
     /// <summary>Sends a signal; false when there is no such process any more.</summary>

@@ -22,6 +22,11 @@ static class Workspace
 
     public static string NodeModules => Installed(Path.Combine(ClientsDirectory, "node", "node_modules", "pg"), "node-postgres", "eng/clients.sh")[..^"/pg".Length];
 
+    public static string PostgresJs => Installed(Path.Combine(ClientsDirectory, "replication", "node_modules", "postgres"), "postgres.js", "eng/clients.sh")[..^"/postgres".Length];
+
+    /// <summary>The modules of zero-cache and the Node they want; null when they are not installed.</summary>
+    public static string? Zero => Path.Combine(ClientsDirectory, "zero", "node_modules") is { } directory && Directory.Exists(directory) ? directory : null;
+
     /// <summary>The path of one of PostgreSQL 18's own programs; fails the test when it is not installed.</summary>
     public static string Pg18(string program) => Installed(Path.Combine(Pg18Directory, "bin", program), program, "eng/pg18.sh");
 

@@ -46,11 +46,28 @@ public static unsafe class EncodingTable
     internal static int CharacterLength(byte* m, int encoding, int text) =>
         ((delegate*<byte*, int, int>)Method(m, encoding, PgliteStructs.PgWcharTable.CharacterLength))(m, text);
 
+    /// <summary>Columns that a character takes on a terminal.</summary>
+    internal static int DisplayWidth(byte* m, int encoding, int text) =>
+        ((delegate*<byte*, int, int>)Method(m, encoding, PgliteStructs.PgWcharTable.DisplayWidth))(m, text);
+
+    /// <summary>How many bytes of a string are valid.</summary>
+    internal static int VerifyString(byte* m, int encoding, int text, int length) =>
+        ((delegate*<byte*, int, int, int>)Method(m, encoding, PgliteStructs.PgWcharTable.VerifyString))(m, text, length);
+
+    /// <summary>Address of an encoding's name; of an empty string when there is no such encoding.</summary>
+    internal static int NameAddress(byte* m, int encoding)
+    {
+        int sqlAscii = *(int*)(m + PgliteAddresses.EncodingNames);
+        return IsValid(encoding)
+            ? *(int*)(m + PgliteAddresses.EncodingNames + ((uint)encoding * PgliteStructs.PgEnc2Name.Size))
+            : sqlAscii + "SQL_ASCII".Length;
+    }
+
     /// <summary>PG_VALID_ENCODING.</summary>
     internal static bool IsValid(int encoding) => encoding is >= 0 and <= Last;
 
     private static string Name(byte* m, int encoding) =>
-        CString.Read(m, *(int*)(m + PgliteAddresses.EncodingNames + ((uint)encoding * PgliteStructs.PgEnc2Name.Size)));
+        CString.Read(m, NameAddress(m, encoding));
 
     private static nint Method(byte* m, int encoding, int field)
     {

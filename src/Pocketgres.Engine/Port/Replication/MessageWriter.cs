@@ -37,6 +37,12 @@ internal readonly unsafe struct MessageWriter(byte* m, int stringInfo)
         Buffer.MemoryCopy(_m + (uint)address, target, count, count);
     }
 
+    /// <summary>Bytes of the host's.</summary>
+    public void Bytes(ReadOnlySpan<byte> value) => value.CopyTo(new Span<byte>(Reserve(value.Length), value.Length));
+
+    /// <summary>A C string's bytes as they are, without the NUL.</summary>
+    public void RawText(int address) => Bytes(address, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(_m + (uint)address).Length);
+
     /// <summary>A C string with its NUL.</summary>
     public void String(int address)
     {

@@ -158,7 +158,8 @@ public sealed class FaultFileSystem(IFileSystem inner, int seed = 0) : IFileSyst
     private Errno Apply(State state, FileOperations operation, string path, ref int length)
     {
         var rule = state.Rule;
-        if ((rule.Operations & operation) == 0 || (rule.Path is { } matches && !matches(path)))
+        if ((rule.Operations & operation) == 0 || (rule.Path is { } matches && !matches(path))
+            || rule.Except?.Invoke(new FileCall(operation, path)) == true)
         {
             return Errno.None;
         }

@@ -13,6 +13,9 @@ public sealed record FaultRule
     /// <summary>Paths that count; null for all.</summary>
     public Func<string, bool>? Path { get; init; }
 
+    /// <summary>Calls that do not count although kind and path fit; null for none.</summary>
+    public Func<FileCall, bool>? Except { get; init; }
+
     /// <summary>The first call to fail, counted from 1 among those that count for this rule, from the moment it was added.</summary>
     public long First { get; init; } = 1;
 
