@@ -307,7 +307,7 @@ public class FailingCallTests(ITestOutputHelper output)
             {
                 return await server.OpenAsync();
             }
-            catch (NpgsqlException) when (attempt < 400 && !server.Cluster.Completion.IsCompleted)
+            catch (NpgsqlException e) when (attempt < (e is PostgresException { SqlState: not "57P03" } ? 5 : 400) && !server.Cluster.Completion.IsCompleted)
             {
                 await Task.Delay(20);
             }

@@ -154,11 +154,9 @@ public sealed class IoErrorTests : IDisposable
         await using (EmbeddedServer server = await StartAsync())
         {
             await CreateAsync(server);
+            await using NpgsqlConnection session = await server.OpenAsync();
             Fail(FileOperations.Write, path => path == "/global/pg_control", Errno.EIO, long.MaxValue);
-            await using (NpgsqlConnection session = await server.OpenAsync())
-            {
-                await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("checkpoint"));
-            }
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("checkpoint"));
 
             await Wait.ForAsync(server.Cluster.Completion, "the end of the server");
             Assert.True(server.Log.Count(l => l.Severity == "PANIC") >= 2, server.LogTail);
@@ -176,6 +174,7 @@ public sealed class IoErrorTests : IDisposable
         await using (EmbeddedServer server = await StartAsync())
         {
             await CreateAsync(server);
+            await using NpgsqlConnection session = await server.OpenAsync();
             Fail(FileOperations.Sync, path => path.StartsWith("/pg_wal/0", StringComparison.Ordinal), Errno.EIO, 1);
             var stop = new TaskCompletionSource();
             server.Cluster.LogWritten += entry =>
@@ -186,11 +185,7 @@ public sealed class IoErrorTests : IDisposable
                     stop.SetResult();
                 }
             };
-            await using (NpgsqlConnection session = await server.OpenAsync())
-            {
-                await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("insert into t values (0, 'in doubt'); delete from t where i = 0"));
-            }
-
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("insert into t values (0, 'in doubt'); delete from t where i = 0"));
             await Wait.ForAsync(stop.Task, "the crash");
             await Wait.ForAsync(server.Cluster.Completion, "the end of the server");
         }
