@@ -30,7 +30,13 @@ internal readonly unsafe struct Output
     /// <summary>OutputPluginWrite.</summary>
     public void Write() => ((delegate*<byte*, int, int, void>)Process.From(_m).Export("OutputPluginWrite"))(_m, _context, _last ? 1 : 0);
 
-    public void Add(string ascii) => _writer.Bytes(Encoding.ASCII.GetBytes(ascii));
+    /// <summary>A short text of the plugin's own.</summary>
+    public void Add(string ascii)
+    {
+        Span<byte> bytes = stackalloc byte[ascii.Length];
+        Encoding.ASCII.GetBytes(ascii, bytes);
+        _writer.Bytes(bytes);
+    }
 
     public void Add(uint number) => Add(number.ToString(CultureInfo.InvariantCulture));
 
