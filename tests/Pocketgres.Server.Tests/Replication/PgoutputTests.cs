@@ -72,23 +72,29 @@ public class PgoutputTests(ReplicationFixture fixture) : IClassFixture<Replicati
         Assert.Equal(errors[0], errors[1]);
     }
 
-    [Fact]
-    public async Task Npgsql_streams_changes_as_they_are_committed()
+    [Theory]
+    [InlineData(PgOutputProtocolVersion.V1, PgOutputStreamingMode.Off)]
+    [InlineData(PgOutputProtocolVersion.V2, PgOutputStreamingMode.On)]
+    [InlineData(PgOutputProtocolVersion.V3, PgOutputStreamingMode.On)]
+    [InlineData(PgOutputProtocolVersion.V4, PgOutputStreamingMode.Parallel)]
+    public async Task Npgsql_streams_changes_as_they_are_committed(PgOutputProtocolVersion version, PgOutputStreamingMode streaming)
     {
         TestServer server = fixture.Server;
         await using NpgsqlConnection session = await server.OpenAsync();
         await session.ExecuteAsync("create table live (id int primary key, v text); create publication live_pub for table live");
-        await using (var replication = new LogicalReplicationConnection(server.ConnectionString()))
+        await using (var replication = new LogicalReplicationConnection(server.ConnectionString() + ";Options=-c logical_decoding_work_mem=64kB"))
         {
             await replication.Open();
             PgOutputReplicationSlot slot = await replication.CreatePgOutputReplicationSlot("live_slot");
             using var cancel = new CancellationTokenSource(TimeSpan.FromSeconds(90));
             List<string> received = [];
+            bool streamed = false;
             Task reader = Task.Run(async () =>
             {
                 await foreach (PgOutputReplicationMessage message in replication.StartReplication(
-                    slot, new PgOutputReplicationOptions("live_pub", PgOutputProtocolVersion.V1), cancel.Token))
+                    slot, new PgOutputReplicationOptions("live_pub", version, streamingMode: streaming), cancel.Token))
                 {
+                    streamed |= message is StreamStartMessage;
                     if (message is InsertMessage insert)
                     {
                         List<string> values = [];
@@ -117,6 +123,7 @@ public class PgoutputTests(ReplicationFixture fixture) : IClassFixture<Replicati
             Assert.Equal(5005, Count(received));
             Assert.Equal("live 3 row 3", received[2]);
             Assert.Equal("live 5099 bulk", received[^1]);
+            Assert.Equal(streaming != PgOutputStreamingMode.Off, streamed);
             await cancel.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reader);
         }
