@@ -110,10 +110,13 @@ try
         var sessions = new List<RawSession>();
         GC.Collect();
         var (pss, maps, threads) = Clients.Usage();
+        int descriptors = Directory.GetFileSystemEntries("/proc/self/fd").Length;
         watch.Restart();
         for (int i = 0; i < alive; i++)
         {
             clones.Add(await PostgresCluster.StartCloneAsync(snapshot, Options()));
+            int number = i;
+            clones[^1].LogWritten += entry => Console.WriteLine($"clone {number}: {entry}");
             sessions.Add(RawSession.Open(clones[^1]));
             sessions[^1].Query("select count(*) from t7");
         }
@@ -132,7 +135,7 @@ try
         {
             GC.Collect();
             var now = Clients.Usage();
-            Console.WriteLine($"{alive} clones alive, {what}: {(now.Private - pss) / 1e6 / alive:0.00} MB each, {(now.Mappings - maps) / (double)alive:0.0} mappings, {(now.Threads - threads) / (double)alive:0.00} threads ({watch.Elapsed.TotalSeconds:0.0} s)");
+            Console.WriteLine($"{alive} clones alive, {what}: {(now.Private - pss) / 1e6 / alive:0.00} MB each, {(now.Mappings - maps) / (double)alive:0.0} mappings, {(now.Threads - threads) / (double)alive:0.00} threads, {(Directory.GetFileSystemEntries("/proc/self/fd").Length - descriptors) / (double)alive:0.0} descriptors ({watch.Elapsed.TotalSeconds:0.0} s)");
         }
     }
 }

@@ -26,7 +26,7 @@ public class SupportImageTests
         }
 
         Assert.Equal(
-            ["bin/postgres", "lib/postgresql/plpgsql.so", "share/postgresql/a.sql"],
+            ["bin/postgres", "lib/postgresql/plpgsql.so", "lib/postgresql/test_decoding.so", "share/postgresql/a.sql"],
             Directory.EnumerateFiles(directory["out"], "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(directory["out"], f)).Order());
         Assert.Equal("89", File.ReadAllText(directory["out/share/postgresql/a.sql"]));
         Assert.Contains("Pocketgres.Translated.Plpgsql", File.ReadAllText(directory["out/lib/postgresql/plpgsql.so"]), StringComparison.Ordinal);

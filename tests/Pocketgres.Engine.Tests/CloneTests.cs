@@ -335,9 +335,9 @@ public sealed class CloneTests
     [Fact]
     public async Task The_snapshot_is_reused_until_a_session_does_something()
     {
-        await using var source = await StartAsync();
-        await ExecuteAsync(source, "create table t (v int)");
+        await using var source = await PostgresCluster.StartAsync(new ClusterOptions { Port = 0, Settings = new Dictionary<string, string> { ["autovacuum"] = "off" } });
         await using var idle = await OpenAsync(source);
+        await RunAsync(idle, "create table t (v int)");
         using var first = await source.SnapshotAsync();
         using var second = await source.SnapshotAsync();
         Assert.Same(first.Content, second.Content);

@@ -19,10 +19,20 @@ public static unsafe class ChildLaunch
         // fork() copies stdio buffers: write them out first, or both processes would.
         ((delegate*<byte*, int, int>)postmaster.Export("fflush"))(m, 0);
         var kind = (BackendType)type;
+        bool isRestart = kind == BackendType.Startup && ++PostgresProcess.Of(postmaster).Startups > 1;
         try
         {
-            return postmaster.Fork(kind.ToString(), PostgresProcess.Child(kind, postmaster),
-                child => Run(child, kind, slot, startupData, startupDataLength, clientSocket)).Pid;
+            return postmaster.Fork(kind.ToString(), PostgresProcess.Child(kind, postmaster), child =>
+            {
+                try
+                {
+                    Run(child, kind, slot, startupData, startupDataLength, clientSocket);
+                }
+                catch (Exception e) when (isRestart && EndRestart(postmaster, e))
+                {
+                    throw; // never reached: the filter only looks on
+                }
+            }).Pid;
         }
         catch (Exception e) when (e is HostResourceException or OutOfMemoryException)
         {
@@ -82,6 +92,22 @@ public static unsafe class ChildLaunch
         int main = *(int*)(entry + PgliteStructs.ChildProcessKind.MainFunction);
         ((delegate*<byte*, int, int, void>)FunctionTable.Get(m, main))(m, startupData, startupDataLength);
         throw new TrapException($"the main function of {type} returned");
+    }
+
+    /// <summary>
+    /// A startup process that fails while the server restarts after a crash, before it begins the redo, or that a fast shutdown ends there: PostgreSQL 18's
+    /// postmaster takes that for one more consequence of the crash (HandleChildCrash does nothing when FatalError is set) and waits for ever. An
+    /// immediate shutdown ends it.
+    /// </summary>
+    private static bool EndRestart(Process postmaster, Exception end)
+    {
+        // Status 2 is SIGQUIT's, sent by the postmaster itself, 3 an intended stop at a recovery target.
+        if (end is not ExitException { Status: not (1 << 8) })
+        {
+            postmaster.Post(Signal.Quit);
+        }
+
+        return false;
     }
 
     private static void Set(byte* m, int address, int value) => *(int*)(m + address) = value;

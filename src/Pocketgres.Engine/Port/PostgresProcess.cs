@@ -32,6 +32,9 @@ internal sealed class PostgresProcess
     /// <summary>Commands started by popen(3) and not yet closed, by the address of their stream.</summary>
     public Dictionary<int, ICommand> Commands { get; } = [];
 
+    /// <summary>Startup processes the postmaster has launched: more than one after a crash.</summary>
+    public int Startups { get; set; }
+
     /// <summary>Callbacks (table slot, argument) that CacheRegisterRelSyncCallback registered.</summary>
     public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
 

@@ -9,18 +9,20 @@ namespace Pocketgres.Kernel.Files;
 /// </summary>
 public sealed unsafe class Pipe : OpenFile
 {
-    private readonly int _fd;
-    private readonly object _pipe; // the same for both ends
+    private readonly Ends _ends; // the same for both ends
+    private readonly bool _reads;
 
-    private Pipe(int fd, OpenFlags flags, object pipe)
+    private Pipe(Ends ends, bool reads, OpenFlags flags)
     {
-        _fd = fd;
-        _pipe = pipe;
-        Flags = flags;
+        _ends = ends;
+        _reads = reads;
+        Flags = (reads ? OpenFlags.ReadOnly : OpenFlags.WriteOnly) | flags;
     }
 
+    private int Descriptor => _ends.Descriptor(_reads);
+
     /// <inheritdoc/>
-    public override int PollDescriptor => _fd;
+    public override int PollDescriptor => Descriptor;
 
     /// <inheritdoc/>
     public override bool IsSeekable => false;
@@ -28,18 +30,27 @@ public sealed unsafe class Pipe : OpenFile
     /// <summary>pipe2(2). <paramref name="flags"/> may hold O_NONBLOCK, which the system call layer interprets; O_CLOEXEC is implied.</summary>
     public static Errno Create(OpenFlags flags, out Pipe? readEnd, out Pipe? writeEnd)
     {
-        int* ends = stackalloc int[2];
-        if (pipe2(ends, CloseOnExec | NonBlocking) < 0)
+        var ends = new Ends();
+        if (!ends.Create())
         {
             readEnd = writeEnd = null;
             return HostErrno.Last();
         }
 
         var status = flags & OpenFlags.NonBlocking;
-        object pipe = new();
-        readEnd = new Pipe(ends[0], OpenFlags.ReadOnly | status, pipe);
-        writeEnd = new Pipe(ends[1], OpenFlags.WriteOnly | status, pipe);
+        readEnd = new Pipe(ends, reads: true, status);
+        writeEnd = new Pipe(ends, reads: false, status);
         return Errno.None;
+    }
+
+    /// <summary>
+    /// A pipe that takes descriptors of the host only when somebody uses it: a clone's processes have one each that they never use.
+    /// If the host then has none left, uses answer EBADF.
+    /// </summary>
+    internal static (Pipe Read, Pipe Write) CreateLazily()
+    {
+        var ends = new Ends();
+        return (new Pipe(ends, reads: true, 0), new Pipe(ends, reads: false, 0));
     }
 
     /// <inheritdoc/>
@@ -48,7 +59,7 @@ public sealed unsafe class Pipe : OpenFile
         nint n;
         do
         {
-            n = read(_fd, buffer, count);
+            n = read(Descriptor, buffer, count);
         }
         while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
         return n < 0 ? -(int)HostErrno.Last() : (int)n;
@@ -61,7 +72,7 @@ public sealed unsafe class Pipe : OpenFile
         nint n;
         do
         {
-            n = write(_fd, buffer, count);
+            n = write(Descriptor, buffer, count);
         }
         while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
         return n < 0 ? -(int)HostErrno.Last() : (int)n;
@@ -70,12 +81,60 @@ public sealed unsafe class Pipe : OpenFile
     /// <inheritdoc/>
     public override Errno Status(out FileStatus status)
     {
-        status = new FileStatus(0xC, _fd, 0x1180, 1, 0, 0, 0, 0, 0, 0, 0);
+        status = new FileStatus(0xC, Descriptor, 0x1180, 1, 0, 0, 0, 0, 0, 0, 0);
         return Errno.None;
     }
 
-    internal override FileSnapshot? Capture(SnapshotFiles files) => new PipeSnapshot(_pipe, (Flags & OpenFlags.AccessMode) == OpenFlags.ReadOnly);
+    internal override FileSnapshot? Capture(SnapshotFiles files) => new PipeSnapshot(_ends, _reads);
 
     /// <inheritdoc/>
-    protected override void Close() => _ = close(_fd);
+    protected override void Close() => _ends.Close(_reads);
+
+    private sealed class Ends
+    {
+        private const int None = -1;
+        private int _read = None, _write = None;
+        private bool _created, _readClosed, _writeClosed;
+
+        public bool Create()
+        {
+            int* ends = stackalloc int[2];
+            if (pipe2(ends, CloseOnExec | NonBlocking) < 0)
+            {
+                return false;
+            }
+
+            _created = true;
+            (_read, _write) = (ends[0], ends[1]);
+            return true;
+        }
+
+        public int Descriptor(bool reads)
+        {
+            if (!_created && Create())
+            {
+                CloseHost(_readClosed, ref _read);
+                CloseHost(_writeClosed, ref _write);
+            }
+
+            return reads ? _read : _write;
+        }
+
+        public void Close(bool reads)
+        {
+            _readClosed |= reads;
+            _writeClosed |= !reads;
+            CloseHost(_readClosed, ref _read);
+            CloseHost(_writeClosed, ref _write);
+        }
+
+        private static void CloseHost(bool closed, ref int descriptor)
+        {
+            if (closed && descriptor != None)
+            {
+                _ = close(descriptor);
+                descriptor = None;
+            }
+        }
+    }
 }

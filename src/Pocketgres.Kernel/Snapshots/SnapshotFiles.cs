@@ -117,8 +117,7 @@ internal sealed class CloneFiles(MountTable mounts, IReadOnlyList<IFileSystem> b
     {
         if (!_pipes.TryGetValue(pipe, out var ends))
         {
-            FileSystemException.ThrowIf(Pipe.Create(OpenFlags.ReadOnly, out var read, out var write), "create", "a pipe");
-            _pipes.Add(pipe, ends = (read!, write!));
+            _pipes.Add(pipe, ends = Pipe.CreateLazily());
         }
 
         return (reads ? ends.Read : ends.Write).AddReference();

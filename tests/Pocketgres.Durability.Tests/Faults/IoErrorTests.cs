@@ -147,6 +147,53 @@ public sealed class IoErrorTests : IDisposable
         await KeptAsync(repaired, Rows);
     }
 
+    /// <summary>A native PostgreSQL 18 answers "in recovery mode" for ever then.</summary>
+    [Fact]
+    public async Task A_recovery_after_a_crash_that_fails_ends_the_server()
+    {
+        await using (EmbeddedServer server = await StartAsync())
+        {
+            await CreateAsync(server);
+            await using NpgsqlConnection session = await server.OpenAsync();
+            Fail(FileOperations.Write, path => path == "/global/pg_control", Errno.EIO, long.MaxValue);
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("checkpoint"));
+
+            await Wait.ForAsync(server.Cluster.Completion, "the end of the server");
+            Assert.True(server.Log.Count(l => l.Severity == "PANIC") >= 2, server.LogTail);
+        }
+
+        _files.Clear();
+        await using EmbeddedServer repaired = await StartAsync();
+        await KeptAsync(repaired, Rows);
+    }
+
+    /// <summary>A native PostgreSQL 18 never ends when the request comes before the redo.</summary>
+    [Fact]
+    public async Task A_fast_shutdown_in_the_restart_after_a_crash_ends_the_server()
+    {
+        await using (EmbeddedServer server = await StartAsync())
+        {
+            await CreateAsync(server);
+            await using NpgsqlConnection session = await server.OpenAsync();
+            Fail(FileOperations.Sync, path => path.StartsWith("/pg_wal/0", StringComparison.Ordinal), Errno.EIO, 1);
+            var stop = new TaskCompletionSource();
+            server.Cluster.LogWritten += entry =>
+            {
+                if (entry.Message.Contains("reinitializing", StringComparison.Ordinal))
+                {
+                    _ = server.Cluster.StopAsync(); // only posts the signal
+                    stop.SetResult();
+                }
+            };
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("insert into t values (0, 'in doubt'); delete from t where i = 0"));
+            await Wait.ForAsync(stop.Task, "the crash");
+            await Wait.ForAsync(server.Cluster.Completion, "the end of the server");
+        }
+
+        await using EmbeddedServer next = await StartAsync();
+        await KeptAsync(next, Rows);
+    }
+
     /// <summary>Line 8 of that file is how others see that the server is ready; a disk that fails there must not make the start wait for ever.</summary>
     [Fact]
     public async Task A_postmaster_pid_that_cannot_be_written_does_not_hold_up_the_start()

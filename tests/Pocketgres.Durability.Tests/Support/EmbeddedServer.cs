@@ -43,7 +43,7 @@ sealed class EmbeddedServer : IAsyncDisposable
         SslMode = SslMode.Disable,
     }.ConnectionString;
 
-    public string LogTail => string.Join('\n', Log.TakeLast(40));
+    public string LogTail => string.Join('\n', Log.Where(e => e.SqlState != "57P03").TakeLast(40));
 
     public static async Task<EmbeddedServer> StartAsync(IFileSystem files, params (string Name, string Value)[] settings)
     {

@@ -120,6 +120,7 @@ public sealed unsafe class KernelLifeTests
     {
         using var kernel = new TestKernel();
         kernel.Run(_ => { });
+        Eventually.Holds(() => HostResources.ProcessThreads() == 0, "the end of idle threads"); // kept for the next process for a while
         var before = Held.Now();
         kernel.Run(p =>
         {

@@ -196,6 +196,7 @@ public sealed unsafe class SnapshotTests
             Clone(warm, source, _ => { }).Dispose();
         }
 
+        Eventually.Holds(() => HostResources.ProcessThreads() == 1, "the end of threads of earlier tests");
         var before = Held();
         var snapshot = Take(source);
         var clones = Enumerable.Range(0, 5).Select(_ => Clone(snapshot, source, _ => { })).ToList();

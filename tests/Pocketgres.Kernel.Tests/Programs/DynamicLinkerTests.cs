@@ -226,22 +226,25 @@ public sealed unsafe class DynamicLinkerTests
         using var kernel = new TestKernel(Program(b, "big"));
         kernel.Run(p =>
         {
-            nint code = p.Export("answer");
+            nint code = p.Export("answer"), other = 0; // each function has one slot: the others are never called
             int brk = p.Linker.BreakAddress();
             while (p.Linker.TableLength < InstanceLayout.TableSlots - 99)
             {
-                p.AddFunctionPointer(code);
+                p.AddFunctionPointer(++other);
             }
 
             Assert.Equal(0, Open(p, "big.so"));
             Assert.Contains("table is full", ((GuestState)p.Tag!).DlError, StringComparison.Ordinal);
             Assert.Equal(brk, p.Linker.BreakAddress());
-            while (p.Linker.TableLength < InstanceLayout.TableSlots)
+            while (p.Linker.TableLength < InstanceLayout.TableSlots - 1)
             {
-                p.AddFunctionPointer(code);
+                p.AddFunctionPointer(++other);
             }
 
-            Assert.Throws<DynamicLinkException>(() => p.AddFunctionPointer(code));
+            int last = p.AddFunctionPointer(code);
+            Assert.Equal(InstanceLayout.TableSlots - 1, last);
+            Assert.Equal(last, p.AddFunctionPointer(code));
+            Assert.Throws<DynamicLinkException>(() => p.AddFunctionPointer(++other));
             Assert.Equal(42, ((delegate*<byte*, int>)FunctionTable.Get(p.Memory, InstanceLayout.TableSlots - 1))(p.Memory));
         });
     }
