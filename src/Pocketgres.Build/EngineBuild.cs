@@ -9,6 +9,7 @@ using Pocketgres.Build.Publishing;
 using Pocketgres.Build.ReadyToRun;
 using Pocketgres.Build.Reports;
 using Pocketgres.Pglite;
+using Pocketgres.Pglite.Extensions;
 using Pocketgres.Wasm;
 
 namespace Pocketgres.Build;
@@ -159,12 +160,26 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         var clock = Stopwatch.StartNew();
         var results = new EngineTranslator(hostFunctions).TranslateAll(ModuleSources.From(package, index, ExtensionBundles.Read(package)), directory);
         ExtensionBundles.RequireResolved(results);
-        File.WriteAllLines(
-            Path.Combine(directory, EngineArtifacts.ModuleIndex), results.Select(r => $"{r.Source.Name}\t{r.Source.AssemblyName}"));
+        WriteIndexes(directory, results);
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
         log.WriteLine(
             $"translate: {results.Count} modules, {results.Sum(r => r.Report.Functions):N0} functions, " +
             $"{results.Sum(r => r.Report.ILBytes):N0} bytes of IL, {clock.ElapsedMilliseconds:N0} ms");
+    }
+
+    private static void WriteIndexes(string directory, IEnumerable<EngineTranslator.Result> modules)
+    {
+        foreach (var addOn in modules.GroupBy(m => m.Source.AddOn))
+        {
+            WriteIndex(Path.Combine(directory, addOn.Key ?? ""), addOn);
+        }
+    }
+
+    private static void WriteIndex(string directory, IEnumerable<EngineTranslator.Result> modules)
+    {
+        var preloaded = ExtensionCatalog.Load().Extensions.Where(e => e.Preload == PreloadNeed.Required).SelectMany(e => e.Libraries).ToHashSet(StringComparer.Ordinal);
+        File.WriteAllLines(Path.Combine(directory, EngineArtifacts.ModuleIndex), modules.Select(m =>
+            $"{m.Source.Name}\t{m.Source.AssemblyName}{(preloaded.Contains(m.Source.Name) ? "\t" + EngineArtifacts.PreloadMark : "")}"));
     }
 
     // Making the template means running initdb on the translated engine, which this tool does not contain: it runs a program that does.

@@ -45,6 +45,9 @@ internal static class PgliteHostFunctions
     /// <summary><c>void (PGPROC *)</c>: posts the semaphore of the process whose pid is in the PGPROC.</summary>
     public const string SemaphoreUnlock = "postgres.PGSemaphoreUnlock";
 
+    /// <summary><c>void (ObjectAddress *result, ParseState *, CreateExtensionStmt *)</c>: runs before CreateExtension.</summary>
+    public const string CreateExtension = "postgres.CreateExtension";
+
     /// <summary><c>void (const SharedInvalidationMessage *)</c>: runs before LocalExecuteInvalidationMessage; calls what CacheRegisterRelSyncCallback registered.</summary>
     public const string RelSyncInvalidation = "postgres.RelSyncInvalidation";
 }

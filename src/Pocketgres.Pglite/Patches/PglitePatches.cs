@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. MainLoops()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Extensions(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -121,6 +121,12 @@ internal static class PglitePatches
     [
         new EntryHook("LocalExecuteInvalidationMessage: CallRelSyncCallbacks", PgliteFunctions.LocalExecuteInvalidationMessage,
             PgliteHostFunctions.RelSyncInvalidation) { PassArguments = true },
+    ];
+
+    // What must be preloaded is noticed before the extension's script runs: some scripts only check and fail.
+    private static IEnumerable<ModulePatch> Extensions() =>
+    [
+        new EntryHook("CreateExtension: preload", PgliteFunctions.CreateExtension, PgliteHostFunctions.CreateExtension) { PassArguments = true },
     ];
 
     // Where a long-lived process goes on in a clone: the head of the loop it waits in. Loops are counted in code order. In those that catch
