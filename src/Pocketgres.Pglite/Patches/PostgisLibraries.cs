@@ -49,13 +49,14 @@ internal static class PostgisLibraries
         ];
     }
 
-    // OverlayNGRobust.cpp. Overlay: full precision, then snapping with growing tolerances, then snap-rounding. The latter two answer null when they fail.
+    // OverlayNGRobust.cpp. Overlay: full precision, then snapping with growing tolerances, then snap-rounding. The latter two
+    // answer null when they fail.
     private static FunctionGuard[] Retries =>
     [
         new(Robust + "7Overlay" + Pair) { Alternatives = [Robust + "16overlaySnapTries" + Pair, Robust + "9overlaySR" + Pair] },
-        new(Robust + "15overlaySnapping" + Pair + "d") { ClearsResult = true },
-        new(Robust + "15overlaySnapBoth" + Pair + "d") { ClearsResult = true },
-        new(Robust + "9overlaySR" + Pair) { ClearsResult = true },
+        new(Robust + "15overlaySnapping" + Pair + "d"),
+        new(Robust + "15overlaySnapBoth" + Pair + "d"),
+        new(Robust + "9overlaySR" + Pair),
 
         // BufferOp.cpp: without a result the next precision is tried.
         new("_ZN4geos9operation6buffer8BufferOp23bufferOriginalPrecisionEv"),

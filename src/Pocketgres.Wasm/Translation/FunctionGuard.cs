@@ -13,12 +13,9 @@ public sealed record FunctionGuard(string Function)
     /// <summary>An exported function <c>void (int message, int arguments)</c> to call with the exception's message (a printf format) and 0, or null.</summary>
     public string? Reporter { get; init; }
 
-    /// <summary>Whether to store a null pointer where the first parameter points: a smart pointer returned through memory.</summary>
-    public bool ClearsResult { get; init; }
-
     /// <summary>
-    /// Exported functions with the same parameters, called one after the other until one has stored a pointer that is not null where the first
-    /// parameter points. If none has, the exception goes on.
+    /// Exported functions with the same parameters and result, called one after the other until one returns a pointer that is not null. If none does,
+    /// the exception goes on.
     /// </summary>
     public IReadOnlyList<string> Alternatives { get; init; } = [];
 }

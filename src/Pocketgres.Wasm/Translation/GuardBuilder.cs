@@ -12,7 +12,7 @@ namespace Pocketgres.Wasm.Translation;
 /// </summary>
 internal sealed class GuardBuilder(ModuleContext context, ModuleLinkage linkage)
 {
-    private const int SavedStack = 0, SavedDepth = 1, SavedMessage = 2, Result = 3;
+    private const int SavedStack = 0, SavedDepth = 1, Result = 2;
 
     private readonly AssemblyEmitter emitter = context.Emitter;
 
@@ -31,6 +31,7 @@ internal sealed class GuardBuilder(ModuleContext context, ModuleLinkage linkage)
         context.Outlined.Add(($"{linkage.MethodName(function)}_guarded", new OutlinedMethod(
             translated.Il.Code.ToArray(), translated.Il.MaxStack, [.. translated.IlLocals], type.Signature, translated.Il.Instructions)));
 
+        int alternatives = guard.Alternatives.Count > 0 ? AddAlternatives(function, guard, type) : -1;
         var il = new IlWriter();
         Load(il, InstanceLayout.StackPointer);
         il.StoreLocal(SavedStack);
@@ -64,7 +65,7 @@ internal sealed class GuardBuilder(ModuleContext context, ModuleLinkage linkage)
         il.Branch(ILOpCode.Leave, handled, 0);
         int handlerEnd = il.Length;
         il.Mark(handled);
-        Handle(il, guard, function, type, returned);
+        Handle(il, guard, function, type, alternatives);
         il.Mark(returned);
         if (hasResult)
         {
@@ -73,11 +74,11 @@ internal sealed class GuardBuilder(ModuleContext context, ModuleLinkage linkage)
 
         il.Return();
         il.ResolveLabels();
-        WasmType[] locals = [WasmType.I32, WasmType.I32, WasmType.I32, .. hasResult ? [type.Result] : Array.Empty<WasmType>()];
+        WasmType[] locals = [WasmType.I32, WasmType.I32, .. hasResult ? [type.Result] : Array.Empty<WasmType>()];
         return emitter.AddBody(il, locals, new CatchClause(tryStart, tryEnd, handlerEnd, emitter.Exception));
     }
 
-    private void Handle(IlWriter il, FunctionGuard guard, int function, FunctionType type, int returned)
+    private void Handle(IlWriter il, FunctionGuard guard, int function, FunctionType type, int alternatives)
     {
         if (guard.Reporter is { } reporter)
         {
@@ -87,28 +88,10 @@ internal sealed class GuardBuilder(ModuleContext context, ModuleLinkage linkage)
             il.Call(Method(reporter, function, "vii"), -3);
         }
 
-        if (guard.ClearsResult)
-        {
-            FirstParameter(il);
-            il.Int32Constant(0);
-            il.StoreIndirect(ILOpCode.Stind_i4);
-        }
-
         if (guard.Alternatives.Count > 0)
         {
-            Load(il, InstanceLayout.GuestMessage);
-            il.StoreLocal(SavedMessage);
-            foreach (string alternative in guard.Alternatives)
-            {
-                Call(il, Method(alternative, function, type.Signature), type);
-                FirstParameter(il);
-                il.Unary(ILOpCode.Ldind_i4);
-                il.Branch(ILOpCode.Brtrue, returned, -1);
-            }
-
-            Store(il, InstanceLayout.GuestMessage, () => il.LoadLocal(SavedMessage));
-            il.Call(emitter.Helper(RuntimeHelper.GuestException), 1);
-            il.Throw();
+            Call(il, MetadataTokens.MethodDefinitionHandle(alternatives), type);
+            il.StoreLocal(Result);
             return;
         }
 
@@ -131,6 +114,39 @@ internal sealed class GuardBuilder(ModuleContext context, ModuleLinkage linkage)
         il.StoreLocal(Result);
     }
 
+    private int AddAlternatives(int function, FunctionGuard guard, FunctionType type)
+    {
+        if (type.Result != WasmType.I32)
+        {
+            throw new TranslationException($"the guard of {linkage.MethodName(function)} has alternatives, but the function returns no pointer");
+        }
+
+        const int Message = 0, Found = 1;
+        var il = new IlWriter();
+        int found = il.NewLabel();
+        Load(il, InstanceLayout.GuestMessage);
+        il.StoreLocal(Message);
+        foreach (string alternative in guard.Alternatives)
+        {
+            Call(il, Method(alternative, function, type.Signature), type);
+            il.StoreLocal(Found);
+            il.LoadLocal(Found);
+            il.Branch(ILOpCode.Brtrue, found, -1);
+        }
+
+        Store(il, InstanceLayout.GuestMessage, () => il.LoadLocal(Message));
+        il.Call(emitter.Helper(RuntimeHelper.GuestException), 1);
+        il.Throw();
+        il.Mark(found);
+        il.LoadLocal(Found);
+        il.Return();
+        il.ResolveLabels();
+        int row = context.NextOutlinedRow;
+        context.Outlined.Add(($"{linkage.MethodName(function)}_alternatives",
+            new OutlinedMethod(il.Code.ToArray(), il.MaxStack, [WasmType.I32, WasmType.I32], type.Signature, il.Instructions)));
+        return row;
+    }
+
     private MethodDefinitionHandle Method(string name, int neededBy, string signature)
     {
         int index = Defined(context.Module, linkage, name);
@@ -147,14 +163,6 @@ internal sealed class GuardBuilder(ModuleContext context, ModuleLinkage linkage)
         }
 
         il.Call(method, type.CallStackDelta);
-    }
-
-    private static void FirstParameter(IlWriter il)
-    {
-        il.LoadArgument(0);
-        il.LoadArgument(1);
-        il.Unary(ILOpCode.Conv_u);
-        il.Binary(ILOpCode.Add);
     }
 
     private static void Load(IlWriter il, int slot)
