@@ -33,6 +33,8 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     /// <summary>Downloads and verifies the packages.</summary>
     public PackageFiles Fetch() => PackageFetcher.FetchAll(Path.Combine(options.Artifacts, "download"), log);
 
+    private IReadOnlyDictionary<string, byte[]> FetchIcu() => new IcuData(Path.Combine(options.Artifacts, "download"), log).Fetch();
+
     /// <summary>Translates to IL.</summary>
     public void Translate(string directory)
     {
@@ -54,7 +56,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     {
         var package = Fetch();
         Directory.CreateDirectory(directory);
-        SupportImage.Write(directory, package[PglitePackage.Data], IndexOf(package), ExtensionBundles.Read(package));
+        SupportImage.Write(directory, package[PglitePackage.Data], IndexOf(package), ExtensionBundles.Read(package), FetchIcu());
         WriteTemplate(directory);
     }
 
@@ -71,7 +73,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         string directory = store.GetOrAdd(key.Value, partial =>
         {
             Translate(package, index, hostFunctions, key, partial);
-            SupportImage.Write(partial, package[PglitePackage.Data], index, ExtensionBundles.Read(package));
+            SupportImage.Write(partial, package[PglitePackage.Data], index, ExtensionBundles.Read(package), FetchIcu());
             if (options.ReadyToRun)
             {
                 CompileReadyToRun(partial);
@@ -145,7 +147,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         string temporary = Directory.CreateTempSubdirectory("pocketgres-image-").FullName;
         try
         {
-            SupportImage.Write(temporary, "probe"u8.ToArray(), [new DataIndex.Entry(EngineArtifacts.MountPoint + "/probe", 0, 5)], []);
+            SupportImage.Write(temporary, "probe"u8.ToArray(), [new DataIndex.Entry(EngineArtifacts.MountPoint + "/probe", 0, 5)], [], new Dictionary<string, byte[]>());
             return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(temporary, EngineArtifacts.SupportIndex))));
         }
         finally

@@ -24,14 +24,21 @@ internal static class SupportImage
     /// <param name="data">Content of <c>pglite.data</c>.</param>
     /// <param name="index">The files inside <paramref name="data"/>.</param>
     /// <param name="bundles">Extensions to install beside them.</param>
+    /// <param name="icu">ICU's locale data, by path below its directory.</param>
     public static void Write(
-        string directory, ReadOnlyMemory<byte> data, IEnumerable<DataIndex.Entry> index, IEnumerable<ExtensionBundle> bundles)
+        string directory, ReadOnlyMemory<byte> data, IEnumerable<DataIndex.Entry> index, IEnumerable<ExtensionBundle> bundles,
+        IReadOnlyDictionary<string, byte[]> icu)
     {
         var writer = new FileSystemImageWriter();
         foreach (var entry in index.Where(Belongs))
         {
             bool program = ModuleSources.IsLibrary(entry.Path) || entry.Path.StartsWith(EngineArtifacts.MountPoint + "/bin/", StringComparison.Ordinal);
             writer.AddFile(entry.Path[EngineArtifacts.MountPoint.Length..], program ? ProgramMode : FileMode, ContentOf(entry.Path, data.Slice(entry.Start, entry.Length)));
+        }
+
+        foreach (var (path, content) in icu)
+        {
+            writer.AddFile(IcuPackage.Directory + path, FileMode, content);
         }
 
         foreach (var addOn in bundles.GroupBy(b => b.AddOn))
