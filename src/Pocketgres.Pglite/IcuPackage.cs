@@ -1,7 +1,7 @@
 namespace Pocketgres.Pglite;
 
 /// <summary>Where the build takes ICU's locale data from: PGlite contains the root collation only. Same version as the ICU in <c>pglite.wasm</c>.</summary>
-internal static class IcuPackage
+public static class IcuPackage
 {
     /// <summary>ICU's version.</summary>
     public const string Version = "76.1";
