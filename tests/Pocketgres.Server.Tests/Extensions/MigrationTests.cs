@@ -16,6 +16,7 @@ public class MigrationTests(ExtensionsFixture fixture)
     [InlineData("django", "btree_gin, citext, fuzzystrmatch, hstore, pg_trgm, pgcrypto, unaccent")]
     [InlineData("pgvector", "vector")]
     [InlineData("diesel", "btree_gist, ltree, pgcrypto")]
+    [InlineData("geodjango", "postgis")]
     public async Task Runs_as_it_is(string tool, string extensions)
     {
         string database = "migration_" + tool;
