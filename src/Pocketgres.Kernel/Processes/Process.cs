@@ -88,6 +88,9 @@ public sealed unsafe partial class Process
 
     internal SchedulerWaiter Waiter { get; private set; } = null!;
 
+    /// <summary>The core that its thread is kept on, or <see cref="CorePacking.AnyCore"/>. The process's own thread.</summary>
+    internal int Core { get; set; } = CorePacking.AnyCore;
+
     /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
     internal LongjmpException Longjmp { get; } = new();
 
@@ -134,7 +137,7 @@ public sealed unsafe partial class Process
     /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
     public Process Fork(string title, object? tag, Action<Process> body)
     {
-        var space = AddressSpace.Fork((uint)Linker.BreakAddress());
+        var space = AddressSpace.Fork((uint)Linker.BreakAddress(), title);
         FileDescriptorTable? files = null;
         try
         {
@@ -253,11 +256,13 @@ public sealed unsafe partial class Process
         _alarm?.Dispose();
         FinishOutput();
         Files.CloseAll();
+        LearnWorkingSets();
         var memory = Detach();
         memory?.LeaveShared();
         Volatile.Write(ref _exited, true);
         Kernel.Processes.Exited(this);
         Kernel.Scheduler.Release();
+        Kernel.Scheduler.Cores.Leave(this); // the thread goes back to the pool
 
         // Unmapping gigabytes of reservation is slow enough to do without the lock.
         memory?.Dispose();
@@ -265,6 +270,17 @@ public sealed unsafe partial class Process
         _exitedSource.SetResult(status);
         Kernel.Processes.Gone(this);
         Kernel.Options.ProcessGone?.Invoke();
+    }
+
+    private void LearnWorkingSets()
+    {
+        _memory!.LearnWorkingSet();
+        if (_isThawed)
+        {
+            return; // the clone as a whole is at an end
+        }
+
+        Kernel.Cloned?.LearnWorkingSet();
     }
 
     /// <summary>Takes memory and eventfd away from other threads.</summary>
