@@ -30,7 +30,8 @@ public class RecoveryTests
             foreach ((string database, string script) in scripts)
             {
                 await administrator.ExecuteAsync($"create database {database} strategy wal_log");
-                Assert.Equal(0, (await server.RunAsync("psql", ["-X", "-q", "-f", script], database)).ExitCode);
+                ToolResult result = await server.RunAsync("psql", ["-X", "-q", "-f", script], database);
+                Assert.True(result.ExitCode == 0, $"{script}: {result.Error}");
                 before[database] = await DumpAsync(server, database);
             }
 
