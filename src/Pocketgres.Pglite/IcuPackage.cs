@@ -19,7 +19,7 @@ public static class IcuPackage
     public const string Prefix = "icudt76l/";
 
     /// <summary>SHA-256 over path, newline and content of each wanted file, in order.</summary>
-    public const string Sha256 = "22b1c06a6a908e22ebfdfbaeb32954ab798da4f1ecc50d7d3ef52a94632687fe";
+    public const string Sha256 = "e7d9628b6efd7334846e5293c2e800fbfb54a3a9fafaa81facfe11fb223f9f85";
 
     /// <summary>Directory in the installation where ICU looks for files that are not built in.</summary>
     public const string Directory = "/icu/icudt76l/";
@@ -28,7 +28,7 @@ public static class IcuPackage
     public static bool IsWanted(string path) => path switch
     {
         "coll/root.res" or "coll/ucadata.icu" => false,
-        "keyTypeData.res" or "langInfo.res" => true,
+        "keyTypeData.res" or "timezoneTypes.res" or "langInfo.res" => true,
         "res_index.res" or "root.res" or "en.res" or "pool.res" => true,
         "lang/en.res" or "lang/root.res" or "lang/pool.res" or "lang/res_index.res" => true,
         "region/en.res" or "region/root.res" or "region/pool.res" or "region/res_index.res" => true,
