@@ -57,7 +57,7 @@ public class RecoveryTests
         await using NpgsqlConnection session = await server.OpenAsync(database);
         List<string> state = await session.ColumnAsync<string>("select 'extension ' || extname || ' ' || extversion from pg_extension order by 1");
         state.AddRange(await session.ColumnAsync<string>("""
-            select relkind || ' ' || c.oid::regclass || coalesce(' ' || case when relkind = 'i' then pg_get_indexdef(c.oid) end, '') from pg_class c
+            select relkind::text || ' ' || c.oid::regclass || coalesce(' ' || case when relkind = 'i' then pg_get_indexdef(c.oid) end, '') from pg_class c
             where c.oid >= 16384 and relpersistence = 'p' and relnamespace <> 'pg_toast'::regnamespace order by 1
             """));
         foreach (string table in await session.ColumnAsync<string>(
