@@ -37,8 +37,8 @@ sealed class EmbeddedServer : IAsyncDisposable
         Username = "postgres",
         Database = "postgres",
         Pooling = false,
-        Timeout = 20,
-        CommandTimeout = 60,
+        Timeout = 300, // not a measure of anything: the machine may stand still for a minute
+        CommandTimeout = 300,
         CancellationTimeout = -1,
         SslMode = SslMode.Disable,
     }.ConnectionString;
