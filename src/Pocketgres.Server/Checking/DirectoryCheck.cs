@@ -1,0 +1,81 @@
+using Pocketgres.Engine;
+using Pocketgres.Engine.Checking;
+
+namespace Pocketgres.Server.Checking;
+
+/// <summary>
+/// Checks a data directory that is not being served, all of it: the files (<see cref="ClusterCheck"/>), and with PostgreSQL's amcheck what is in them. For
+/// that a server runs on the directory with all it writes, recovery included, kept in memory: the directory is only read.
+/// </summary>
+public static class DirectoryCheck
+{
+    private static readonly TimeSpan s_stopPatience = TimeSpan.FromMinutes(10);
+
+    /// <summary>Runs the check.</summary>
+    /// <param name="dataDirectory">The data directory.</param>
+    /// <param name="options">What to check.</param>
+    /// <param name="cancellationToken">Ends the check.</param>
+    /// <exception cref="ClusterException">It is no data directory of this engine, it cannot be read, or a server has it open.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
+    public static async Task<DirectoryCheckReport> RunAsync(string dataDirectory, DirectoryCheckOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        using var directory = StoppedDirectory.Open(dataDirectory);
+        var files = ClusterCheck.Run(directory.Files, cancellationToken);
+        if (!options.Rows || !files.HasControlFile)
+        {
+            return new DirectoryCheckReport(files.Verdict, files, Recovered: false, Rows: null);
+        }
+
+        ClusterOverlay overlay;
+        try
+        {
+            overlay = new ClusterOverlay(directory.Path);
+        }
+        catch (IOException e)
+        {
+            throw StoppedDirectory.Unreadable(directory.Path, e);
+        }
+
+        try
+        {
+            return await RunAsync(overlay, files, options, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            overlay.Free();
+        }
+    }
+
+    private static async Task<DirectoryCheckReport> RunAsync(
+        ClusterOverlay overlay, CheckReport files, DirectoryCheckOptions options, CancellationToken cancellationToken)
+    {
+        var findings = new RowFindings();
+        bool recovers = !files.CleanlyStopped || files.IsUnrestoredBackup, recovered = false;
+        var server = await CheckServer.TryStartAsync(overlay, findings, cancellationToken).ConfigureAwait(false);
+        if (server is not null)
+        {
+            await using (server.ConfigureAwait(false))
+            {
+                await new RowCheck(server, findings, options).RunAsync(cancellationToken).ConfigureAwait(false);
+                recovered = recovers && await server.TryStopAsync(s_stopPatience).ConfigureAwait(false);
+            }
+        }
+
+        if (recovered)
+        {
+            // What the log repairs is no damage, and what it does not is.
+            files = ClusterCheck.Run(overlay.View(), cancellationToken) with
+            {
+                CleanlyStopped = files.CleanlyStopped,
+                IsUnrestoredBackup = files.IsUnrestoredBackup,
+            };
+        }
+
+        var rows = findings.Report;
+        var verdict = rows.DamageCount > 0 || files.Verdict == CheckVerdict.Damaged ? CheckVerdict.Damaged
+            : rows.Unchecked.Count > 0 ? CheckVerdict.Undecided
+            : files.Verdict;
+        return new DirectoryCheckReport(verdict, files, recovered, rows);
+    }
+}
