@@ -67,9 +67,10 @@ internal sealed class CheckServer : IAsyncDisposable
     {
         var log = new StartLog();
         var sockets = PrivateDirectory.Create();
+        bool needsMoreLog = false;
         try
         {
-            Prepare(overlay);
+            needsMoreLog = Prepare(overlay);
             var settings = new Dictionary<string, string>(s_settings) { ["hba_file"] = overlay.Path + Authentication };
             var cluster = await PostgresCluster.StartAsync(
                 new ClusterOptions
@@ -84,10 +85,16 @@ internal sealed class CheckServer : IAsyncDisposable
                 cancellationToken).ConfigureAwait(false);
             return new CheckServer(cluster, sockets);
         }
+        catch (ClusterException e) when (e.Error == ClusterError.StartFailed && needsMoreLog)
+        {
+            sockets.Dispose();
+            findings.AddUnchecked($"tables and indexes: a standby or backup that does not start from what is in it: {Why(e)}");
+            return null;
+        }
         catch (Exception e) when (e is ClusterException or FileSystemException)
         {
             sockets.Dispose();
-            string line = $"no server starts on the directory: {(log.Reason.Length > 0 ? log.Reason : e.Message)}";
+            string line = $"no server starts on the directory: {Why(e)}";
             if (log.SaysDamage)
             {
                 findings.AddDamage(line);
@@ -104,6 +111,8 @@ internal sealed class CheckServer : IAsyncDisposable
             sockets.Dispose();
             throw;
         }
+
+        string Why(Exception e) => log.Reason.Length > 0 ? log.Reason : e.Message;
     }
 
     /// <summary>A session as superuser, once the server, which may be recovering from a crash, lets one in.</summary>
@@ -168,15 +177,18 @@ internal sealed class CheckServer : IAsyncDisposable
     }
 
     // A directory that is or was a standby's, or is to be restored to a point in time, is checked as what its own log makes of it: without asking an archive
-    // or another server.
-    private static void Prepare(ClusterOverlay overlay)
+    // or another server. True when that may be too little.
+    private static bool Prepare(ClusterOverlay overlay)
     {
+        bool needsMoreLog = FileTree.Exists(overlay.Files, "/backup_label");
         foreach (string signal in (string[])["/standby.signal", "/recovery.signal"])
         {
+            needsMoreLog |= FileTree.Exists(overlay.Files, signal);
             FileTree.Remove(overlay.Files, signal);
         }
 
         FileTree.WriteAll(overlay.Files, Authentication, "local all all trust\n"u8, 0x180, sync: false);
         FileSystemException.ThrowIf(overlay.Files.ChangeMode("/", 0x1C0), "set the mode of", overlay.Path);
+        return needsMoreLog;
     }
 }

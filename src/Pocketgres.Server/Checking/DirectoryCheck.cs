@@ -39,7 +39,7 @@ public static class DirectoryCheck
 
         try
         {
-            return await RunAsync(overlay, files, options, cancellationToken).ConfigureAwait(false);
+            return await RunAsync(overlay, directory.Files.ReadControlFile().MinimumRecoveryPoint, files, options, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -48,7 +48,7 @@ public static class DirectoryCheck
     }
 
     private static async Task<DirectoryCheckReport> RunAsync(
-        ClusterOverlay overlay, CheckReport files, DirectoryCheckOptions options, CancellationToken cancellationToken)
+        ClusterOverlay overlay, ulong newestPage, CheckReport files, DirectoryCheckOptions options, CancellationToken cancellationToken)
     {
         var findings = new RowFindings();
         bool recovers = !files.CleanlyStopped || files.IsUnrestoredBackup, recovered = false;
@@ -57,7 +57,7 @@ public static class DirectoryCheck
         {
             await using (server.ConfigureAwait(false))
             {
-                await new RowCheck(server, findings, options).RunAsync(cancellationToken).ConfigureAwait(false);
+                await new RowCheck(server, findings, options).RunAsync(newestPage, cancellationToken).ConfigureAwait(false);
                 recovered = recovers && await server.TryStopAsync(s_stopPatience).ConfigureAwait(false);
             }
         }

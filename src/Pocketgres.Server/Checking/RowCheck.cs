@@ -40,15 +40,17 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
     private int _crashes;
 
     /// <summary>Checks all databases, also those that let nobody in.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <param name="newestPage">The place in the log that pages may be as new as.</param>
+    /// <param name="cancellationToken">Ends the check.</param>
+    public async Task RunAsync(ulong newestPage, CancellationToken cancellationToken)
     {
-        foreach (string database in await DatabasesAsync(cancellationToken).ConfigureAwait(false))
+        foreach (string database in await DatabasesAsync(newestPage, cancellationToken).ConfigureAwait(false))
         {
             await CheckAsync(database, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<List<string>> DatabasesAsync(CancellationToken cancellationToken)
+    private async Task<List<string>> DatabasesAsync(ulong newestPage, CancellationToken cancellationToken)
     {
         var databases = new List<string>();
         try
@@ -56,6 +58,17 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
             var session = await server.ConnectAsync(ServerOptions.DefaultDatabase, cancellationToken).ConfigureAwait(false);
             await using (session.ConfigureAwait(false))
             {
+                // A standby's pages that are newer than its log: rows of the future would look like damage.
+                string end = "";
+                await QueryAsync(session, "SELECT pg_current_wal_insert_lsn()::text", reader => end = reader.GetString(0), cancellationToken).ConfigureAwait(false);
+                string[] halves = end.Split('/');
+                if (((ulong.Parse(halves[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture) << 32)
+                    | ulong.Parse(halves[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture)) < newestPage)
+                {
+                    findings.AddUnchecked($"tables and indexes: the log in the directory ends at {end}, before {newestPage >> 32:X}/{(uint)newestPage:X}, which its pages need");
+                    return databases;
+                }
+
                 await ExecuteAsync(session, WithoutIndexes, cancellationToken).ConfigureAwait(false);
                 var closed = new List<string>();
                 await QueryAsync(

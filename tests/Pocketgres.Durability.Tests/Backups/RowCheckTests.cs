@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Pocketgres.Durability.Tests.Support;
 using Pocketgres.Engine;
+using Pocketgres.Engine.Data;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Durability.Tests.Backups;
@@ -172,6 +173,52 @@ public partial class RowCheckTests
         Assert.Equal(6, damaged.ExitCode);
         Assert.Contains("no server starts on the directory: ", damaged.Output, StringComparison.Ordinal);
         Assert.Contains("could not locate a valid checkpoint record", damaged.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Standbys_and_backups_are_checked_as_far_as_their_log_goes()
+    {
+        using var directory = new TemporaryDirectory();
+        string data = directory.Combine("data"), backup = directory.Combine("backup"), bare = directory.Combine("bare");
+        await using (CliServer server = await CliServer.StartAsync(["serve", "file:" + data, "--port", "0"]))
+        {
+            await using NpgsqlConnection session = await server.OpenAsync();
+            await session.ExecuteAsync("create table t as select i from generate_series(1, 1000) i; create index on t (i)");
+            (await server.RunAsync("pg_basebackup", ["-D", backup, "-X", "stream", "-c", "fast", "-R"])).Succeeded();
+            (await server.RunAsync("pg_basebackup", ["-D", bare, "-X", "none", "-c", "fast"])).Succeeded();
+            ToolResult fresh = (await CheckAsync(directory.Path, backup)).Succeeded();
+            Assert.Contains("; it is a backup that was not started yet, this is what", fresh.Output, StringComparison.Ordinal);
+            await using (CliServer standby = await CliServer.StartAsync(["serve", "file:" + backup, "--port", "0"]))
+            {
+                await session.ExecuteAsync("insert into t select i from generate_series(1, 5000) i");
+                string end = await session.ScalarAsync<string>("select pg_current_wal_insert_lsn()::text");
+                await using NpgsqlConnection reader = await standby.OpenAsync();
+                await Wait.UntilAsync(() => reader.ScalarAsync<bool>($"select pg_last_wal_replay_lsn() >= '{end}'"), "the standby has it all");
+                await reader.CloseAsync();
+                Assert.Equal(0, await standby.StopAsync());
+            }
+
+            await session.CloseAsync();
+            Assert.Equal(0, await server.StopAsync());
+        }
+
+        Dictionary<string, string> before = Fingerprint(directory.Path);
+        (await CheckAsync(directory.Path, backup)).Succeeded();
+        ToolResult needs = await CheckAsync(directory.Path, bare);
+        Assert.True(needs.ExitCode == 7, needs.Output);
+        Assert.Contains("not checked: tables and indexes: a standby or backup that does not start from what is in it: ", needs.Output, StringComparison.Ordinal);
+        Assert.Equal(before, Fingerprint(directory.Path));
+
+        // Pages that are newer than the log.
+        string control = Path.Combine(data, "global/pg_control");
+        byte[] bytes = await File.ReadAllBytesAsync(control);
+        BitConverter.TryWriteBytes(bytes.AsSpan(136), 0x12_00ABCDEFUL);
+        BitConverter.TryWriteBytes(bytes.AsSpan(144), 1); // its timeline
+        BitConverter.TryWriteBytes(bytes.AsSpan(292), Crc32C.Compute(bytes.AsSpan(0, 292)));
+        await File.WriteAllBytesAsync(control, bytes);
+        needs = await CheckAsync(directory.Path, data);
+        Assert.True(needs.ExitCode == 7, needs.Output);
+        Assert.Contains("before 12/ABCDEF, which its pages need", needs.Output, StringComparison.Ordinal);
     }
 
     // Tables that damage does not spread between.
