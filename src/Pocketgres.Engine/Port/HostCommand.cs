@@ -22,15 +22,13 @@ internal sealed unsafe class HostCommand : ICommand
     private const int SignalExitBase = 128; // how a shell reports a command that a signal ended
 
     private readonly Process _parent;
-    private readonly HostProcess? _process;
-    private readonly Task[] _pumps;
+    private readonly List<Task> _pumps = [];
+    private volatile HostProcess? _process;
     private int _endedBy;
 
-    private HostCommand(Process parent, HostProcess? process, params Task[] pumps)
+    private HostCommand(Process parent)
     {
         _parent = parent;
-        _process = process;
-        _pumps = pumps;
         parent.SignalPosted += OnSignal;
     }
 
@@ -52,39 +50,23 @@ internal sealed unsafe class HostCommand : ICommand
             info.WorkingDirectory = parent.WorkingDirectory;
         }
 
+        var command = new HostCommand(parent);
         HostProcess? process;
         try
         {
-            process = HostProcess.Start(info);
+            process = parent.RunBlocking(() => HostProcess.Start(info)); // fork and exec take milliseconds
         }
         catch (System.ComponentModel.Win32Exception)
         {
             process = null;
         }
 
-        if (process is null)
+        if (process is not null)
         {
-            return new HostCommand(parent, null);
+            command.Attach(process, input, output);
         }
 
-        var pumps = new List<Task>();
-        if (input is null)
-        {
-            process.StandardInput.Close();
-        }
-        else
-        {
-            var from = input.AddReference();
-            pumps.Add(Task.Run(() => PumpToHost(parent.Kernel, from, process.StandardInput.BaseStream)));
-        }
-
-        if (output is not null)
-        {
-            var to = output.AddReference();
-            pumps.Add(Task.Run(() => PumpFromHost(parent.Kernel, process.StandardOutput.BaseStream, to)));
-        }
-
-        return new HostCommand(parent, process, [.. pumps]);
+        return command;
     }
 
     /// <inheritdoc/>
@@ -96,22 +78,50 @@ internal sealed unsafe class HostCommand : ICommand
             return 127 << 8;
         }
 
+        var process = _process;
         return _parent.RunBlocking(() =>
         {
-            _process.WaitForExit();
-            Task.WaitAll(_pumps);
+            process.WaitForExit();
+            Task.WaitAll([.. _pumps]);
             _parent.SignalPosted -= OnSignal;
-            int code = _process.ExitCode;
-            _process.Dispose();
+            int code = process.ExitCode;
+            process.Dispose();
             return _endedBy != 0 ? _endedBy
                 : code > SignalExitBase ? code - SignalExitBase : (code & 0xFF) << 8;
         });
     }
 
+    private void Attach(HostProcess process, OpenFile? input, OpenFile? output)
+    {
+        if (input is null)
+        {
+            process.StandardInput.Close();
+        }
+        else
+        {
+            var from = input.AddReference();
+            _pumps.Add(Task.Run(() => PumpToHost(_parent.Kernel, from, process.StandardInput.BaseStream)));
+        }
+
+        if (output is not null)
+        {
+            var to = output.AddReference();
+            _pumps.Add(Task.Run(() => PumpFromHost(_parent.Kernel, process.StandardOutput.BaseStream, to)));
+        }
+
+        // Pairs with OnSignal: a signal that came while the command was being started ends it here.
+        _process = process;
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _endedBy) != 0)
+        {
+            _ = Task.Run(() => End(process));
+        }
+    }
+
     private void OnSignal(int signal)
     {
-        if (_process is { } process && signal is Signal.Interrupt or Signal.Quit or Signal.Terminate or Signal.Kill
-            && Interlocked.CompareExchange(ref _endedBy, signal, 0) == 0)
+        if (signal is Signal.Interrupt or Signal.Quit or Signal.Terminate or Signal.Kill && Interlocked.CompareExchange(ref _endedBy, signal, 0) == 0
+            && _process is { } process)
         {
             _ = Task.Run(() => End(process)); // looks for the command's children, which takes a while
         }

@@ -31,11 +31,15 @@ public sealed unsafe partial class Process
         DropFlushed();
     }
 
-    /// <summary>Runs a host call that may block without the global lock. It must not touch linear memory of other processes.</summary>
+    /// <summary>
+    /// Runs a host call that may block without the global lock, on any core (programs that it starts inherit that). It must not touch linear memory of
+    /// other processes.
+    /// </summary>
     public T RunBlocking<T>(Func<T> call)
     {
         ArgumentNullException.ThrowIfNull(call);
         EnterBlocking();
+        Kernel.Scheduler.Cores.Leave(this);
         try
         {
             return call();
@@ -103,6 +107,10 @@ public sealed unsafe partial class Process
         {
             ulong value;
             _ = Libc.read(_wakeDescriptor, &value, sizeof(ulong));
+        }
+        else if (ready > 0)
+        {
+            Kernel.Scheduler.CountRequest();
         }
 
         return ready != 0;

@@ -88,6 +88,9 @@ public sealed unsafe partial class Process
 
     internal SchedulerWaiter Waiter { get; private set; } = null!;
 
+    /// <summary>The core that its thread is kept on, or <see cref="CorePacking.AnyCore"/>. The process's own thread.</summary>
+    internal int Core { get; set; } = CorePacking.AnyCore;
+
     /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
     internal LongjmpException Longjmp { get; } = new();
 
@@ -240,6 +243,7 @@ public sealed unsafe partial class Process
         Volatile.Write(ref _exited, true);
         Kernel.Processes.Exited(this);
         Kernel.Scheduler.Release();
+        Kernel.Scheduler.Cores.Leave(this); // the thread goes back to the pool
 
         // Unmapping gigabytes of reservation is slow enough to do without the lock.
         memory?.Dispose();

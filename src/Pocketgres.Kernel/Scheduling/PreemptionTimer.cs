@@ -62,15 +62,23 @@ internal sealed class PreemptionTimer(Scheduler scheduler, ProcessThreads thread
             {
                 Thread.Sleep(1);
                 scheduler.Current?.PokeOutput();
-                if (scheduler.Waiting == 0)
+                var seen = scheduler.Activity;
+                if (scheduler.Cores.Tick(seen) || seen.Waited)
+                {
+                    idle = 0;
+                }
+                else
                 {
                     idle++;
-                    continue;
                 }
 
-                idle = 0;
-                scheduler.PokeHolder();
+                if (seen.Waited)
+                {
+                    scheduler.PokeHolder();
+                }
             }
+
+            scheduler.Cores.EndCrowd();
 
             // A waiter that came between the last look and this line saw the timer armed: look once more. The exchange is a full
             // fence: the look must not be answered from before _armed is 0 for all to see.

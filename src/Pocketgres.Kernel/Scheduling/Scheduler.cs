@@ -29,6 +29,9 @@ internal sealed unsafe class Scheduler : IDisposable
     private int _waiting;
     private long _acquiredAt;
     private volatile Process? _current;
+    private Process? _last; // this and the two counters: written under the lock
+    private long _requests;
+    private long _switches;
 
     public Scheduler(ProcessThreads threads) => _timer = new PreemptionTimer(this, threads);
 
@@ -41,18 +44,34 @@ internal sealed unsafe class Scheduler : IDisposable
     /// <summary>Stopwatch time at which the current holder got the lock.</summary>
     public long AcquiredAt => Volatile.Read(ref _acquiredAt);
 
+    /// <summary>Where the threads of processes run.</summary>
+    public CorePacking Cores { get; } = new();
+
+    /// <summary>A look at the lock, without taking it. Any thread.</summary>
+    public LockActivity Activity => new(Volatile.Read(ref _requests), Volatile.Read(ref _switches), _current is not null, Waiting != 0);
+
     /// <summary>How often a process gave up the lock because others waited.</summary>
     public long Preemptions { get; private set; }
+
+    /// <summary>Counts a wait for a descriptor that ended with something to do. Under the lock.</summary>
+    public void CountRequest() => _requests++;
 
     /// <summary>Takes the lock for a process.</summary>
     /// <param name="process">The calling thread's process.</param>
     /// <param name="preempted">True when it was just preempted, so that woken processes go first.</param>
     public void Acquire(Process process, bool preempted = false)
     {
+        Cores.Follow(process);
         Lock(process.Waiter, preempted);
         Volatile.Write(ref _acquiredAt, Stopwatch.GetTimestamp());
         _current = process;
         process.Runs++;
+        if (_last != process)
+        {
+            _last = process;
+            _switches++;
+        }
+
         if (process.Kernel.Cloned is { } shared && process.MappedSpace is { } space)
         {
             shared.GiveTo(space);

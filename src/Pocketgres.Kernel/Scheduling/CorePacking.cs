@@ -1,0 +1,205 @@
+using System.Diagnostics;
+using Pocketgres.Kernel.Native;
+
+namespace Pocketgres.Kernel.Scheduling;
+
+/// <summary>
+/// Keeps the threads of a kernel whose processes compete for the global lock on one core of the host, while that is measured to be faster.
+/// </summary>
+/// <remarks>
+/// One process at a time runs anyway. Spread over several cores, each hand-over of the lock wakes a thread on a core that has gone to sleep, which
+/// costs as much as a small query (25-35 us on a virtual machine); on one core it is a mere context switch, and the clients have the other cores for
+/// themselves. How it comes out depends on the machine and on who else wants the core, so it is tried: while there is a crowd, a window in
+/// the other mode is compared with the window before it, seldom once the answer repeats.
+/// Each thread changes its own affinity, when it next takes the lock. .NET gives the threads it makes the affinity of the whole process, so nobody
+/// inherits ours; programs that the host starts would (see <see cref="Leave"/>).
+/// </remarks>
+internal sealed class CorePacking
+{
+    /// <summary>Value of <see cref="Process.Core"/>: wherever the host likes.</summary>
+    public const int AnyCore = -1;
+
+    private const double WorthIt = 1.08; // a change must gain more than windows differ by chance
+    private static readonly long s_window = Stopwatch.Frequency / 20; // 50 ms
+    private static readonly long s_settling = Stopwatch.Frequency / 100; // 10 ms that are not measured after each change
+    private static readonly long s_firstPause = Stopwatch.Frequency; // until the next trial; doubles while the answer stays
+    private static readonly long s_longestPause = 16 * Stopwatch.Frequency;
+    private static readonly long s_memory = 10 * Stopwatch.Frequency; // a crowd that comes back within it is treated as before
+
+    private int _core = AnyCore; // where threads shall run; written by the timer's thread, read by all
+
+    // All below: the timer's thread only.
+    private CpuSet _allowed;
+    private int _allowedCount; // 0: not asked for yet
+    private bool _crowd;
+    private bool _trial;
+    private double _rateBefore;
+    private long _pause = s_firstPause;
+    private long _nextTrial;
+    private long _settled;
+    private long _windowStart;
+    private LockActivity _window;
+    private long _tickSwitches;
+    private int _ticks;
+    private int _waitedTicks;
+    private int _heldTicks;
+    private bool _packedLast;
+    private long _crowdEnded;
+
+    /// <summary>True while threads are kept on one core. Any thread.</summary>
+    public bool Packed => Volatile.Read(ref _core) != AnyCore;
+
+    /// <summary>Moves the calling thread to where it shall run, if it is not there. Called before it takes the lock.</summary>
+    public void Follow(Process process)
+    {
+        int core = Volatile.Read(ref _core);
+        if (process.Core != core)
+        {
+            Move(process, core);
+        }
+    }
+
+    /// <summary>Lets the calling thread run anywhere: before it starts a program of the host, which would inherit its affinity, or goes back to the pool.</summary>
+    public void Leave(Process process)
+    {
+        if (process.Core != AnyCore)
+        {
+            Move(process, AnyCore);
+        }
+    }
+
+    /// <summary>Looks how it goes; called about every millisecond by the preemption timer.</summary>
+    /// <param name="seen">What the timer sees of the lock.</param>
+    /// <returns>
+    /// True while several processes take turns on one core: as only one of them runs there at a time, hardly one ever finds the lock taken, and
+    /// the timer must not think that the crowd has gone.
+    /// </returns>
+    public bool Tick(in LockActivity seen)
+    {
+        long now = Stopwatch.GetTimestamp();
+        if (!_crowd)
+        {
+            BeginCrowd(now, seen);
+        }
+
+        bool taken = Packed && seen.Switches != _tickSwitches;
+        _tickSwitches = seen.Switches;
+        if (now < _settled)
+        {
+            BeginWindow(now, seen);
+            return taken;
+        }
+
+        _ticks++;
+        _waitedTicks += seen.Waited ? 1 : 0;
+        _heldTicks += seen.Held ? 1 : 0;
+        long elapsed = now - _windowStart;
+        if (elapsed < s_window)
+        {
+            return taken;
+        }
+
+        long work = seen.Requests - _window.Requests, switches = seen.Switches - _window.Switches;
+        double rate = work / (double)elapsed;
+        bool crowd = Packed ? switches * 2 > work && _heldTicks * 3 > _ticks : _waitedTicks * 2 > _ticks;
+        BeginWindow(now, seen);
+        if (_allowedCount < 2)
+        {
+            return false;
+        }
+
+        if (!crowd || rate <= 0)
+        {
+            // One client with a helper or two: its latency counts, and rates mean nothing.
+            _trial = false;
+            Change(AnyCore, now);
+        }
+        else if (_trial)
+        {
+            Judge(rate, now);
+        }
+        else if (now >= _nextTrial)
+        {
+            _trial = true;
+            _rateBefore = rate;
+            Change(Packed ? AnyCore : Libc.CurrentCore(), now);
+        }
+
+        return taken;
+    }
+
+    /// <summary>The crowd has gone and the timer stops.</summary>
+    public void EndCrowd()
+    {
+        _packedLast = Packed && !_trial;
+        _crowdEnded = Stopwatch.GetTimestamp();
+        _crowd = false;
+        _trial = false;
+        Volatile.Write(ref _core, AnyCore);
+    }
+
+    private void BeginCrowd(long now, in LockActivity seen)
+    {
+        _crowd = true;
+        if (_allowedCount == 0)
+        {
+            _allowed = CpuSet.OfHostProcess();
+            _allowedCount = Math.Max(1, _allowed.Count);
+        }
+
+        BeginWindow(now, seen);
+        if (now - _crowdEnded > s_memory)
+        {
+            _pause = s_firstPause;
+            _nextTrial = now;
+        }
+        else if (_packedLast)
+        {
+            Change(Libc.CurrentCore(), now);
+        }
+    }
+
+    private void BeginWindow(long now, in LockActivity seen)
+    {
+        _windowStart = now;
+        _window = seen;
+        _ticks = 0;
+        _waitedTicks = 0;
+        _heldTicks = 0;
+    }
+
+    private void Judge(double rate, long now)
+    {
+        _trial = false;
+        bool better = rate > _rateBefore * WorthIt;
+        _pause = better ? s_firstPause : Math.Min(2 * _pause, s_longestPause);
+        _nextTrial = now + _pause;
+        if (!better)
+        {
+            Change(Packed ? AnyCore : Libc.CurrentCore(), now);
+        }
+    }
+
+    private void Change(int core, long now)
+    {
+        if (core != Volatile.Read(ref _core))
+        {
+            Volatile.Write(ref _core, core);
+            _settled = now + s_settling;
+        }
+    }
+
+    private void Move(Process process, int core)
+    {
+        // Losing a race with hot-unplugging of processors, or a cpuset made smaller meanwhile: the host's own choice is as good.
+        _ = core == AnyCore ? CpuSet.Apply(_allowed) : CpuSet.Apply(CpuSet.Single(core));
+        process.Core = core;
+    }
+}
+
+/// <summary>What the preemption timer sees of the lock at one moment.</summary>
+/// <param name="Requests">How many waits for a descriptor have ended with something to do: requests of clients, mostly.</param>
+/// <param name="Switches">How often the lock went to another process than the one that had it last.</param>
+/// <param name="Held">Whether a process has it.</param>
+/// <param name="Waited">Whether somebody waits for it.</param>
+internal readonly record struct LockActivity(long Requests, long Switches, bool Held, bool Waited);
