@@ -132,9 +132,9 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
             }
             catch (NpgsqlException e)
             {
-                // What was being checked has left the queue: the next attempt goes on with what follows, if it is worth one.
+                // The session is lost. What was being checked has left the queue: the next attempt goes on with what follows, if it is worth one.
                 Add(current, e);
-                if (current == shown || e is PostgresException || server.HasEnded || ++_crashes > MaximumCrashes)
+                if (current == shown || server.HasEnded || ++_crashes > MaximumCrashes)
                 {
                     if (relations.Count > 0)
                     {

@@ -143,9 +143,12 @@ public partial class RowCheckTests
             await using NpgsqlConnection session = await server.OpenAsync();
             await session.ExecuteAsync("""
                 create function f(i int) returns int immutable language sql as 'select 10 / i';
+                create function die(i int) returns int immutable language plpgsql as 'begin return i; end';
                 create table t as select 1 i;
+                create index t_die on t (die(i));
                 create index t_f on t (f(i));
-                create or replace function f(i int) returns int immutable language sql as 'select 10 / (i - 1)'
+                create or replace function f(i int) returns int immutable language sql as 'select 10 / (i - 1)';
+                create or replace function die(i int) returns int immutable language plpgsql as 'begin perform pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid()); return i; end'
                 """);
             await server.Cluster.StopAsync();
         }
@@ -153,6 +156,7 @@ public partial class RowCheckTests
         ToolResult undecided = await CheckAsync(directory.Path, data);
         Assert.Equal(7, undecided.ExitCode);
         Assert.Contains("not checked: database \"postgres\": index public.t_f of table public.t: division by zero [22012]", undecided.Output, StringComparison.Ordinal);
+        Assert.Contains("not checked: database \"postgres\": index public.t_die of table public.t: terminating connection due to administrator command [57P01]", undecided.Output, StringComparison.Ordinal);
         Assert.Contains("\nundecided: 0 problems, ", undecided.Output, StringComparison.Ordinal);
 
         await File.AppendAllTextAsync(Path.Combine(data, "postgresql.conf"), "no_such_setting = 1\n");
