@@ -53,7 +53,7 @@ sealed class EmbeddedServer : IAsyncDisposable
             all[name] = value;
         }
 
-        return await StartAsync(new ClusterOptions { DataFileSystem = files, Port = 0, Settings = all, StartTimeout = TimeSpan.FromSeconds(90) });
+        return await StartAsync(new ClusterOptions { DataFileSystem = files, Port = 0, Settings = all, StartTimeout = TimeSpan.FromMinutes(5) });
     }
 
     public static async Task<EmbeddedServer> StartAsync(ClusterOptions options)
