@@ -39,7 +39,12 @@ internal sealed class CheckCommand
     /// <exception cref="UsageException">The arguments make no sense.</exception>
     public int Run(ParseResult result)
     {
-        var options = new DirectoryCheckOptions { Rows = !result.GetValue(_filesOnly), Parents = result.GetValue(_parentCheck) };
+        var options = new DirectoryCheckOptions
+        {
+            Rows = !result.GetValue(_filesOnly),
+            Parents = result.GetValue(_parentCheck),
+            Found = line => StandardStreams.WriteOutput(line + "\n"),
+        };
         if (options is { Rows: false, Parents: true })
         {
             throw new UsageException("--files-only and --parent-check contradict each other: give one of them");
@@ -50,11 +55,6 @@ internal sealed class CheckCommand
         try
         {
             var report = DirectoryCheck.RunAsync(directory, options, interrupt.Token).GetAwaiter().GetResult();
-            foreach (string problem in (IEnumerable<string>)[.. report.Files.Problems, .. report.Rows?.Damage ?? [], .. report.Rows?.Unchecked.Select(u => "not checked: " + u) ?? []])
-            {
-                StandardStreams.WriteOutput(problem + "\n");
-            }
-
             StandardStreams.WriteOutput(CheckVerdictText.Of(report) + "\n");
             return report.Verdict switch
             {

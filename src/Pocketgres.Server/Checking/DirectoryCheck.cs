@@ -24,6 +24,7 @@ public static class DirectoryCheck
         var files = ClusterCheck.Run(directory.Files, cancellationToken);
         if (!options.Rows || !files.HasControlFile)
         {
+            Tell(options, files);
             return new DirectoryCheckReport(files.Verdict, files, Recovered: false, Rows: null);
         }
 
@@ -50,8 +51,13 @@ public static class DirectoryCheck
     private static async Task<DirectoryCheckReport> RunAsync(
         ClusterOverlay overlay, ulong newestPage, CheckReport files, DirectoryCheckOptions options, CancellationToken cancellationToken)
     {
-        var findings = new RowFindings();
+        var findings = new RowFindings(options.Found);
         bool recovers = !files.CleanlyStopped || files.IsUnrestoredBackup, recovered = false;
+        if (!recovers)
+        {
+            Tell(options, files);
+        }
+
         var server = await CheckServer.TryStartAsync(overlay, findings, cancellationToken).ConfigureAwait(false);
         if (server is not null)
         {
@@ -72,10 +78,23 @@ public static class DirectoryCheck
             };
         }
 
+        if (recovers)
+        {
+            Tell(options, files);
+        }
+
         var rows = findings.Report;
         var verdict = rows.DamageCount > 0 || files.Verdict == CheckVerdict.Damaged ? CheckVerdict.Damaged
             : rows.Unchecked.Count > 0 ? CheckVerdict.Undecided
             : files.Verdict;
         return new DirectoryCheckReport(verdict, files, recovered, rows);
+    }
+
+    private static void Tell(DirectoryCheckOptions options, CheckReport files)
+    {
+        foreach (string problem in files.Problems)
+        {
+            options.Found?.Invoke(problem);
+        }
     }
 }

@@ -10,6 +10,9 @@ public sealed record DirectoryCheckOptions
 
     /// <summary>Whether to check B-trees from page to page as well and to search each entry from the root: slower, finds more.</summary>
     public bool Parents { get; init; }
+
+    /// <summary>Told of each problem as soon as it is certain, with the line that will be in the report.</summary>
+    public Action<string>? Found { get; init; }
 }
 
 /// <summary>What a check of a data directory found.</summary>

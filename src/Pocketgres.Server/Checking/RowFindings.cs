@@ -1,7 +1,8 @@
 namespace Pocketgres.Server.Checking;
 
 /// <summary>Collects what amcheck finds. One thread at a time.</summary>
-internal sealed class RowFindings
+/// <param name="found">Told of each line.</param>
+internal sealed class RowFindings(Action<string>? found)
 {
     private const int MaximumLines = 100;
 
@@ -22,6 +23,7 @@ internal sealed class RowFindings
         if (++_damageCount <= MaximumLines)
         {
             _damage.Add(line);
+            found?.Invoke(line);
         }
     }
 
@@ -30,16 +32,24 @@ internal sealed class RowFindings
         if (_unchecked.Count < MaximumLines)
         {
             _unchecked.Add(line);
+            found?.Invoke("not checked: " + line);
         }
     }
 
-    /// <summary>An error of the server: damage if it says so itself (class XX: corruption, an internal error), else a reason why this was not checked.</summary>
+    /// <summary>
+    /// Whether an error means damage: class XX is corruption and what should never happen, class 58 are files that are missing or cannot be read, but
+    /// for a library that is not installed here.
+    /// </summary>
+    public static bool IsDamage(string sqlState, string message) => sqlState.StartsWith("XX", StringComparison.Ordinal)
+        || (sqlState.StartsWith("58", StringComparison.Ordinal) && !message.StartsWith("could not access file", StringComparison.Ordinal));
+
+    /// <summary>An error of the server: damage, or else a reason why this was not checked.</summary>
     /// <param name="what">What was being checked.</param>
     /// <param name="error">The error.</param>
     public void Add(string what, Npgsql.PostgresException error)
     {
         string line = $"{what}: {error.MessageText}{(string.IsNullOrEmpty(error.Detail) ? "" : $" ({error.Detail.ReplaceLineEndings(" ")})")}";
-        if (error.SqlState.StartsWith("XX", StringComparison.Ordinal))
+        if (IsDamage(error.SqlState, error.MessageText))
         {
             AddDamage(line);
         }

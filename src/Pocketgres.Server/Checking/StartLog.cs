@@ -23,24 +23,15 @@ internal sealed class StartLog : ILogger
         }
     }
 
-    /// <summary>Whether the server panicked, or named corruption or an internal error.</summary>
+    /// <summary>Whether the server panicked, or named something that is damage.</summary>
     public bool SaysDamage
     {
         get
         {
             lock (_lock)
             {
-                return _errors.Any(e => e.Severity == "PANIC" || e.SqlState.StartsWith("XX", StringComparison.Ordinal));
+                return _errors.Any(e => e.Severity == "PANIC" || RowFindings.IsDamage(e.SqlState, e.Message));
             }
-        }
-    }
-
-    /// <summary>Forgets what was said so far.</summary>
-    public void Clear()
-    {
-        lock (_lock)
-        {
-            _errors.Clear();
         }
     }
 

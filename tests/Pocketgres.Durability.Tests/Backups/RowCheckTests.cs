@@ -134,6 +134,32 @@ public partial class RowCheckTests
     }
 
     [Fact]
+    public async Task Missing_files_are_damage()
+    {
+        using var directory = new TemporaryDirectory();
+        string data = directory.Combine("data"), path;
+        await using (EmbeddedServer server = await StartAsync(data))
+        {
+            await using NpgsqlConnection session = await server.OpenAsync();
+            await session.ExecuteAsync("create table t as select 1 i; create table u (i int primary key)");
+            path = await session.ScalarAsync<string>("select pg_relation_filepath('t')");
+            await server.Cluster.StopAsync();
+        }
+
+        File.Delete(Path.Combine(data, path));
+        (await CheckAsync(directory.Path, "--files-only", data)).Succeeded();
+        ToolResult damaged = await CheckAsync(directory.Path, data);
+        Assert.Equal(6, damaged.ExitCode);
+        Assert.StartsWith($"database \"postgres\": table public.t: could not open file \"{path}\": No such file or directory\ndamaged: 1 problem, ", damaged.Output, StringComparison.Ordinal);
+
+        // The commit log.
+        File.Delete(Path.Combine(data, "pg_xact/0000"));
+        damaged = await CheckAsync(directory.Path, data);
+        Assert.Equal(6, damaged.ExitCode);
+        Assert.Contains("pg_xact/0000", damaged.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_cannot_be_checked_leaves_it_undecided()
     {
         using var directory = new TemporaryDirectory();
