@@ -50,48 +50,66 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
         }
     }
 
+    // From whichever of the databases that every cluster has lets us in; what is wrong with the other one shows when it is its turn.
     private async Task<List<string>> DatabasesAsync(ulong newestPage, CancellationToken cancellationToken)
     {
-        var databases = new List<string>();
-        try
+        NpgsqlException? error = null;
+        foreach (string database in (string[])[ServerOptions.DefaultDatabase, "template1"])
         {
-            var session = await server.ConnectAsync(ServerOptions.DefaultDatabase, cancellationToken).ConfigureAwait(false);
-            await using (session.ConfigureAwait(false))
+            try
             {
-                // A standby's pages that are newer than its log: rows of the future would look like damage.
-                string end = "";
-                await QueryAsync(session, "SELECT pg_current_wal_insert_lsn()::text", reader => end = reader.GetString(0), cancellationToken).ConfigureAwait(false);
-                string[] halves = end.Split('/');
-                if (((ulong.Parse(halves[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture) << 32)
-                    | ulong.Parse(halves[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture)) < newestPage)
+                var session = await server.ConnectAsync(database, cancellationToken).ConfigureAwait(false);
+                await using (session.ConfigureAwait(false))
                 {
-                    findings.AddUnchecked($"tables and indexes: the log in the directory ends at {end}, before {newestPage >> 32:X}/{(uint)newestPage:X}, which its pages need");
-                    return databases;
-                }
-
-                await ExecuteAsync(session, WithoutIndexes, cancellationToken).ConfigureAwait(false);
-                var closed = new List<string>();
-                await QueryAsync(
-                    session,
-                    DatabasesQuery,
-                    reader =>
-                    {
-                        databases.Add(reader.GetString(0));
-                        if (!reader.GetBoolean(1))
-                        {
-                            closed.Add(databases[^1]);
-                        }
-                    },
-                    cancellationToken).ConfigureAwait(false);
-                foreach (string database in closed)
-                {
-                    await ExecuteAsync(session, $"ALTER DATABASE {DatabaseCreator.Quote(database)} ALLOW_CONNECTIONS true", cancellationToken).ConfigureAwait(false);
+                    return await HasWholeLogAsync(session, newestPage, cancellationToken).ConfigureAwait(false)
+                        ? await DatabasesAsync(session, cancellationToken).ConfigureAwait(false)
+                        : [];
                 }
             }
+            catch (NpgsqlException e)
+            {
+                error = e;
+            }
         }
-        catch (NpgsqlException e)
+
+        Add("the list of databases", error!);
+        return [];
+    }
+
+    private async Task<bool> HasWholeLogAsync(NpgsqlConnection session, ulong newestPage, CancellationToken cancellationToken)
+    {
+        string end = "";
+        await QueryAsync(session, "SELECT pg_current_wal_insert_lsn()::text", reader => end = reader.GetString(0), cancellationToken).ConfigureAwait(false);
+        uint[] halves = [.. end.Split('/').Select(h => uint.Parse(h, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];
+        if ((((ulong)halves[0] << 32) | halves[1]) >= newestPage)
         {
-            Add("the list of databases", e);
+            return true;
+        }
+
+        // Rows of the future would look like damage.
+        findings.AddUnchecked($"tables and indexes: the log in the directory ends at {end}, before {newestPage >> 32:X}/{(uint)newestPage:X}, which its pages need");
+        return false;
+    }
+
+    private static async Task<List<string>> DatabasesAsync(NpgsqlConnection session, CancellationToken cancellationToken)
+    {
+        List<string> databases = [], closed = [];
+        await ExecuteAsync(session, WithoutIndexes, cancellationToken).ConfigureAwait(false);
+        await QueryAsync(
+            session,
+            DatabasesQuery,
+            reader =>
+            {
+                databases.Add(reader.GetString(0));
+                if (!reader.GetBoolean(1))
+                {
+                    closed.Add(databases[^1]);
+                }
+            },
+            cancellationToken).ConfigureAwait(false);
+        foreach (string database in closed)
+        {
+            await ExecuteAsync(session, $"ALTER DATABASE {DatabaseCreator.Quote(database)} ALLOW_CONNECTIONS true", cancellationToken).ConfigureAwait(false);
         }
 
         return databases;

@@ -160,6 +160,22 @@ public partial class RowCheckTests
     }
 
     [Fact]
+    public async Task A_database_that_cannot_be_opened_keeps_no_other_from_being_checked()
+    {
+        using var directory = new TemporaryDirectory();
+        string data = directory.Combine("data");
+        Dictionary<string, string> paths = await FillAsync(data);
+        Pages.Change(paths["ordered"], 1, page => Pages.SwapItems(page, 5));
+        File.Delete(Path.Combine(data, "base/5/1259")); // pg_class of postgres
+        ToolResult damaged = await CheckAsync(directory.Path, data);
+        Assert.Equal(6, damaged.ExitCode);
+        Assert.Contains("database \"postgres\": could not open file \"base/5/1259\"", damaged.Output, StringComparison.Ordinal);
+        Assert.Contains("database \"shop\": index public.ordered_i_idx of table public.ordered: item order invariant", damaged.Output, StringComparison.Ordinal);
+        Assert.Contains("damaged: 2 problems, ", damaged.Output, StringComparison.Ordinal);
+        Assert.Contains(" in 3 databases: restore a backup", damaged.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_cannot_be_checked_leaves_it_undecided()
     {
         using var directory = new TemporaryDirectory();
