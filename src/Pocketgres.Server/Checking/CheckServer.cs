@@ -10,6 +10,7 @@ internal sealed class CheckServer : IAsyncDisposable
 {
     private const int SocketNumber = 5432;
     private const string Authentication = "/pocketgres-check-hba.conf";
+    private const string StandbySignal = "/standby.signal";
     private static readonly TimeSpan s_pollInterval = TimeSpan.FromMilliseconds(20);
 
     // Whatever the configuration files say: nothing that writes elsewhere, talks to anybody, runs foreign code or hides damage. What is in memory needs
@@ -21,7 +22,6 @@ internal sealed class CheckServer : IAsyncDisposable
         ["event_triggers"] = "off",
         ["external_pid_file"] = "",
         ["fsync"] = "off",
-        ["hot_standby"] = "off",
         ["ident_file"] = "/dev/null",
         ["ignore_checksum_failure"] = "off",
         ["ignore_invalid_pages"] = "off",
@@ -37,7 +37,27 @@ internal sealed class CheckServer : IAsyncDisposable
         ["ssl"] = "off",
         ["synchronous_standby_names"] = "",
         ["wal_init_zero"] = "off",
+        ["wal_level"] = "logical", // slots may need it, and a read-only server does
         ["zero_damaged_pages"] = "off",
+    };
+
+    // A server in recovery that waits for more log, from nowhere, is one that changes nothing: not even hint bits, which would need memory for every page.
+    private static readonly Dictionary<string, string> s_readOnlySettings = new()
+    {
+        ["archive_cleanup_command"] = "",
+        ["hot_standby"] = "on",
+        ["primary_conninfo"] = "",
+        ["primary_slot_name"] = "",
+        ["recovery_end_command"] = "",
+        ["recovery_min_apply_delay"] = "0",
+        ["recovery_target"] = "",
+        ["recovery_target_lsn"] = "",
+        ["recovery_target_name"] = "",
+        ["recovery_target_time"] = "",
+        ["recovery_target_timeline"] = "current",
+        ["recovery_target_xid"] = "",
+        ["restore_command"] = "",
+        ["sync_replication_slots"] = "off",
     };
 
     // Over what a database or a role has as defaults.
@@ -60,10 +80,12 @@ internal sealed class CheckServer : IAsyncDisposable
 
     /// <summary>Starts a server, which recovers if needed.</summary>
     /// <param name="overlay">What it runs on.</param>
+    /// <param name="readOnly">Whether nothing is to change any more, after a clean stop.</param>
     /// <param name="findings">Told why when it does not start.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>Null when it does not start.</returns>
-    public static async Task<CheckServer?> TryStartAsync(ClusterOverlay overlay, RowFindings findings, CancellationToken cancellationToken)
+    public static async Task<CheckServer?> TryStartAsync(
+        ClusterOverlay overlay, bool readOnly, RowFindings findings, CancellationToken cancellationToken)
     {
         var log = new StartLog();
         var sockets = PrivateDirectory.Create();
@@ -72,6 +94,15 @@ internal sealed class CheckServer : IAsyncDisposable
         {
             needsMoreLog = Prepare(overlay);
             var settings = new Dictionary<string, string>(s_settings) { ["hba_file"] = overlay.Path + Authentication };
+            if (readOnly)
+            {
+                FileTree.WriteAll(overlay.Files, StandbySignal, [], 0x180, sync: false);
+                foreach (var (name, value) in s_readOnlySettings)
+                {
+                    settings[name] = value;
+                }
+            }
+
             var cluster = await PostgresCluster.StartAsync(
                 new ClusterOptions
                 {
@@ -181,7 +212,7 @@ internal sealed class CheckServer : IAsyncDisposable
     private static bool Prepare(ClusterOverlay overlay)
     {
         bool needsMoreLog = FileTree.Exists(overlay.Files, "/backup_label");
-        foreach (string signal in (string[])["/standby.signal", "/recovery.signal"])
+        foreach (string signal in (string[])[StandbySignal, "/recovery.signal"])
         {
             needsMoreLog |= FileTree.Exists(overlay.Files, signal);
             FileTree.Remove(overlay.Files, signal);

@@ -58,13 +58,14 @@ public static class DirectoryCheck
             Tell(options, files);
         }
 
-        var server = await CheckServer.TryStartAsync(overlay, findings, cancellationToken).ConfigureAwait(false);
+        List<PreparedDatabase> databases = [];
+        var server = await CheckServer.TryStartAsync(overlay, readOnly: false, findings, cancellationToken).ConfigureAwait(false);
         if (server is not null)
         {
             await using (server.ConfigureAwait(false))
             {
-                await new RowCheck(server, findings, options).RunAsync(newestPage, cancellationToken).ConfigureAwait(false);
-                recovered = recovers && await server.TryStopAsync(s_stopPatience).ConfigureAwait(false);
+                databases = await PrepareAsync(server, newestPage, findings, options, cancellationToken).ConfigureAwait(false);
+                recovered = await server.TryStopAsync(s_stopPatience).ConfigureAwait(false) && recovers;
             }
         }
 
@@ -83,11 +84,36 @@ public static class DirectoryCheck
             Tell(options, files);
         }
 
+        server = databases.Count == 0 || options.Parents ? null : await CheckServer.TryStartAsync(overlay, readOnly: true, findings, cancellationToken).ConfigureAwait(false);
+        if (server is not null)
+        {
+            await using (server.ConfigureAwait(false))
+            {
+                await new RowCheck(server, findings, options).RunAsync(databases, unlogged: false, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
         var rows = findings.Report;
         var verdict = rows.DamageCount > 0 || files.Verdict == CheckVerdict.Damaged ? CheckVerdict.Damaged
             : rows.Unchecked.Count > 0 ? CheckVerdict.Undecided
             : files.Verdict;
         return new DirectoryCheckReport(verdict, files, recovered, rows);
+    }
+
+    // What only a server that may write can check. The rest is for one that does not: hint bits of all pages would take as much memory.
+    private static async Task<List<PreparedDatabase>> PrepareAsync(
+        CheckServer server, ulong newestPage, RowFindings findings, DirectoryCheckOptions options, CancellationToken cancellationToken)
+    {
+        var databases = await new RowCheckPreparation(server, findings).RunAsync(newestPage, cancellationToken).ConfigureAwait(false);
+        var check = new RowCheck(server, findings, options);
+        await check.RunAsync(databases, unlogged: true, cancellationToken).ConfigureAwait(false);
+        if (options.Parents)
+        {
+            // It takes locks that a server in recovery does not give.
+            await check.RunAsync(databases, unlogged: false, cancellationToken).ConfigureAwait(false);
+        }
+
+        return databases;
     }
 
     private static void Tell(DirectoryCheckOptions options, CheckReport files)

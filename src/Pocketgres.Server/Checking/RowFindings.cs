@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace Pocketgres.Server.Checking;
 
 /// <summary>Collects what amcheck finds. One thread at a time.</summary>
@@ -43,11 +45,17 @@ internal sealed class RowFindings(Action<string>? found)
     public static bool IsDamage(string sqlState, string message) => sqlState.StartsWith("XX", StringComparison.Ordinal)
         || (sqlState.StartsWith("58", StringComparison.Ordinal) && !message.StartsWith("could not access file", StringComparison.Ordinal));
 
-    /// <summary>An error of the server: damage, or else a reason why this was not checked.</summary>
+    /// <summary>An error of the server: damage, or else a reason why this was not checked. A server process that just goes has met damage too.</summary>
     /// <param name="what">What was being checked.</param>
-    /// <param name="error">The error.</param>
-    public void Add(string what, Npgsql.PostgresException error)
+    /// <param name="exception">The error.</param>
+    public void Add(string what, NpgsqlException exception)
     {
+        if (exception is not PostgresException error)
+        {
+            AddDamage($"{what}: the server process ended while it was checking this");
+            return;
+        }
+
         string line = $"{what}: {error.MessageText}{(string.IsNullOrEmpty(error.Detail) ? "" : $" ({error.Detail.ReplaceLineEndings(" ")})")}";
         if (IsDamage(error.SqlState, error.MessageText))
         {

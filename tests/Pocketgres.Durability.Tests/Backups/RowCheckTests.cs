@@ -34,6 +34,7 @@ public partial class RowCheckTests
         Pages.Change(paths["rows"], 3, page => Pages.SetXmin(page, 5, 100_000_000));
         Pages.Change(paths["values"], 2, page => Pages.SetFirstInteger(page, 7, 999_999));
         Pages.Change(paths["words_gin"], 1, page => Pages.SwapItems(page, 1));
+        Pages.Change(paths["scratch"], 0, page => Pages.SetXmin(page, 2, 100_000_001));
         before = Fingerprint(data);
 
         // PostgreSQL's own check of the files and ours see nothing.
@@ -47,8 +48,12 @@ public partial class RowCheckTests
         Assert.Contains("database \"shop\": table public.rows: block 3, offset 5: xmin 100000000 equals or exceeds next valid transaction ID", damaged.Output, StringComparison.Ordinal);
         Assert.Contains("database \"shop\": index public.values_i_idx of table public.\"values\": heap tuple (2,7) from table \"values\" lacks matching index tuple", damaged.Output, StringComparison.Ordinal);
         Assert.Contains("database \"shop\": index public.words_gin of table public.words: ", damaged.Output, StringComparison.Ordinal);
-        Assert.Equal(5, lines.Length);
-        Assert.StartsWith("damaged: 4 problems, ", lines[^1], StringComparison.Ordinal);
+        Assert.Contains("database \"shop\": table public.scratch: block 0, offset 2: xmin 100000001 equals or exceeds next valid transaction ID", damaged.Output, StringComparison.Ordinal);
+        Assert.Equal(6, lines.Length);
+        Assert.StartsWith("damaged: 5 problems, ", lines[^1], StringComparison.Ordinal);
+        ToolResult thorough = await CheckAsync(temporary, "--parent-check", data);
+        Assert.Equal(6, thorough.ExitCode);
+        Assert.Contains("damaged: 5 problems, ", thorough.Output, StringComparison.Ordinal);
         Assert.Equal(before, Fingerprint(data));
         Assert.Empty(Directory.GetFileSystemEntries(temporary));
     }
@@ -289,11 +294,11 @@ public partial class RowCheckTests
                 create table words as select array['w' || i % 100, 'v' || i % 50] w from generate_series(1, 300) i;
                 create index words_gin on words using gin (w);
                 create table large as select i, (select string_agg(md5(i::text || k::text), '') from generate_series(1, 300) k) v from generate_series(1, 10) i;
-                create unlogged table scratch as select 1 i;
+                create unlogged table scratch as select i from generate_series(1, 10) i;
                 create materialized view m as select count(*) from ordered;
                 create sequence s
                 """);
-            foreach (string relation in (string[])["rows", "\"values\"", "words_gin"])
+            foreach (string relation in (string[])["rows", "\"values\"", "words_gin", "scratch"])
             {
                 paths[relation.Trim('"')] = Path.Combine(data, await session.ScalarAsync<string>($"select pg_relation_filepath('{relation}')"));
             }
