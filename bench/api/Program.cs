@@ -50,6 +50,11 @@ static async Task<int> RatesAsync(string[] args)
             await using var connection = await source.OpenConnectionAsync();
             await using var simple = new NpgsqlCommand("SELECT 1", connection);
             rates[name].Simple.Add(Rate(seconds, _ => simple.ExecuteScalar()));
+            await using (var reset = new NpgsqlCommand("DEALLOCATE ALL", connection))
+            {
+                await reset.ExecuteNonQueryAsync(); // all connections of pglite-socket are one session, which keeps the last round's statements
+            }
+
             await using var point = new NpgsqlCommand("SELECT name FROM bench_point WHERE id = $1", connection);
             var id = new NpgsqlParameter<int>();
             point.Parameters.Add(id);
