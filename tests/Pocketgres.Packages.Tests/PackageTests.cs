@@ -25,6 +25,24 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
         Assert.Contains($"lib/net10.0/{name}.pdb", Entries(name, ".snupkg"));
     }
 
+    [Theory]
+    [InlineData("Pocketgres")]
+    [InlineData("Pocketgres.Engine")]
+    [InlineData("Pocketgres.Kernel")]
+    [InlineData("Pocketgres.Server")]
+    public void Libraries_on_the_way_to_the_first_row_have_native_code(string name)
+    {
+        using var archive = ZipFile.OpenRead(Path.Combine(PackedPackages.Feed, name + ".0.1.0.nupkg"));
+        var portable = archive.GetEntry($"lib/net10.0/{name}.dll")!;
+        var native = archive.GetEntry($"runtimes/linux-x64/lib/net10.0/{name}.dll");
+        Assert.NotNull(native);
+        Assert.True(native.Length > portable.Length, $"{native.Length} and {portable.Length} bytes");
+    }
+
+    [Fact]
+    public void Test_projects_get_the_runtime_settings_for_short_runs() =>
+        Assert.Contains("buildTransitive/Pocketgres.Testing.props", Entries("Pocketgres.Testing", ".nupkg"));
+
     [Fact]
     public void The_engine_and_the_tool_have_engine_settings_and_licences()
     {
@@ -55,6 +73,7 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
         string output = Path.Combine(directory, "bin/Release/net10.0");
         AssertWorks(await packages.RunAsync("/", "dotnet", "exec", Path.Combine(output, "Consumer.dll")));
         Assert.True(File.Exists(Path.Combine(output, "postgres/template.image")));
+        Assert.True(File.Exists(Path.Combine(output, "runtimes/linux-x64/lib/net10.0/Pocketgres.Kernel.dll"))); // what .NET loads there
 
         // Without copies of the engine, and published.
         await packages.RunAsync(directory, "dotnet", "build", "-c", "Lean", "-p:PocketgresCopyEngine=false", "-v", "q", "-nologo");

@@ -13,13 +13,21 @@ internal sealed unsafe partial class AddressSpace
     /// <param name="image">As <see cref="Capture"/> made it.</param>
     /// <param name="size">Accessible bytes.</param>
     /// <param name="shared">Shared memory to lay over it; references are taken.</param>
+    /// <param name="childSets">What is known of its children, from the space that the image was made of.</param>
+    /// <param name="kind">Which kind of child it is itself, for the same store; null when nothing shall be learned of it.</param>
     /// <param name="pageMapPath">See <see cref="Create"/>.</param>
-    public static AddressSpace FromImage(MemoryImage image, long size, IReadOnlyList<SharedMapping> shared, string pageMapPath = PageMap.DefaultPath)
+    public static AddressSpace FromImage(MemoryImage image, long size, IReadOnlyList<SharedMapping> shared, WorkingSets? childSets = null, string? kind = null,
+        string pageMapPath = PageMap.DefaultPath)
     {
         var space = new AddressSpace(pageMapPath) { Size = size };
+        space._childSets = childSets ?? space._childSets;
         try
         {
             space.MapImageAndShared(image, shared);
+            if (kind is not null)
+            {
+                space.PopulateAs(space._childSets.For(kind));
+            }
 
             // A fork of it starts from the same image: nothing has to be copied for the first one.
             space._template = new ForkTemplate(image, space._layout, pageMapPath);

@@ -22,6 +22,8 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     private readonly byte* _reservation;
     private byte* _region;
     private ForkTemplate? _template;
+    private WorkingSets _childSets = new();
+    private WorkingSet? _workingSet; // what others of this process's kind may be told to write at once, or null when that is known
     private MemoryImage? _image; // what lies under the private pages, or null: anonymous memory and the program's data file
     private int _layout; // counts changes of the shared mappings: a template fits one layout
 
@@ -51,6 +53,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
 
     /// <summary>Shared mappings, in the order they were made.</summary>
     public IReadOnlyList<SharedMapping> SharedMappings => _shared;
+
+    /// <summary>What is known of the working sets of its children, by kind.</summary>
+    public WorkingSets ChildSets => _childSets;
 
     /// <summary>Pages copied by the last fork from this space, and how often its template was rebuilt.</summary>
     public (int CopiedPages, int TemplateBuilds) ForkStatistics => (_template?.LastDirtyPages ?? 0, _template?.Builds ?? 0);
@@ -171,7 +176,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     /// fork(2): a copy-on-write child with the same shared mappings. Only memory below <paramref name="breakAddress"/> (the top of the
     /// C heap) has content. The caller is the owning thread, so nothing changes meanwhile.
     /// </summary>
-    public AddressSpace Fork(uint breakAddress)
+    /// <param name="breakAddress">Address of the first byte without content.</param>
+    /// <param name="kind">Children of one kind write the same pages at their start.</param>
+    public AddressSpace Fork(uint breakAddress, string kind = "")
     {
         long end = RoundUp(InstanceLayout.NegativeBytes + breakAddress);
         if (_template is null || !_template.Fits(end, _layout))
@@ -188,6 +195,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         try
         {
             child.MapImageAndShared(_template.Image, _shared);
+            child.PopulateAs(_childSets.For(kind));
             _template.CopyDirtyPages(_region, child._region);
             return child;
         }
@@ -197,6 +205,25 @@ internal sealed unsafe partial class AddressSpace : IDisposable
             child.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The process ends: what it wrote, others of its kind will write too.</summary>
+    public void LearnWorkingSet()
+    {
+        if (_workingSet is not { } set)
+        {
+            return;
+        }
+
+        _workingSet = null;
+        var written = new List<long>();
+        using var pageMap = new PageMap(_pageMapPath);
+        foreach (var (offset, length) in PrivateRanges(InstanceLayout.NegativeBytes + Size))
+        {
+            written.AddRange(pageMap.PrivatePages(_region + offset, length).Select(page => offset + page));
+        }
+
+        set.Learn(written);
     }
 
     /// <summary>Parts of [0, end) of the region that no shared mapping covers.</summary>
@@ -241,6 +268,12 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         }
 
         _shared.Clear();
+    }
+
+    private void PopulateAs(WorkingSet set)
+    {
+        set.Populate(_region);
+        _workingSet = set.IsKnown ? null : set;
     }
 
     internal static void MapAt(byte* address, long length, int flags, int fd, long offset)

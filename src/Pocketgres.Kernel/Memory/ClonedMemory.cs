@@ -79,8 +79,23 @@ internal sealed unsafe class ClonedMemory : SharedMemory
             }
         }
 
+        if (_pages == null)
+        {
+            _origin.WorkingSet.Populate(target);
+        }
+
         _pages = target;
         _holder = space;
+    }
+
+    /// <summary>A process that was started in the clone ends: what the clone has written until now, other clones of the snapshot will write too.</summary>
+    public void LearnWorkingSet()
+    {
+        if (_pages != null && !_origin.WorkingSet.IsKnown)
+        {
+            using var pageMap = new PageMap(_pageMapPath);
+            _origin.WorkingSet.Learn(pageMap.PrivatePages(_pages, _origin.Length));
+        }
     }
 
     /// <inheritdoc/>

@@ -44,6 +44,9 @@ internal sealed unsafe class MemoryImage
     /// <summary>Bytes of content.</summary>
     public long ContentBytes => DataExtents(Descriptor, 0, Length).Sum(e => e.Length);
 
+    /// <summary>What is known of the pages that those who start from this image write.</summary>
+    public WorkingSet WorkingSet { get; } = new();
+
     /// <summary>Adds a reference.</summary>
     public MemoryImage AddReference()
     {

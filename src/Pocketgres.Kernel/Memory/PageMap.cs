@@ -75,6 +75,14 @@ internal sealed unsafe class PageMap(string path) : IDisposable
         return length;
     }
 
+    /// <summary>The offsets of these pages; none where the host has no pagemap.</summary>
+    public List<long> PrivatePages(byte* from, long length)
+    {
+        var pages = new List<long>();
+        ForEachPrivatePage(from, length, pages.Add);
+        return pages;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

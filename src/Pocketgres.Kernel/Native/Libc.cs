@@ -38,6 +38,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int mprotect(void* address, nint length, int protection);
 
+    /// <summary>MADV_POPULATE_WRITE: as if each page were written now (Linux 5.14).</summary>
+    public const int PopulateWrite = 23;
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int madvise(void* address, nint length, int advice);
 

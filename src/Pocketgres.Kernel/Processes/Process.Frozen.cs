@@ -14,6 +14,7 @@ public sealed unsafe partial class Process
 {
     private ProcessSnapshot? _frozen;
     private int _thawing; // 1 once somebody has thawed or discarded it
+    private bool _isThawed;
     private long _waitDeadline; // Stopwatch time at which the current wait ends; long.MaxValue: never
 
     internal Process(PosixKernel kernel, ProcessSnapshot snapshot, FileDescriptorTable files, object? tag, Action<Process> body)
@@ -164,6 +165,7 @@ public sealed unsafe partial class Process
             throw;
         }
 
+        _isThawed = true;
         Linker = frozen.Memory.Linker.CopyFor(this);
         Volatile.Write(ref _frozen, null);
         Kernel.Cloned?.GiveTo(memory);

@@ -119,7 +119,7 @@ public sealed unsafe partial class Process
     /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
     public Process Fork(string title, object? tag, Action<Process> body)
     {
-        var space = AddressSpace.Fork((uint)Linker.BreakAddress());
+        var space = AddressSpace.Fork((uint)Linker.BreakAddress(), title);
         FileDescriptorTable? files = null;
         try
         {
@@ -238,6 +238,7 @@ public sealed unsafe partial class Process
         _alarm?.Dispose();
         FinishOutput();
         Files.CloseAll();
+        LearnWorkingSets();
         var memory = Detach();
         memory?.LeaveShared();
         Volatile.Write(ref _exited, true);
@@ -251,6 +252,17 @@ public sealed unsafe partial class Process
         _exitedSource.SetResult(status);
         Kernel.Processes.Gone(this);
         Kernel.Options.ProcessGone?.Invoke();
+    }
+
+    private void LearnWorkingSets()
+    {
+        _memory!.LearnWorkingSet();
+        if (_isThawed)
+        {
+            return; // the clone as a whole is at an end
+        }
+
+        Kernel.Cloned?.LearnWorkingSet();
     }
 
     /// <summary>Takes memory and eventfd away from other threads.</summary>

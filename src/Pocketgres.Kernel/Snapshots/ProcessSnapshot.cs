@@ -53,8 +53,12 @@ internal sealed unsafe class ProcessMemory
     private readonly long _size;
     private readonly IReadOnlyList<(uint Address, long Length, int Segment)> _shared;
 
-    private ProcessMemory(MemoryImage image, long size, IReadOnlyList<(uint Address, long Length, int Segment)> shared, DynamicLinker linker)
+    private readonly WorkingSets _childSets;
+
+    private ProcessMemory(MemoryImage image, long size, IReadOnlyList<(uint Address, long Length, int Segment)> shared, DynamicLinker linker,
+        WorkingSets childSets)
     {
+        _childSets = childSets;
         _image = image;
         _size = size;
         _shared = shared;
@@ -78,12 +82,12 @@ internal sealed unsafe class ProcessMemory
     {
         var space = process.AddressSpace;
         return new ProcessMemory(space.Capture((uint)process.Linker.BreakAddress()), space.Size,
-            [.. space.SharedMappings.Select(s => (s.Address, s.Length, segments.IndexOf(s.Memory)))], process.Linker.Detached());
+            [.. space.SharedMappings.Select(s => (s.Address, s.Length, segments.IndexOf(s.Memory)))], process.Linker.Detached(), space.ChildSets);
     }
 
     /// <summary>The same memory for another snapshot: of the clone whose process this still is.</summary>
     public ProcessMemory CopyFor(PosixKernel clone, List<SharedMemory> segments) => new(_image.AddReference(), _size,
-        [.. _shared.Select(s => (s.Address, s.Length, segments.IndexOf(clone.Segment(s.Segment))))], Linker);
+        [.. _shared.Select(s => (s.Address, s.Length, segments.IndexOf(clone.Segment(s.Segment))))], Linker, _childSets);
 
     /// <inheritdoc cref="MemoryImage.Release"/>
     public void Release() => _image.Release();
@@ -93,5 +97,6 @@ internal sealed unsafe class ProcessMemory
         _ = Libc.pread(_image.Descriptor, buffer, count, InstanceLayout.NegativeBytes + (uint)address);
 
     /// <summary>A copy-on-write address space, with the clone's shared memory where the source had its own.</summary>
-    public AddressSpace Map(PosixKernel kernel) => AddressSpace.FromImage(_image, _size, SharedMappings(kernel));
+    /// <param name="kernel">The clone.</param>
+    public AddressSpace Map(PosixKernel kernel) => AddressSpace.FromImage(_image, _size, SharedMappings(kernel), _childSets, kind: "thawed");
 }
