@@ -17,6 +17,17 @@ public static class PgliteAddresses
     /// <summary><c>volatile uint32 CritSectionCount</c>: not 0 inside a critical section.</summary>
     public const int CritSectionCount = 2875524;
 
+    // ---- C++ (libc++abi, private_typeinfo.cpp): vtables, from their offset-to-top on
+
+    /// <summary>Vtable of <c>__cxxabiv1::__class_type_info</c>: type information of classes without bases.</summary>
+    public const int ClassTypeInfoTable = 2775376;
+
+    /// <summary>Vtable of <c>__cxxabiv1::__si_class_type_info</c>: of classes with one base.</summary>
+    public const int SingleBaseTypeInfoTable = 2775416;
+
+    /// <summary>Vtable of <c>__cxxabiv1::__vmi_class_type_info</c>: of other classes.</summary>
+    public const int MultipleBaseTypeInfoTable = 2775468;
+
     // ---- Process identity (utils/init/globals.c)
 
     /// <summary><c>bool IsPostmasterEnvironment</c> (1 byte): true in the postmaster and its children, false in single-user mode.</summary>

@@ -28,6 +28,9 @@ public static class PgliteFunctions
     /// <summary><c>static void AuxiliaryProcKill(int code, Datum arg)</c> (storage/lmgr/proc.c).</summary>
     public const int AuxiliaryProcKill = 5695;
 
+    /// <summary><c>ObjectAddress CreateExtension(ParseState *, CreateExtensionStmt *)</c> (commands/extension.c); the result is stored through the first argument.</summary>
+    public const int CreateExtension = 2509;
+
     /// <summary><c>void ProcessInterrupts(void)</c> (tcop/postgres.c): the body of CHECK_FOR_INTERRUPTS.</summary>
     public const int ProcessInterrupts = 5803;
 

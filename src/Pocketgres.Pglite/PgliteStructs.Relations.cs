@@ -265,6 +265,13 @@ public static partial class PgliteStructs
         public const int AllTables = 8;
     }
 
+    /// <summary><c>CreateExtensionStmt</c> (nodes/parsenodes.h).</summary>
+    public static class CreateExtensionStmt
+    {
+        /// <summary><c>char *extname</c>.</summary>
+        public const int ExtensionName = 4;
+    }
+
     /// <summary><c>SharedInvalRelSyncMsg</c> (storage/sinval.h).</summary>
     public static class SharedInvalidationRelSync
     {

@@ -17,6 +17,7 @@ internal static class PgliteFingerprints
         [PgliteFunctions.WalWriterMain] = "3b7a717342c21cb8",
         [PgliteFunctions.ApplyLauncherMain] = "aa12021f23840018",
         [PgliteFunctions.InitStandaloneProcess] = "384723fbdfc2e1aa",
+        [PgliteFunctions.CreateExtension] = "7dd31c941f1a4dd4",
         [PgliteFunctions.ProcExit] = "3f38bd53fe35cac3",
         [PgliteFunctions.ProcKill] = "101dab64dbefd568",
         [PgliteFunctions.AuxiliaryProcKill] = "e8c4edec835a3943",

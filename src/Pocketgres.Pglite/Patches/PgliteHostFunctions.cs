@@ -66,6 +66,9 @@ internal static class PgliteHostFunctions
     /// <summary><c>int (char *cur_ptr, char *output_ptr, char *line_end_ptr, char delimc)</c>: bytes copied.</summary>
     public const string CopyField = "postgres.CopyReadAttributesText";
 
+    /// <summary><c>void (ObjectAddress *result, ParseState *, CreateExtensionStmt *)</c>: runs before CreateExtension.</summary>
+    public const string CreateExtension = "postgres.CreateExtension";
+
     /// <summary><c>void (const SharedInvalidationMessage *)</c>: runs before LocalExecuteInvalidationMessage; calls what CacheRegisterRelSyncCallback registered.</summary>
     public const string RelSyncInvalidation = "postgres.RelSyncInvalidation";
 }

@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. MainLoops()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. Extensions(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -144,6 +144,12 @@ internal static class PglitePatches
 
         // The loop over a field's bytes. Locals: cur_ptr, output_ptr, line_end_ptr, delimc.
         new LoopAcceleration("CopyReadAttributesText: plain bytes", PgliteFunctions.CopyReadAttributesText, Loop: 1, PgliteHostFunctions.CopyField, [2, 4, 6, 13], [2, 4]),
+    ];
+
+    // What must be preloaded is noticed before the extension's script runs: some scripts only check and fail.
+    private static IEnumerable<ModulePatch> Extensions() =>
+    [
+        new EntryHook("CreateExtension: preload", PgliteFunctions.CreateExtension, PgliteHostFunctions.CreateExtension) { PassArguments = true },
     ];
 
     // Where a long-lived process goes on in a clone: the head of the loop it waits in. Loops are counted in code order. In those that catch
