@@ -229,7 +229,7 @@ public sealed class ClusterTests
             """);
         await using var connection = new NpgsqlConnection(ConnectionString(cluster));
         await connection.OpenAsync();
-        foreach (string options in (string[])["", " (delimiter ',')", " (delimiter 'z', null 'NULL')", " (format csv)"])
+        foreach (string options in (string[])["", " (delimiter ',')", " (delimiter '|', null 'NULL')", " (format csv)"])
         {
             string text;
             using (var reader = await connection.BeginTextExportAsync("copy source to stdout" + options))
