@@ -9,6 +9,7 @@ using Pocketgres.Build.Publishing;
 using Pocketgres.Build.ReadyToRun;
 using Pocketgres.Build.Reports;
 using Pocketgres.Pglite;
+using Pocketgres.Pglite.Extensions;
 using Pocketgres.Wasm;
 
 namespace Pocketgres.Build;
@@ -32,6 +33,8 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     /// <summary>Downloads and verifies the packages.</summary>
     public PackageFiles Fetch() => PackageFetcher.FetchAll(Path.Combine(options.Artifacts, "download"), log);
 
+    private IReadOnlyDictionary<string, byte[]> FetchIcu() => new IcuData(Path.Combine(options.Artifacts, "download"), log).Fetch();
+
     /// <summary>Translates to IL.</summary>
     public void Translate(string directory)
     {
@@ -53,7 +56,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     {
         var package = Fetch();
         Directory.CreateDirectory(directory);
-        SupportImage.Write(directory, package[PglitePackage.Data], IndexOf(package), ExtensionBundles.Read(package));
+        SupportImage.Write(directory, package[PglitePackage.Data], IndexOf(package), ExtensionBundles.Read(package), FetchIcu());
         WriteTemplate(directory);
     }
 
@@ -70,7 +73,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         string directory = store.GetOrAdd(key.Value, partial =>
         {
             Translate(package, index, hostFunctions, key, partial);
-            SupportImage.Write(partial, package[PglitePackage.Data], index, ExtensionBundles.Read(package));
+            SupportImage.Write(partial, package[PglitePackage.Data], index, ExtensionBundles.Read(package), FetchIcu());
             if (options.ReadyToRun)
             {
                 CompileReadyToRun(partial);
@@ -144,7 +147,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         string temporary = Directory.CreateTempSubdirectory("pocketgres-image-").FullName;
         try
         {
-            SupportImage.Write(temporary, "probe"u8.ToArray(), [new DataIndex.Entry(EngineArtifacts.MountPoint + "/probe", 0, 5)], []);
+            SupportImage.Write(temporary, "probe"u8.ToArray(), [new DataIndex.Entry(EngineArtifacts.MountPoint + "/probe", 0, 5)], [], new Dictionary<string, byte[]>());
             return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(temporary, EngineArtifacts.SupportIndex))));
         }
         finally
@@ -159,12 +162,26 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         var clock = Stopwatch.StartNew();
         var results = new EngineTranslator(hostFunctions).TranslateAll(ModuleSources.From(package, index, ExtensionBundles.Read(package)), directory);
         ExtensionBundles.RequireResolved(results);
-        File.WriteAllLines(
-            Path.Combine(directory, EngineArtifacts.ModuleIndex), results.Select(r => $"{r.Source.Name}\t{r.Source.AssemblyName}"));
+        WriteIndexes(directory, results);
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
         log.WriteLine(
             $"translate: {results.Count} modules, {results.Sum(r => r.Report.Functions):N0} functions, " +
             $"{results.Sum(r => r.Report.ILBytes):N0} bytes of IL, {clock.ElapsedMilliseconds:N0} ms");
+    }
+
+    private static void WriteIndexes(string directory, IEnumerable<EngineTranslator.Result> modules)
+    {
+        foreach (var addOn in modules.GroupBy(m => m.Source.AddOn))
+        {
+            WriteIndex(Path.Combine(directory, addOn.Key ?? ""), addOn);
+        }
+    }
+
+    private static void WriteIndex(string directory, IEnumerable<EngineTranslator.Result> modules)
+    {
+        var preloaded = ExtensionCatalog.Load().Extensions.Where(e => e.Preload == PreloadNeed.Required).SelectMany(e => e.Libraries).ToHashSet(StringComparer.Ordinal);
+        File.WriteAllLines(Path.Combine(directory, EngineArtifacts.ModuleIndex), modules.Select(m =>
+            $"{m.Source.Name}\t{m.Source.AssemblyName}{(preloaded.Contains(m.Source.Name) ? "\t" + EngineArtifacts.PreloadMark : "")}"));
     }
 
     // Making the template means running initdb on the translated engine, which this tool does not contain: it runs a program that does.

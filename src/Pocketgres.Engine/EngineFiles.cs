@@ -14,7 +14,9 @@ public sealed class EngineFiles
     private static readonly Lazy<EngineFiles> s_default = new(Locate);
 
     private readonly ConcurrentDictionary<string, Lazy<ModuleImage>> _modules = new(StringComparer.Ordinal);
-    private readonly Lazy<Dictionary<string, string>> _index;
+    private readonly Lazy<Dictionary<string, IndexEntry>> _index;
+    private readonly Lazy<string[]> _addOns;
+    private readonly Lazy<FileSystemImage[]> _addOnFiles;
     private readonly Lazy<FileSystemImage> _support;
     private readonly Lazy<FileSystemImage> _template;
     private readonly Lazy<Data.ControlFile> _templateControl;
@@ -25,10 +27,12 @@ public sealed class EngineFiles
     public EngineFiles(string directory)
     {
         Directory = directory;
-        _index = new(() => File.ReadLines(Path.Combine(directory, EngineArtifacts.ModuleIndex))
-            .Select(line => line.Split('\t')).Where(f => f.Length == 2).ToDictionary(f => f[0], f => f[1], StringComparer.Ordinal));
-        _support = new(() => OpenImage(EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage));
-        _template = new(() => OpenImage(EngineArtifacts.TemplateIndex, EngineArtifacts.TemplateImage));
+        _addOns = new(() => [.. System.IO.Directory.EnumerateDirectories(directory)
+            .Where(d => File.Exists(Path.Combine(d, EngineArtifacts.ModuleIndex))).Order(StringComparer.Ordinal)]);
+        _index = new(() => _addOns.Value.Prepend(directory).SelectMany(ReadIndex).ToDictionary(e => e.Name, StringComparer.Ordinal));
+        _support = new(() => OpenImage(directory, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage));
+        _addOnFiles = new(() => [.. _addOns.Value.Select(d => OpenImage(d, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage))]);
+        _template = new(() => OpenImage(directory, EngineArtifacts.TemplateIndex, EngineArtifacts.TemplateImage));
         _templateControl = new(ReadTemplateControl);
         _programs = new(() => new Port.EnginePrograms(this));
     }
@@ -45,6 +49,18 @@ public sealed class EngineFiles
 
     internal FileSystemImage Support => _support.Value;
 
+    /// <summary>Postgres' installed files, those of add-ons included.</summary>
+    internal MemoryFileSystem Installation()
+    {
+        var files = MemoryFileSystem.FromImage(Support);
+        foreach (var addOn in _addOnFiles.Value)
+        {
+            files.AddImage(addOn);
+        }
+
+        return files;
+    }
+
     /// <summary>A data directory as initdb left it.</summary>
     internal FileSystemImage Template => _template.Value;
 
@@ -54,10 +70,16 @@ public sealed class EngineFiles
     internal Port.EnginePrograms Programs => _programs.Value;
 
     internal ModuleImage LoadModule(string name) =>
-        _modules.GetOrAdd(name, n => new Lazy<ModuleImage>(() => ModuleImage.Load(Directory, n))).Value;
+        LoadModule(Directory, name);
+
+    private ModuleImage LoadModule(string directory, string name) =>
+        _modules.GetOrAdd(name, n => new Lazy<ModuleImage>(() => ModuleImage.Load(directory, n))).Value;
 
     internal ModuleImage? FindSideModule(string baseName) =>
-        _index.Value.TryGetValue(baseName, out string? assembly) ? LoadModule(assembly) : null;
+        _index.Value.TryGetValue(baseName, out var entry) ? LoadModule(entry.Directory, entry.Assembly) : null;
+
+    /// <summary>Whether a library does its work only if it is in shared_preload_libraries.</summary>
+    internal bool NeedsPreload(string library) => _index.Value.TryGetValue(library, out var entry) && entry.NeedsPreload;
 
     private Data.ControlFile ReadTemplateControl()
     {
@@ -65,8 +87,11 @@ public sealed class EngineFiles
         return Data.ControlFile.Parse(FileTree.ReadAll(files, "/" + Data.ControlFile.Name, Data.ControlFile.FileSize));
     }
 
-    private FileSystemImage OpenImage(string index, string image) =>
-        FileSystemImage.Open(Path.Combine(Directory, index), Path.Combine(Directory, image));
+    private static FileSystemImage OpenImage(string directory, string index, string image) =>
+        FileSystemImage.Open(Path.Combine(directory, index), Path.Combine(directory, image));
+
+    private static IEnumerable<IndexEntry> ReadIndex(string directory) =>
+        File.ReadLines(Path.Combine(directory, EngineArtifacts.ModuleIndex)).Select(line => IndexEntry.Parse(line, directory));
 
     // Beside the application: real files when published or packed, a pointer to the build's cache in a local build.
     private static EngineFiles Locate()
@@ -90,5 +115,15 @@ public sealed class EngineFiles
         }
 
         throw new EngineFilesException($"the engine's files are neither in {beside} nor named by {pointer}: reference Pocketgres.Postgres and build again");
+    }
+
+    /// <summary>A line of the index of modules; see <see cref="EngineArtifacts"/>.</summary>
+    private sealed record IndexEntry(string Name, string Assembly, string Directory, bool NeedsPreload)
+    {
+        public static IndexEntry Parse(string line, string directory)
+        {
+            string[] fields = line.Split('\t');
+            return new IndexEntry(fields[0], fields[1], directory, fields.Length > 2 && fields[2] == EngineArtifacts.PreloadMark);
+        }
     }
 }

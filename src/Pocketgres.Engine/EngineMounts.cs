@@ -22,6 +22,6 @@ internal static class EngineMounts
     public static IReadOnlyList<string> Environment(string dataDirectory) =>
     [
         "USER=postgres", "LOGNAME=postgres", "HOME=/pglite", "PATH=/pglite/bin", "PWD=/", "LANG=C.UTF-8", "LC_ALL=C.UTF-8",
-        "TZ=UTC", "PGTZ=UTC", "ICU_DATA=/pglite/icu", "PGDATA=" + dataDirectory,
+        "TZ=UTC", "PGTZ=UTC", "ICU_DATA=/pglite/icu", "PROJ_DATA=/pglite/share/proj", "PGDATA=" + dataDirectory,
     ];
 }

@@ -100,7 +100,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             }
 
             RemoveStalePidFile(kernel, dataDirectory);
-            var arguments = ServerArguments.Build(options, dataDirectory, port);
+            var arguments = ServerArguments.Build(options, dataDirectory, port, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
                 tag: PostgresProcess.Master(engine.Programs));
             cluster = new PostgresCluster(options, engine, kernel, directory, log, postmaster, port, dataDirectory);
@@ -192,7 +192,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     private static PosixKernel CreateKernel(ClusterOptions cluster, EngineFiles engine, DataDirectory? directory, ServerLog log)
     {
         var options = OptionsOf(cluster, engine, log);
-        var mounts = EngineMounts.Create(new HostFileSystem("/"), MemoryFileSystem.FromImage(engine.Support), options);
+        var mounts = EngineMounts.Create(new HostFileSystem("/"), engine.Installation(), options);
         if (cluster.DataFileSystem is { } files)
         {
             mounts.Mount(Initdb.DataDirectory, files);

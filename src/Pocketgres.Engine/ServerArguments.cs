@@ -18,9 +18,18 @@ internal static class ServerArguments
     ];
 
     /// <summary>Builds argv; later settings win, so the user's come after ours, except for those the engine needs.</summary>
-    public static IReadOnlyList<string> Build(ClusterOptions options, string dataDirectory, int port)
+    /// <param name="options">The user's wishes.</param>
+    /// <param name="dataDirectory">The data directory as the server sees it.</param>
+    /// <param name="port">The port.</param>
+    /// <param name="preload">Libraries to preload unless the user says otherwise (<see cref="Data.PreloadList"/>), or null.</param>
+    public static IReadOnlyList<string> Build(ClusterOptions options, string dataDirectory, int port, string? preload)
     {
         var arguments = new List<string> { EnginePrograms.PostgresPath, "-D", dataDirectory };
+        if (preload is not null)
+        {
+            Add(Data.PreloadList.Parameter, preload);
+        }
+
         foreach (var (name, value) in options.Settings)
         {
             Add(name, value);

@@ -5,12 +5,14 @@ namespace Pocketgres.Pglite;
 /// </summary>
 /// <remarks>
 /// <code>
-///   modules.txt                              index: a line "name TAB assembly" for each program and shared library
+///   modules.txt                              index: a line "name TAB assembly" for each program and shared library; a third field,
+///                                            "preload", marks a library that must be in shared_preload_libraries
 ///   Pocketgres.Translated.Postgres.dll       the server program, ReadyToRun
 ///   Pocketgres.Translated.Postgres.manifest  what the kernel's loader must know of it
 ///   Pocketgres.Translated.Postgres.mem       initial linear memory from address 0 (side modules: from their memory base), sparse
 ///   support.image, support.index             Postgres' installed files, to be mounted at /pglite
 ///   template.image, template.index           a data directory fresh from initdb (when the build was given a program that makes it)
+///   NAME/                                    an add-on, which may be absent: modules.txt, its modules, support.image, support.index
 ///   report.txt                               how every import is bound, the biggest functions, times
 /// </code>
 /// </remarks>
@@ -24,6 +26,9 @@ public static class EngineArtifacts
 
     /// <summary>Name of the index of modules.</summary>
     public const string ModuleIndex = "modules.txt";
+
+    /// <summary>Third field of a line of that index: the library must be preloaded.</summary>
+    public const string PreloadMark = "preload";
 
     /// <summary>Name of the image of Postgres' installed files.</summary>
     public const string SupportImage = "support.image";

@@ -17,6 +17,17 @@ public static class PgliteAddresses
     /// <summary><c>volatile uint32 CritSectionCount</c>: not 0 inside a critical section.</summary>
     public const int CritSectionCount = 2875524;
 
+    // ---- C++ (libc++abi, private_typeinfo.cpp): vtables, from their offset-to-top on
+
+    /// <summary>Vtable of <c>__cxxabiv1::__class_type_info</c>: type information of classes without bases.</summary>
+    public const int ClassTypeInfoTable = 2775376;
+
+    /// <summary>Vtable of <c>__cxxabiv1::__si_class_type_info</c>: of classes with one base.</summary>
+    public const int SingleBaseTypeInfoTable = 2775416;
+
+    /// <summary>Vtable of <c>__cxxabiv1::__vmi_class_type_info</c>: of other classes.</summary>
+    public const int MultipleBaseTypeInfoTable = 2775468;
+
     // ---- Process identity (utils/init/globals.c)
 
     /// <summary><c>bool IsPostmasterEnvironment</c> (1 byte): true in the postmaster and its children, false in single-user mode.</summary>
@@ -94,6 +105,12 @@ public static class PgliteAddresses
 
     /// <summary><c>static XLogCtlData *XLogCtl</c> (access/transam/xlog.c), see <see cref="PgliteStructs.XLogCtl"/>.</summary>
     public const int XLogCtl = 2776720;
+
+    /// <summary><c>static XLogSegNo openLogSegNo</c> (access/transam/xlog.c): the segment this process writes to. 8 bytes.</summary>
+    public const int OpenLogSegNo = 2776784;
+
+    /// <summary><c>static const uint32 checksumBaseOffsets[N_SUMS]</c> (storage/checksum_impl.h): 32 of them.</summary>
+    public const int ChecksumBaseOffsets = 1600288;
 
     /// <summary><c>static ControlFileData *ControlFile</c> (access/transam/xlog.c): pg_control's content in shared memory.</summary>
     public const int ControlFile = 2776804;

@@ -14,6 +14,9 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.RelSyncInvalidation")]
     public static void RelSyncInvalidation(byte* m, int message) => throw Unexpected();
 
+    [HostFunction("postgres.CreateExtension")]
+    public static void CreateExtension(byte* m, int result, int parseState, int statement) => throw Unexpected();
+
     [HostFunction("postgres.kill")]
     public static int Kill(byte* m, int pid, int signal) => throw Unexpected();
 

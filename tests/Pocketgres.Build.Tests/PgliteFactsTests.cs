@@ -31,6 +31,32 @@ public class PgliteFactsTests(PglitePackageFixture pglite) : IClassFixture<Pglit
     [Fact]
     public void Every_hidden_export_is_pinned() => Assert.All(PgliteHiddenExports.ByName.Values, index => Assert.Contains(index, PgliteFingerprints.ByIndex.Keys));
 
+    [Theory]
+    [InlineData(PgliteAddresses.ClassTypeInfoTable, "N10__cxxabiv117__class_type_infoE")]
+    [InlineData(PgliteAddresses.SingleBaseTypeInfoTable, "N10__cxxabiv120__si_class_type_infoE")]
+    [InlineData(PgliteAddresses.MultipleBaseTypeInfoTable, "N10__cxxabiv121__vmi_class_type_infoE")]
+    public void The_vtables_of_type_information_are_where_they_are_said_to_be(int table, string name)
+    {
+        byte[] memory = File.ReadAllBytes(Path.Combine(pglite.Output, EngineArtifacts.PostgresAssembly + EngineArtifacts.MemoryExtension));
+        Assert.Equal(0, BitConverter.ToInt32(memory, table)); // offset to top
+        int type = BitConverter.ToInt32(memory, table + 4), text = BitConverter.ToInt32(memory, type + 4);
+        Assert.Equal(name + "\0", System.Text.Encoding.ASCII.GetString(memory, text, name.Length + 1));
+    }
+
+    [Fact]
+    public void Postgis_is_an_add_on_that_is_bound_to_the_host_and_guarded()
+    {
+        var postgis = pglite.Results.Single(r => r.Source.AddOn is not null);
+        Assert.Equal(("postgis-3", "postgis"), (postgis.Source.Name, postgis.Source.AddOn));
+        Assert.All(postgis.Report.Imports.Where(i => i.Kind == ImportBindingKind.Refused), i => Assert.True(PostgisLibraries.IsRefused(i.Name)));
+        var guards = PostgisLibraries.Guards(WasmModule.Parse(postgis.Source.Bytes)).ToDictionary(g => g.Function, g => g.Result);
+        Assert.Equal(2, guards["GEOSIntersects"]);
+        Assert.Equal(2, guards["GEOSPreparedContains"]);
+        Assert.Equal(-1, guards["GEOSGetNumGeometries"]);
+        Assert.Equal(0, guards["GEOSIntersection"]);
+        Assert.DoesNotContain(guards.Keys, k => k.EndsWith("_r", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void The_programs_have_no_unresolved_import()
     {
@@ -43,7 +69,7 @@ public class PgliteFactsTests(PglitePackageFixture pglite) : IClassFixture<Pglit
     {
         Assert.Contains("plpgsql", pglite.Sources.Libraries.Select(l => l.Name));
         var files = pglite.Results.SelectMany(r => (string[])[".dll", ".manifest", ".mem"], (r, extension) => r.Source.AssemblyName + extension);
-        Assert.Equal(files.Order(), Directory.EnumerateFiles(pglite.Output).Select(f => Path.GetFileName(f)!).Order());
+        Assert.Equal(files.Order(), Directory.EnumerateFiles(pglite.Output, "*", SearchOption.AllDirectories).Select(f => Path.GetFileName(f)!).Order());
     }
 
     [Fact]
@@ -52,7 +78,7 @@ public class PgliteFactsTests(PglitePackageFixture pglite) : IClassFixture<Pglit
         var slots = new HashSet<int>();
         foreach (var library in pglite.Sources.Libraries)
         {
-            using var stream = File.OpenRead(Path.Combine(pglite.Output, library.AssemblyName + EngineArtifacts.ManifestExtension));
+            using var stream = File.OpenRead(Path.Combine(pglite.Output, library.AddOn ?? "", library.AssemblyName + EngineArtifacts.ManifestExtension));
             var manifest = ModuleManifest.Load(stream);
             Assert.True(slots.Add(manifest.MemoryBaseSlot), library.Name);
             Assert.True(slots.Add(manifest.TableBaseSlot), library.Name);

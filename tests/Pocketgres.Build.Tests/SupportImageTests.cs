@@ -19,7 +19,7 @@ public class SupportImageTests
             new DataIndex.Entry("/pglite/lib/postgresql/plpgsql.so", 3, 7),
             new DataIndex.Entry("/pglite/lib/postgresql/pgxs/src/Makefile", 7, 8),
             new DataIndex.Entry("/pglite/share/postgresql/a.sql", 8, 10),
-        ], []);
+        ], [], new Dictionary<string, byte[]>());
         using (var image = FileSystemImage.Open(directory[EngineArtifacts.SupportIndex], directory[EngineArtifacts.SupportImage]))
         {
             image.ExtractTo(directory["out"], sync: false);

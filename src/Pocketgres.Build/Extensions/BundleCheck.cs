@@ -40,6 +40,11 @@ internal static class BundleCheck
                 yield return $"{entry.Name} has no script";
             }
 
+            foreach (string directory in entry.DataDirectories.Where(d => unclaimed.RemoveWhere(p => p.StartsWith(d + "/", StringComparison.Ordinal)) == 0))
+            {
+                yield return $"{entry.Name} needs files in {directory}, of which the bundle has none";
+            }
+
             foreach (string difference in entry.Kind == ExtensionKind.Extension ? ControlDifferences(bundle, entry) : [])
             {
                 yield return difference;
@@ -67,11 +72,17 @@ internal static class BundleCheck
             ("requires", entry.Requires.Count > 0 ? string.Join(", ", entry.Requires) : null),
             ("trusted", entry.Trusted ? "true" : null),
 
-            // Some name a library that they do not have.
-            ("module_pathname", entry.Libraries.Count > 0 ? "$libdir/" + entry.Libraries[0] : control.GetValueOrDefault("module_pathname")),
+            // Some name a library that they do not have, some have one that they do not name.
+            ("module_pathname", entry.Libraries.Count > 0 && control.ContainsKey("module_pathname")
+                ? "$libdir/" + entry.Libraries[0] : control.GetValueOrDefault("module_pathname")),
         ])
         {
             string? actual = control.GetValueOrDefault(parameter);
+            if (parameter == "requires" && actual is not null)
+            {
+                actual = string.Join(", ", actual.Split(',', StringSplitOptions.TrimEntries));
+            }
+
             if (actual != expected)
             {
                 yield return $"{entry.Name}: {parameter} is {actual ?? "not given"}, the catalog says {expected ?? "nothing"}";

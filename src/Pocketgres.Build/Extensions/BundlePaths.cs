@@ -22,6 +22,9 @@ internal static class BundlePaths
     public static bool IsScriptOf(ExtensionInfo entry, string path) =>
         path.StartsWith($"{Extensions}{entry.Name}--", StringComparison.Ordinal) && path.EndsWith(".sql", StringComparison.Ordinal);
 
+    /// <summary>True for a file in one of its data directories.</summary>
+    public static bool IsDataOf(ExtensionInfo entry, string path) => entry.DataDirectories.Any(d => path.StartsWith(d + "/", StringComparison.Ordinal));
+
     /// <summary>True for any file of the extension.</summary>
-    public static bool BelongsTo(ExtensionInfo entry, string path) => IsScriptOf(entry, path) || Fixed(entry).Contains(path);
+    public static bool BelongsTo(ExtensionInfo entry, string path) => IsScriptOf(entry, path) || IsDataOf(entry, path) || Fixed(entry).Contains(path);
 }

@@ -9,12 +9,16 @@ internal sealed class ExtensionBundle
 {
     private const string LibraryDirectory = "lib/postgresql/", ShareDirectory = "share/postgresql/";
 
-    // Headers, examples, scripts for a shell: nothing at run time reads them.
-    private static readonly string[] IgnoredDirectories = ["include/", "share/doc/", "bin/"];
+    // Headers, examples, scripts for a shell or for psql: nothing at run time reads them.
+    private static readonly string[] IgnoredDirectories = ["include/", "share/doc/", "share/postgresql/contrib/", "bin/"];
 
-    private ExtensionBundle(string fileName, IReadOnlyList<InstalledFile> installed)
+    // PostGIS: from any earlier version, and from before there were extensions, to this one. There is no earlier version here.
+    private static readonly string[] IgnoredNames = ["--ANY", "--unpackaged"];
+
+    private ExtensionBundle(string fileName, string? addOn, IReadOnlyList<InstalledFile> installed)
     {
         FileName = fileName;
+        AddOn = addOn;
         Installed = installed;
     }
 
@@ -26,6 +30,9 @@ internal sealed class ExtensionBundle
     /// <summary>File name of the archive.</summary>
     public string FileName { get; }
 
+    /// <summary>The add-on it becomes, or null.</summary>
+    public string? AddOn { get; }
+
     /// <summary>The files to install, ordered by path.</summary>
     public IReadOnlyList<InstalledFile> Installed { get; }
 
@@ -36,12 +43,12 @@ internal sealed class ExtensionBundle
     public ExtensionBundle Without(IEnumerable<ExtensionInfo> left)
     {
         ExtensionInfo[] entries = [.. left];
-        return new ExtensionBundle(FileName, [.. Installed.Where(f => !entries.Any(e => BundlePaths.BelongsTo(e, f.Path)))]);
+        return new ExtensionBundle(FileName, AddOn, [.. Installed.Where(f => !entries.Any(e => BundlePaths.BelongsTo(e, f.Path)))]);
     }
 
     /// <summary>Reads an archive.</summary>
     /// <exception cref="BuildException">It holds a file that belongs nowhere.</exception>
-    public static ExtensionBundle Read(string fileName, byte[] archive)
+    public static ExtensionBundle Read(string fileName, byte[] archive, string? addOn = null, params IReadOnlyList<string> dataDirectories)
     {
         var installed = new List<InstalledFile>();
         using var reader = new TarReader(new GZipStream(new MemoryStream(archive), CompressionMode.Decompress));
@@ -49,12 +56,13 @@ internal sealed class ExtensionBundle
         {
             string path = entry.Name.StartsWith("./", StringComparison.Ordinal) ? entry.Name[2..] : entry.Name;
             if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile)
-                || IgnoredDirectories.Any(d => path.StartsWith(d, StringComparison.Ordinal)))
+                || IgnoredDirectories.Any(d => path.StartsWith(d, StringComparison.Ordinal)) || IgnoredNames.Any(n => path.Contains(n, StringComparison.Ordinal)))
             {
                 continue;
             }
 
-            if (!path.StartsWith(LibraryDirectory, StringComparison.Ordinal) && !path.StartsWith(ShareDirectory, StringComparison.Ordinal))
+            if (!path.StartsWith(LibraryDirectory, StringComparison.Ordinal) && !path.StartsWith(ShareDirectory, StringComparison.Ordinal)
+                && !dataDirectories.Any(d => path.StartsWith(d + "/", StringComparison.Ordinal)))
             {
                 throw new BuildException($"{fileName} holds {path}, which is neither below {LibraryDirectory} nor below {ShareDirectory}");
             }
@@ -64,6 +72,6 @@ internal sealed class ExtensionBundle
             installed.Add(new InstalledFile(path, content.ToArray()));
         }
 
-        return new ExtensionBundle(fileName, [.. installed.OrderBy(f => f.Path, StringComparer.Ordinal)]);
+        return new ExtensionBundle(fileName, addOn, [.. installed.OrderBy(f => f.Path, StringComparer.Ordinal)]);
     }
 }

@@ -15,8 +15,8 @@ internal static class ExtensionBundles
         var bundles = new List<ExtensionBundle>();
         foreach (var listed in catalog.Bundles)
         {
-            var bundle = ExtensionBundle.Read(listed.File, package[listed.File]);
             ExtensionInfo[] entries = [.. catalog.Extensions.Where(e => e.Bundle == listed.File)];
+            var bundle = ExtensionBundle.Read(listed.File, package[listed.File], listed.AddOn, [.. entries.SelectMany(e => e.DataDirectories)]);
             BundleCheck.Check(bundle, entries);
             bundles.Add(bundle.Without(entries.Where(e => !e.Enabled)));
         }

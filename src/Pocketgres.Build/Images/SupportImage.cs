@@ -19,13 +19,15 @@ internal static class SupportImage
     // For building C extensions, which cannot run here.
     private const string BuildSystem = EngineArtifacts.MountPoint + "/lib/postgresql/pgxs/";
 
-    /// <summary>Writes the image.</summary>
+    /// <summary>Writes the image, and one of its own for each add-on in a subdirectory.</summary>
     /// <param name="directory">Where to write it.</param>
     /// <param name="data">Content of <c>pglite.data</c>.</param>
     /// <param name="index">The files inside <paramref name="data"/>.</param>
     /// <param name="bundles">Extensions to install beside them.</param>
+    /// <param name="icu">ICU's locale data, by path below its directory.</param>
     public static void Write(
-        string directory, ReadOnlyMemory<byte> data, IEnumerable<DataIndex.Entry> index, IEnumerable<ExtensionBundle> bundles)
+        string directory, ReadOnlyMemory<byte> data, IEnumerable<DataIndex.Entry> index, IEnumerable<ExtensionBundle> bundles,
+        IReadOnlyDictionary<string, byte[]> icu)
     {
         var writer = new FileSystemImageWriter();
         foreach (var entry in index.Where(Belongs))
@@ -34,9 +36,23 @@ internal static class SupportImage
             writer.AddFile(entry.Path[EngineArtifacts.MountPoint.Length..], program ? ProgramMode : FileMode, ContentOf(entry.Path, data.Slice(entry.Start, entry.Length)));
         }
 
-        foreach (var file in bundles.SelectMany(b => b.Installed))
+        foreach (var (path, content) in icu)
         {
-            writer.AddFile("/" + file.Path, ModuleSources.IsLibrary(file.Path) ? ProgramMode : FileMode, ContentOf(file.Path, file.Content));
+            writer.AddFile(IcuPackage.Directory + path, FileMode, content);
+        }
+
+        foreach (var addOn in bundles.GroupBy(b => b.AddOn))
+        {
+            if (addOn.Key is not null)
+            {
+                var own = new FileSystemImageWriter();
+                AddBundles(own, addOn);
+                Save(own, Directory.CreateDirectory(Path.Combine(directory, addOn.Key)).FullName);
+            }
+            else
+            {
+                AddBundles(writer, addOn);
+            }
         }
 
         foreach (string library in EngineArtifacts.HostLibraries)
@@ -44,8 +60,19 @@ internal static class SupportImage
             writer.AddFile($"/lib/postgresql/{library}.so", ProgramMode, "part of the engine\n"u8.ToArray());
         }
 
-        writer.Save(Path.Combine(directory, EngineArtifacts.SupportIndex), Path.Combine(directory, EngineArtifacts.SupportImage));
+        Save(writer, directory);
     }
+
+    private static void AddBundles(FileSystemImageWriter writer, IEnumerable<ExtensionBundle> bundles)
+    {
+        foreach (var file in bundles.SelectMany(b => b.Installed))
+        {
+            writer.AddFile("/" + file.Path, ModuleSources.IsLibrary(file.Path) ? ProgramMode : FileMode, ContentOf(file.Path, file.Content));
+        }
+    }
+
+    private static void Save(FileSystemImageWriter writer, string directory) =>
+        writer.Save(Path.Combine(directory, EngineArtifacts.SupportIndex), Path.Combine(directory, EngineArtifacts.SupportImage));
 
     private static bool Belongs(DataIndex.Entry entry) =>
         entry.Path.StartsWith(EngineArtifacts.MountPoint + "/", StringComparison.Ordinal)

@@ -34,6 +34,8 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
                 Main = main,
                 HostBeforeMain = PgliteStandIns.Names,
                 SideGlobalsTop = top,
+                Guards = PostgisLibraries.Contains(library.Name) ? PostgisLibraries.Guards(module) : [],
+                RefusedImports = PostgisLibraries.Contains(library.Name) ? PostgisLibraries.IsRefused : _ => false,
             });
             top = translated.Report.SideGlobalsBottom;
             results.Add(Write(library, translated, directory));
@@ -97,6 +99,11 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
 
     private static Result Write(ModuleSource source, TranslatedModule translated, string directory)
     {
+        if (source.AddOn is { } addOn)
+        {
+            directory = Directory.CreateDirectory(Path.Combine(directory, addOn)).FullName;
+        }
+
         string path = Path.Combine(directory, source.AssemblyName);
         File.WriteAllBytes(path + ".dll", translated.Assembly);
         using (var manifest = File.Create(path + EngineArtifacts.ManifestExtension))

@@ -22,7 +22,7 @@ internal sealed class ModuleSources
     /// <summary>The initdb program.</summary>
     public ModuleSource Initdb { get; }
 
-    /// <summary>The shared libraries, ordered by name so that translation is deterministic.</summary>
+    /// <summary>The shared libraries, ordered by name so that translation is deterministic; those of add-ons last, so that they change nothing for others.</summary>
     public IReadOnlyList<ModuleSource> Libraries { get; }
 
     /// <summary>Collects the modules of the npm package.</summary>
@@ -33,12 +33,12 @@ internal sealed class ModuleSources
         index.Where(e => IsLibrary(e.Path)).Select(e => new ModuleSource(
             Path.GetFileNameWithoutExtension(e.Path), $"{PglitePackage.Data}:{e.Path}", package[PglitePackage.Data].AsMemory(e.Start, e.Length)))
             .Concat(bundles.SelectMany(b => b.Libraries.Select(f => new ModuleSource(
-                Path.GetFileNameWithoutExtension(f.Path), $"{b.FileName}:{f.Path}", f.Content)))));
+                Path.GetFileNameWithoutExtension(f.Path), $"{b.FileName}:{f.Path}", f.Content, b.AddOn)))));
 
     /// <summary>As <see cref="From"/>, from given modules.</summary>
     public static ModuleSources Create(ModuleSource postgres, ModuleSource initdb, IEnumerable<ModuleSource> libraries)
     {
-        var sources = new ModuleSources(postgres, initdb, [.. libraries.OrderBy(l => l.Name, StringComparer.Ordinal)]);
+        var sources = new ModuleSources(postgres, initdb, [.. libraries.OrderBy(l => l.AddOn, StringComparer.Ordinal).ThenBy(l => l.Name, StringComparer.Ordinal)]);
         foreach (var same in sources.Libraries.Append(postgres).Append(initdb).GroupBy(m => m.AssemblyName, StringComparer.OrdinalIgnoreCase))
         {
             if (same.Count() > 1)

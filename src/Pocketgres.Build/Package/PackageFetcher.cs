@@ -84,7 +84,9 @@ internal sealed class PackageFetcher(string cacheDirectory, TextWriter log, NpmP
 
     private bool IsComplete(string directory) => package.Sha256.Keys.All(f => File.Exists(Path.Combine(directory, f)));
 
-    private string Download()
+    /// <summary>Downloads the package's tarball and returns its path.</summary>
+    /// <exception cref="BuildException">npm is missing or fails.</exception>
+    public string Download()
     {
         log.WriteLine($"npm pack {PackageId}");
         var start = new ProcessStartInfo(OperatingSystem.IsWindows() ? "npm.cmd" : "npm")

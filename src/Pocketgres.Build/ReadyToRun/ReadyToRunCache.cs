@@ -11,14 +11,14 @@ internal sealed class ReadyToRunCache(string directory, CrossGenOptions options,
 {
     private const string UsedList = ".r2r";
 
-    /// <summary>Compiles every assembly of a directory in place, taking from the cache what it has.</summary>
+    /// <summary>Compiles every assembly of a directory in place, subdirectories included, taking from the cache what it has.</summary>
     /// <param name="assemblyDirectory">Holds the IL assemblies; they are replaced.</param>
     /// <param name="references">Assemblies they refer to beside the framework and each other.</param>
     /// <returns>How many were compiled and how many came from the cache.</returns>
     public (int Compiled, int Reused) CompileAll(string assemblyDirectory, IReadOnlyCollection<string> references)
     {
         Directory.CreateDirectory(directory);
-        string[] assemblies = [.. Directory.EnumerateFiles(assemblyDirectory, "*.dll").Order(StringComparer.Ordinal)];
+        string[] assemblies = [.. Directory.EnumerateFiles(assemblyDirectory, "*.dll", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
         var keys = assemblies.ToDictionary(a => a, KeyOf);
         string[] missing = [.. assemblies.Where(a => !File.Exists(CachePath(keys[a])))];
         if (missing.Length > 0)

@@ -29,7 +29,7 @@ internal sealed class ExtensionsCommand
     /// <summary>Runs what was parsed.</summary>
     public int Run(ParseResult result)
     {
-        var catalog = ExtensionCatalog.Load();
+        var catalog = InstalledExtensions.Load();
         if (result.CommandResult.Command != _info)
         {
             StandardStreams.WriteOutput(List(catalog));
@@ -65,7 +65,7 @@ internal sealed class ExtensionsCommand
             }
         }
 
-        static string Preload(ExtensionInfo e) => e.Preload == PreloadNeed.Required ? $" (start with -c shared_preload_libraries={e.Name})" : "";
+        static string Preload(ExtensionInfo e) => e.Preload == PreloadNeed.Required ? " (preloaded from the start after the one that creates it)" : "";
     }
 
     /// <summary>All about one extension, a line each.</summary>
@@ -86,7 +86,7 @@ internal sealed class ExtensionsCommand
         Line("requires", string.Join(", ", e.Requires));
         Line("preload", e.Preload switch
         {
-            PreloadNeed.Required => $"required: -c shared_preload_libraries={e.Name}",
+            PreloadNeed.Required => $"required: CREATE EXTENSION sees to it for the next start; at once with -c shared_preload_libraries={e.Name}",
             PreloadNeed.Optional => $"for every session: -c shared_preload_libraries={e.Name}",
             _ => null,
         });

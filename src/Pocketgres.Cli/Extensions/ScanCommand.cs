@@ -27,7 +27,7 @@ internal sealed class ScanCommand
     /// <exception cref="UsageException">A path cannot be read.</exception>
     public int Run(ParseResult result)
     {
-        var catalog = ExtensionCatalog.Load();
+        var catalog = InstalledExtensions.Load();
         var scanner = new MigrationScanner(catalog);
         var findings = new List<ScanFinding>();
         int files = 0;

@@ -16,12 +16,16 @@ internal sealed class EnginePrograms
     /// <summary>Loads the translated modules.</summary>
     public EnginePrograms(EngineFiles files)
     {
+        Files = files;
         Commands = new Commands(this);
         Postgres = new ProgramImage(files.LoadModule(EngineArtifacts.PostgresAssembly), new ProgramAbi
         {
             RaiseFunction = PgliteFunctions.Raise,
             RescheduleFlag = PgliteAddresses.InterruptPending,
             Loaded = Commands.Install,
+            HostSymbols = Cxx.StandardClasses.Symbols,
+            ImportRefused = RefusedImports.Report,
+            LibraryLoaded = (process, library) => PreloadRequests.LibraryLoaded(process, library, files),
         }, files.FindSideModule, [TestDecodingLibrary.Library]);
         _byPath = new(StringComparer.Ordinal) { [PostgresPath] = Postgres };
         _initdb = new Lazy<ProgramImage>(() => new ProgramImage(files.LoadModule(EngineArtifacts.InitdbAssembly), new ProgramAbi
@@ -29,6 +33,9 @@ internal sealed class EnginePrograms
             Loaded = Commands.Install,
         }, _ => null));
     }
+
+    /// <summary>Where they come from.</summary>
+    public EngineFiles Files { get; }
 
     /// <summary>The server.</summary>
     public ProgramImage Postgres { get; }

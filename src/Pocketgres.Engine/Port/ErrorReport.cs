@@ -19,6 +19,9 @@ internal static unsafe class ErrorReport
     /// <summary>ERROR of utils/elog.h.</summary>
     public const int Error = 21;
 
+    /// <summary>FATAL of utils/elog.h: ends the session.</summary>
+    public const int Fatal = 22;
+
     /// <summary>Reports an ERROR with this SQLSTATE; never returns.</summary>
     /// <param name="m">The process's memory.</param>
     /// <param name="sqlState">Five characters, or null for elog()'s XX000.</param>
@@ -65,8 +68,8 @@ internal static unsafe class ErrorReport
         return code;
     }
 
-    // palloc'd: freed with the memory context of the statement.
-    private static int AllocateString(Process process, byte* m, string value)
+    /// <summary>A C string, palloc'd: freed with the memory context of the statement.</summary>
+    public static int AllocateString(Process process, byte* m, string value)
     {
         int size = Encoding.UTF8.GetByteCount(value) + 1;
         int address = ((delegate*<byte*, int, int>)process.Export("palloc"))(m, size);

@@ -24,7 +24,12 @@ public static unsafe class Interrupts
     {
         var process = Process.From(m);
         int target = Math.Abs(pid);
-        if (target == process.Pid && signal != 0 && signal != Signal.Kill)
+
+        // A single-user server, as initdb runs one, has the postmaster's folded process id (MyProcPid) and another one here. It signals itself
+        // when its invalidation queue is full.
+        bool self = target == process.Pid
+            || (*(m + PgliteAddresses.IsPostmasterEnvironment) == 0 && target == *(int*)(m + PgliteAddresses.MyProcPid));
+        if (self && signal != 0 && signal != Signal.Kill)
         {
             process.Raise(signal); // raise(3): handlers of the caller run before kill returns
             return 0;

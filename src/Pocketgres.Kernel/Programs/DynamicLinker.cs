@@ -17,6 +17,7 @@ internal sealed unsafe class DynamicLinker
     private readonly Dictionary<nint, int> _hostPointers;
     private readonly Dictionary<string, LoadedModule> _loaded;
     private readonly Dictionary<string, int> _appended;
+    private IReadOnlyDictionary<string, int>? _hostVariables;
 
     public DynamicLinker(Process process)
     {
@@ -37,6 +38,7 @@ internal sealed unsafe class DynamicLinker
         _loaded = new(parent._loaded, StringComparer.Ordinal);
         _appended = new(parent._appended, StringComparer.Ordinal);
         TableLength = parent.TableLength;
+        _hostVariables = parent._hostVariables;
     }
 
     /// <summary>The same bookkeeping for no process, to copy from later.</summary>
@@ -103,15 +105,16 @@ internal sealed unsafe class DynamicLinker
     }
 
     /// <summary>dlopen(3): fills emscripten's dso struct at <paramref name="handle"/>.</summary>
+    /// <returns>The library's base name.</returns>
     /// <exception cref="DynamicLinkException">No such module, or a symbol is missing; the message names it.</exception>
-    public void Open(int handle)
+    public string Open(int handle)
     {
         byte* dso = Memory + (uint)handle;
-        string path = CString.Read(Memory, handle + DsoName);
-        if (_process.Program.FindHostLibrary(Path.GetFileNameWithoutExtension(path)) is { } library)
+        string path = CString.Read(Memory, handle + DsoName), baseName = Path.GetFileNameWithoutExtension(path);
+        if (_process.Program.FindHostLibrary(baseName) is { } library)
         {
             _hostHandles[handle] = library; // no memory, no table slots until a symbol is asked for
-            return;
+            return baseName;
         }
 
         var module = Load(path);
@@ -121,6 +124,7 @@ internal sealed unsafe class DynamicLinker
         *(int*)(dso + DsoTableAddress) = module.TableBase;
         *(int*)(dso + DsoTableSize) = module.Image.Manifest.TableSize;
         _handles[handle] = module;
+        return baseName;
     }
 
     private LoadedModule Load(string path)
@@ -153,7 +157,10 @@ internal sealed unsafe class DynamicLinker
 
     private bool IsDefined(ModuleImage self, ModuleManifest.GotEntry entry) =>
         _loaded.Values.Select(m => m.Image).Prepend(Main).Append(self).Any(image =>
-            image.Manifest.Functions.ContainsKey(entry.Name) || (!entry.IsFunction && image.Manifest.Variables.ContainsKey(entry.Name)));
+            image.Manifest.Functions.ContainsKey(entry.Name) || (!entry.IsFunction && image.Manifest.Variables.ContainsKey(entry.Name)))
+        || (HostSymbols is { } host && (host.TryGetFunction(entry.Name, out _) || (!entry.IsFunction && host.DefinesVariable(entry.Name))));
+
+    private IHostSymbols? HostSymbols => _process.Program.Abi.HostSymbols;
 
     /// <summary>dlsym(3): a table index for a function, an address for a variable, 0 when the module has no such symbol.</summary>
     public int Symbol(int handle, string name)
@@ -264,9 +271,17 @@ internal sealed unsafe class DynamicLinker
             }
         }
 
+        if (HostSymbols?.DefinesVariable(name) == true)
+        {
+            return HostVariable(name);
+        }
+
         // The address of a function taken as data.
         return FunctionPointer(self, name, weak);
     }
+
+    /// <summary>Address of a variable of the host.</summary>
+    public int HostVariable(string name) => (_hostVariables ??= HostSymbols!.MakeVariables(_process, HostPointer))[name];
 
     private int FunctionPointer(LoadedModule self, string name, bool weak)
     {
@@ -288,7 +303,9 @@ internal sealed unsafe class DynamicLinker
             }
         }
 
-        return weak ? 0 : throw new DynamicLinkException($"{self.Image.Name}: undefined symbol: {name}");
+        return HostSymbols?.TryGetFunction(name, out nint code) == true ? HostPointer(code)
+            : weak ? 0
+            : throw new DynamicLinkException($"{self.Image.Name}: undefined symbol: {name}");
     }
 
     private bool TryFunctionPointer(LoadedModule module, string name, out int index)

@@ -111,6 +111,20 @@ public static unsafe class WasmRuntime
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static Exception Unreachable() => new TrapException("unreachable executed");
 
+    /// <summary>A call of an import that is refused: tells the program's host, which does not return.</summary>
+    public static Exception RefusedImport(byte* m, string name)
+    {
+        var process = Process.From(m);
+        process.Program.Abi.ImportRefused?.Invoke(process, name);
+        return new UnresolvedImportException(name);
+    }
+
+    /// <summary>Whether a guarded function is to handle an exception.</summary>
+    public static int IsGuestException(Exception e) => e is GuestException ? 1 : 0;
+
+    /// <summary>An exception for a guarded function to throw on.</summary>
+    public static Exception NewGuestException() => new GuestException();
+
     /// <summary>The exception that calling an unresolved import throws.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static Exception UnresolvedImport(string name) => new UnresolvedImportException(name);

@@ -97,7 +97,8 @@ public static unsafe class ProcessCalls
         var process = Process.From(m);
         try
         {
-            process.Linker.Open(handle);
+            string library = process.Linker.Open(handle);
+            process.Program.Abi.LibraryLoaded?.Invoke(process, library);
             return 1;
         }
         catch (DynamicLinkException e)

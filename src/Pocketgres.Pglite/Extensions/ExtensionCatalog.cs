@@ -66,6 +66,24 @@ public sealed class ExtensionCatalog
         return catalog;
     }
 
+    /// <summary>The catalog as it is true for one installation: extensions of add-ons that it does not have are not enabled.</summary>
+    /// <param name="hasAddOn">Whether an add-on is there.</param>
+    public ExtensionCatalog ForInstallation(Func<string, bool> hasAddOn)
+    {
+        ArgumentNullException.ThrowIfNull(hasAddOn);
+        return new ExtensionCatalog(new CatalogFile(Packages, Bundles,
+            [.. Extensions.Select(e => e.Enabled && AddOnOf(e) is { } addOn && !hasAddOn(addOn)
+                ? e with { Enabled = false, Reason = $"this installation does not have the add-on {addOn}: publish with -p:PocketgresAddOns={addOn}" }
+                : e)]));
+    }
+
+    /// <summary>The add-on that an extension is in, or null.</summary>
+    public string? AddOnOf(ExtensionInfo extension)
+    {
+        ArgumentNullException.ThrowIfNull(extension);
+        return Bundles.FirstOrDefault(b => b.File == extension.Bundle)?.AddOn;
+    }
+
     /// <summary>The extension of this name, or null if the catalog does not know it.</summary>
     public ExtensionInfo? Find(string name) => _byName.GetValueOrDefault(name);
 

@@ -9,7 +9,11 @@ public sealed record ExtensionPackage(string Name, string Version);
 /// <param name="File">Its file name in the package.</param>
 /// <param name="Package">The npm package.</param>
 /// <param name="Sha256">SHA-256, lower-case hexadecimal.</param>
-public sealed record ExtensionBundleInfo(string File, string Package, string Sha256);
+/// <param name="AddOn">
+/// Name of the add-on it becomes, or null: big bundles and those under another licence than the rest stay in a directory of their own, which an
+/// installation need not have.
+/// </param>
+public sealed record ExtensionBundleInfo(string File, string Package, string Sha256, string? AddOn = null);
 
 /// <summary>What an entry of the catalog is.</summary>
 public enum ExtensionKind
@@ -75,6 +79,9 @@ public sealed record ExtensionInfo
 
     /// <summary>Files it reads, relative to share/postgresql.</summary>
     public IReadOnlyList<string> DataFiles { get => field ?? []; init; }
+
+    /// <summary>Directories with files that it reads, relative to the installation.</summary>
+    public IReadOnlyList<string> DataDirectories { get => field ?? []; init; }
 
     /// <summary>Extensions that must exist first.</summary>
     public IReadOnlyList<string> Requires { get => field ?? []; init; }

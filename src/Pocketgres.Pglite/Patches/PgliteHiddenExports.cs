@@ -28,10 +28,16 @@ internal static class PgliteHiddenExports
         ["pg_lsn_in"] = PgliteFunctions.PgLsnIn,
     };
 
-    /// <summary>C name of a variable to its address, pinned by the fingerprint of <see cref="PgliteFunctions.WalReceiverMain"/>, which uses both.</summary>
+    /// <summary>
+    /// C name of a variable to its address. The first two are pinned by the fingerprint of <see cref="PgliteFunctions.WalReceiverMain"/>, which uses
+    /// both; the vtables by the type names beside them, which a test compares.
+    /// </summary>
     public static IReadOnlyDictionary<string, int> Variables { get; } = new Dictionary<string, int>(StringComparer.Ordinal)
     {
         ["WalReceiverFunctions"] = PgliteAddresses.WalReceiverFunctions,
         ["WalRcvIdentifySystemLsn"] = PgliteAddresses.WalRcvIdentifySystemLsn,
+        ["_ZTVN10__cxxabiv117__class_type_infoE"] = PgliteAddresses.ClassTypeInfoTable,
+        ["_ZTVN10__cxxabiv120__si_class_type_infoE"] = PgliteAddresses.SingleBaseTypeInfoTable,
+        ["_ZTVN10__cxxabiv121__vmi_class_type_infoE"] = PgliteAddresses.MultipleBaseTypeInfoTable,
     };
 }

@@ -11,6 +11,7 @@ namespace Pocketgres.Wasm.Abi;
 ///   m -  0x80000   globals of side modules, handed out downwards from m - 0x2000 at translation
 ///   m -   0x1400   the resume frame of a process that waits in its main loop (see <see cref="ResumeRequest"/>)
 ///   m -   0x1808   scratch for outlined code (return value, then the locals it hands back)
+///   m -    0x810   guards on the stack (4 bytes), message of the guest exception caught last (4 bytes)
 ///   m -    0x808   GCHandle of the kernel's process object (8 bytes)
 ///   m -    0x800   memory size in 64 KiB pages (4 bytes)
 ///   m -      8*k   mutable global k-1 of the main module; global 0 is the shadow stack pointer
@@ -57,6 +58,12 @@ internal static class InstanceLayout
 
     /// <summary>Locals there is room for.</summary>
     public const int MaxResumeLocals = 300;
+
+    /// <summary>Offset of the number of guards (int, see <c>FunctionGuard</c> of Pocketgres.Wasm) on the process's stack.</summary>
+    public const int GuardDepth = -0x810;
+
+    /// <summary>Offset of the address (int) of the message of the guest exception thrown last, a printf format.</summary>
+    public const int GuestMessage = -0x80C;
 
     /// <summary>Offset of the GCHandle (as <see cref="nint"/>) of the kernel's process object.</summary>
     public const int ProcessHandle = -0x808;

@@ -48,6 +48,9 @@ internal sealed class AssemblyEmitter
     /// <summary>The exception type that <c>invoke_*</c> thunks catch.</summary>
     public TypeReferenceHandle LongjmpException => Type(Assembly(RuntimeAssembly, runtimeVersion), "Pocketgres.Kernel", "LongjmpException");
 
+    /// <summary>The base of all exceptions, which guards catch.</summary>
+    public TypeReferenceHandle Exception => Type(systemRuntime, "System", "Exception");
+
     /// <summary>A method of another translated assembly or a host function; signature letters follow the memory argument.</summary>
     /// <param name="assembly">Simple name of the declaring assembly.</param>
     /// <param name="version">Its version.</param>

@@ -35,6 +35,9 @@ public sealed class WasmModule
     /// <summary>Names of imports whose symbols are weak: they may stay unresolved.</summary>
     public IReadOnlySet<string> WeakImports => Weak;
 
+    /// <summary>Names under which the module exports functions.</summary>
+    public IEnumerable<string> ExportedFunctions => Exports.Where(e => e.Kind == ExternalKind.Function).Select(e => e.Name);
+
     /// <summary>Initial size of the module's memory in 64 KiB pages.</summary>
     public int InitialPages { get; internal set; }
 

@@ -27,7 +27,7 @@ internal sealed class ImportBinder
         {
             var binding = Bind(i);
             Bindings.Add(binding);
-            if (binding.Kind is ImportBindingKind.Invoke or ImportBindingKind.Unresolved)
+            if (binding.Kind is ImportBindingKind.Invoke or ImportBindingKind.Unresolved or ImportBindingKind.Refused)
             {
                 handles[i] = MetadataTokens.MethodDefinitionHandle(module.Bodies.Count + Thunks.Count + 1);
                 Thunks.Add(i);
@@ -103,6 +103,11 @@ internal sealed class ImportBinder
 
             handles[import] = emitter.Method(host);
             return Bound(ImportBindingKind.Host, host.FullName);
+        }
+
+        if (mismatch is null && options.RefusedImports(name))
+        {
+            return Bound(ImportBindingKind.Refused, "a call is an error");
         }
 
         return Bound(ImportBindingKind.Unresolved, mismatch ?? (module.Weak.Contains(name) ? "weak" : "nothing supplies it"));

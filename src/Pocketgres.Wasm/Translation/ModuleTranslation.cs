@@ -22,6 +22,7 @@ internal sealed class ModuleTranslation
     private readonly AssemblyEmitter emitter;
     private readonly ModuleContext context;
     private readonly List<FunctionReport> functions = [];
+    private readonly Dictionary<int, FunctionGuard> guards = [];
     private int[] bodyOffsets = [];
 
     public ModuleTranslation(TranslationOptions options)
@@ -46,6 +47,11 @@ internal sealed class ModuleTranslation
         }
 
         context = new ModuleContext(emitter, module, imports, globals, new PatchPlan(module, options.Patches, hosts), grow);
+        foreach (var guard in options.Guards)
+        {
+            // The linker folds functions that are equal: the first name counts.
+            guards.TryAdd(GuardBuilder.Defined(module, linkage, guard.Function), guard);
+        }
     }
 
     public TranslatedModule Run()
@@ -60,6 +66,7 @@ internal sealed class ModuleTranslation
     private void TranslateFunctions()
     {
         var translator = new FunctionTranslator(context);
+        var guardBuilder = new GuardBuilder(context, linkage);
         bodyOffsets = new int[module.DefinedFunctionCount];
         for (int i = 0; i < bodyOffsets.Length; i++)
         {
@@ -73,13 +80,16 @@ internal sealed class ModuleTranslation
                 throw new WasmFormatException($"function {linkage.MethodName(function)} at offset 0x{module.Bodies[i].Start:x} is malformed: {e.Message}", e);
             }
 
-            bodyOffsets[i] = emitter.AddBody(translator.Il.Code, MaxStack(translator.Il.MaxStack), translator.IlLocals);
             functions.Add(new FunctionReport(function, linkage.MethodName(function), module.Bodies[i].Length, translator.Il.Length,
                 translator.Il.Instructions, translator.Blocks, translator.Outlined.Count));
             for (int part = 0; part < translator.Outlined.Count; part++)
             {
                 context.Outlined.Add(($"{linkage.MethodName(function)}_part{part}", translator.Outlined[part]));
             }
+
+            bodyOffsets[i] = guards.TryGetValue(function, out var guard)
+                ? guardBuilder.Build(function, guard, translator)
+                : emitter.AddBody(translator.Il.Code, MaxStack(translator.Il.MaxStack), translator.IlLocals);
         }
     }
 

@@ -14,9 +14,12 @@ internal sealed class ThunkBuilder(ModuleContext context)
     public int Import(int import)
     {
         string name = context.Module.FunctionImports[import].Name;
-        return context.Imports.Bindings[import].Kind == ImportBindingKind.Invoke
-            ? Invoke(name, context.Module.TypeOf(import))
-            : Unresolved(name);
+        return context.Imports.Bindings[import].Kind switch
+        {
+            ImportBindingKind.Invoke => Invoke(name, context.Module.TypeOf(import)),
+            ImportBindingKind.Refused => Refused(name),
+            _ => Unresolved(name),
+        };
     }
 
     /// <summary>
@@ -45,6 +48,16 @@ internal sealed class ThunkBuilder(ModuleContext context)
         var il = new IlWriter();
         il.String(emitter.UserString(name));
         il.Call(emitter.Helper(RuntimeHelper.UnresolvedImport), 0);
+        il.Throw();
+        return emitter.AddBody(il.Code, il.MaxStack, []);
+    }
+
+    private int Refused(string name)
+    {
+        var il = new IlWriter();
+        il.LoadArgument(0);
+        il.String(emitter.UserString(name));
+        il.Call(emitter.Helper(RuntimeHelper.RefusedImport), -1);
         il.Throw();
         return emitter.AddBody(il.Code, il.MaxStack, []);
     }

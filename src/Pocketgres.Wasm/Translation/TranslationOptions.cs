@@ -41,6 +41,15 @@ public sealed class TranslationOptions
     public IReadOnlySet<string> HostBeforeMain { get; init; } = new HashSet<string>();
 
     /// <summary>
+    /// Side modules: imports that nothing supplies and that need not stop the module from being loaded: a call of one is told to the program's host,
+    /// which reports an error and does not return. Anything that is supplied by whatever means is not affected.
+    /// </summary>
+    public Func<string, bool> RefusedImports { get; init; } = _ => false;
+
+    /// <summary>Exported functions in which guest exceptions end.</summary>
+    public IReadOnlyList<FunctionGuard> Guards { get; init; } = [];
+
+    /// <summary>
     /// Side modules: the offset (negative) below which this module's globals are laid out. Pass the previous module's
     /// <see cref="TranslationReport.SideGlobalsBottom"/>, so that any set of modules can be loaded together.
     /// </summary>

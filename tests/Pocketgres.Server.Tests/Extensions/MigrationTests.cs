@@ -16,6 +16,7 @@ public class MigrationTests(ExtensionsFixture fixture)
     [InlineData("django", "btree_gin, citext, fuzzystrmatch, hstore, pg_trgm, pgcrypto, unaccent")]
     [InlineData("pgvector", "vector")]
     [InlineData("diesel", "btree_gist, ltree, pgcrypto")]
+    [InlineData("geodjango", "postgis")]
     public async Task Runs_as_it_is(string tool, string extensions)
     {
         string database = "migration_" + tool;
@@ -53,9 +54,10 @@ public class MigrationTests(ExtensionsFixture fixture)
         ToolResult result = await CliServer.RunToEndAsync("scan", Path.Combine(Migrations, "unavailable"));
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("no_such_extension: NOT AVAILABLE: not known", result.Output, StringComparison.Ordinal);
-        Assert.Contains("postgis: NOT AVAILABLE", result.Output, StringComparison.Ordinal);
+        Assert.Contains("postgis_raster: NOT AVAILABLE: the npm package has it", result.Output, StringComparison.Ordinal);
+        Assert.Contains("postgis: available", result.Output, StringComparison.Ordinal);
         Assert.Contains("vector: available", result.Output, StringComparison.Ordinal);
-        Assert.EndsWith("1 file, 4 extensions needed, 2 not available\n", result.Output, StringComparison.Ordinal);
+        Assert.EndsWith("1 file, 5 extensions needed, 2 not available\n", result.Output, StringComparison.Ordinal);
         Assert.Equal(2, (await CliServer.RunToEndAsync("scan", "/no/such/path")).ExitCode);
     }
 

@@ -44,6 +44,7 @@ public class NpmTests(ExtensionsFixture fixture)
     [Theory]
     [InlineData("vector")]
     [InlineData("pg_textsearch")]
+    [InlineData("postgis")]
     public async Task Survives_dump_and_restore(string name)
     {
         await using NpgsqlConnection administrator = await fixture.Server.OpenAsync();

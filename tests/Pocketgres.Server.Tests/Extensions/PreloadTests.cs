@@ -57,13 +57,69 @@ public class PreloadTests
     }
 
     [Fact]
-    public async Task Without_preloading_it_says_so()
+    public async Task Creating_the_extension_is_all_the_configuration_there_is()
     {
-        await using TestServer server = await TestServer.StartAsync();
+        using var directory = new TemporaryDirectory();
+        var options = new ServerOptions { DataDirectory = directory.Combine("data") };
+        await using (TestServer server = await TestServer.StartAsync(options))
+        {
+            await using NpgsqlConnection session = await server.OpenAsync();
+            List<string> notices = [];
+            session.Notice += (_, e) => notices.Add(e.Notice.MessageText);
+            await session.ExecuteAsync("create extension pg_stat_statements");
+            Assert.Equal("\"pg_stat_statements\" works only when preloaded: it will be, from the next start of the server", Assert.Single(notices));
+
+            // Until then as natively.
+            PostgresException e = await session.ExecuteAsync("select * from pg_stat_statements").FailsAsync("55000");
+            Assert.Contains("shared_preload_libraries", e.MessageText, StringComparison.Ordinal);
+
+            await using NpgsqlConnection second = await server.OpenAsync();
+            second.Notice += (_, e) => notices.Add(e.Notice.MessageText);
+            await second.ExecuteAsync("create extension pg_textsearch").FailsAsync("P0001");
+            await second.ExecuteAsync("select * from pg_stat_statements").FailsAsync("55000");
+            Assert.Equal(2, notices.Count); // pg_textsearch's own; pg_stat_statements was said
+            Assert.Equal(0, await server.StopAsync());
+        }
+
+        await using (TestServer server = await TestServer.StartAsync(options))
+        {
+            await using NpgsqlConnection session = await server.OpenAsync();
+            Assert.Equal("pg_stat_statements,pg_textsearch", await session.ScalarAsync<string>("show shared_preload_libraries"));
+            await session.ExecuteAsync("select 20 + 1");
+            await session.ExecuteAsync("select 21 + 1");
+            Assert.Equal(2, await session.ScalarAsync<int>(CountOf));
+            await session.ExecuteAsync("create extension pg_textsearch");
+
+            // What the user sets counts, also when it is nothing.
+            await session.ExecuteAsync("alter system set shared_preload_libraries = ''");
+            Assert.Equal(0, await server.StopAsync());
+        }
+
+        await using TestServer last = await TestServer.StartAsync(options);
+        await using NpgsqlConnection after = await last.OpenAsync();
+        Assert.Equal("", await after.ScalarAsync<string>("show shared_preload_libraries"));
+    }
+
+    [Fact]
+    public async Task A_cluster_that_needs_none_preloads_none()
+    {
+        using var directory = new TemporaryDirectory();
+        await using TestServer server = await TestServer.StartAsync(new ServerOptions { DataDirectory = directory.Combine("data") });
         await using NpgsqlConnection session = await server.OpenAsync();
+        await session.ExecuteAsync("create extension pg_trgm; load 'auto_explain'");
+        Assert.False(File.Exists(directory.Combine("data/pocketgres.preload")));
+    }
+
+    [Fact]
+    public async Task A_list_that_the_user_has_set_is_the_users_to_complete()
+    {
+        var options = new ServerOptions { Settings = new Dictionary<string, string> { ["shared_preload_libraries"] = "auto_explain" } };
+        await using TestServer server = await TestServer.StartAsync(options);
+        await using NpgsqlConnection session = await server.OpenAsync();
+        string? notice = null;
+        session.Notice += (_, e) => notice = e.Notice.MessageText;
         await session.ExecuteAsync("create extension pg_stat_statements");
-        PostgresException e = await session.ExecuteAsync("select * from pg_stat_statements").FailsAsync("55000");
-        Assert.Contains("shared_preload_libraries", e.MessageText, StringComparison.Ordinal);
+        Assert.Equal("\"pg_stat_statements\" works only when preloaded: shared_preload_libraries is set, add it there and restart", notice);
     }
 
     [Fact]

@@ -28,6 +28,10 @@ public static unsafe class TestHost
         return value;
     }
 
+    /// <summary>Three turns of a loop at once, but never the last one.</summary>
+    [HostFunction("steps")]
+    public static int Steps(byte* m, int index, int end) => end - index > 3 ? 3 : 0;
+
     [HostFunction("hook")]
     public static void Hook(byte* m) => Write(m, -1);
 
@@ -48,6 +52,14 @@ public static unsafe class TestHost
 
     [HostFunction("_emscripten_throw_longjmp")]
     public static void ThrowLongjmp(byte* m) => throw new LongjmpException();
+
+    /// <summary>As the engine's __cxa_throw when a guard is on the stack.</summary>
+    [HostFunction("guest_throw")]
+    public static void ThrowGuest(byte* m, int message)
+    {
+        *(int*)(m + Abi.InstanceLayout.GuestMessage) = message;
+        throw new GuestException();
+    }
 
     [HostFunction("fail")]
     public static void Fail(byte* m) => throw new InvalidOperationException("not a longjmp");

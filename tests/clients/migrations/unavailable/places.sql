@@ -1,5 +1,6 @@
 CREATE EXTENSION IF NOT EXISTS postgis;
 CREATE EXTENSION no_such_extension;
+CREATE EXTENSION postgis_raster;
 CREATE TABLE places (
   id serial PRIMARY KEY,
   location geometry(Point, 4326),

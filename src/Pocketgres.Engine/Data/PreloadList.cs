@@ -1,0 +1,72 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Pocketgres.Kernel;
+using Pocketgres.Kernel.Files;
+
+namespace Pocketgres.Engine.Data;
+
+/// <summary>
+/// The file <c>pocketgres.preload</c> in a data directory: the libraries, one a line, that the engine preloads because somebody created an extension
+/// that needs it. Absent in a cluster without such an extension. Deleting it, or setting shared_preload_libraries anywhere, ends the engine's say.
+/// </summary>
+internal static partial class PreloadList
+{
+    /// <summary>Name in a data directory.</summary>
+    public const string Name = "pocketgres.preload";
+
+    /// <summary>The setting it stands for.</summary>
+    public const string Parameter = "shared_preload_libraries";
+
+    private const int OwnerOnly = 0x180; // 0600
+    private const int Limit = 1 << 20;
+
+    private static readonly string[] s_configuration = ["postgresql.conf", "postgresql.auto.conf"];
+
+    /// <summary>The libraries listed.</summary>
+    /// <exception cref="FileSystemException">The file cannot be read.</exception>
+    public static IReadOnlyList<string> Read(MountTable files, string dataDirectory) => TryRead(files, $"{dataDirectory}/{Name}", out string text)
+        ? [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(l => LibraryName.IsMatch(l))]
+        : [];
+
+    /// <summary>Adds a library, durably. A crash in between leaves the old list or the new one.</summary>
+    /// <exception cref="FileSystemException">The file cannot be written.</exception>
+    public static void Add(MountTable files, string dataDirectory, string library)
+    {
+        string path = $"{dataDirectory}/{Name}";
+        FileSystemException.ThrowIf(files.Resolve(path, followLast: true, out var location), "find", path);
+        byte[] content = Encoding.UTF8.GetBytes(string.Concat(Read(files, dataDirectory).Append(library).Select(l => l + "\n")));
+        FileTree.WriteAll(location.FileSystem, location.Path + ".new", content, OwnerOnly, sync: true);
+        FileSystemException.ThrowIf(location.FileSystem.Rename(location.Path + ".new", location.Path), "rename", path);
+        FileTree.Sync(location.FileSystem, Path.GetDirectoryName(location.Path)!);
+    }
+
+    /// <summary>The value to start the server with, or null: nothing is listed, or the configuration files set the parameter.</summary>
+    /// <exception cref="FileSystemException">A file cannot be read.</exception>
+    public static string? Setting(MountTable files, string dataDirectory)
+    {
+        var libraries = Read(files, dataDirectory);
+        return libraries.Count == 0 || s_configuration.Any(f => TryRead(files, $"{dataDirectory}/{f}", out string text) && Assignment.IsMatch(text))
+            ? null
+            : string.Join(',', libraries);
+    }
+
+    [GeneratedRegex("^[A-Za-z0-9_-]+$")]
+    private static partial Regex LibraryName { get; }
+
+    // Names are case-insensitive, the equals sign is optional (guc-file.l).
+    [GeneratedRegex(@"^[ \t]*shared_preload_libraries[ \t=]", RegexOptions.Multiline | RegexOptions.IgnoreCase)]
+    private static partial Regex Assignment { get; }
+
+    private static bool TryRead(MountTable files, string path, out string text)
+    {
+        text = "";
+        var error = files.Resolve(path, followLast: true, out var location);
+        if (error != Errno.None || !FileTree.Exists(location.FileSystem, location.Path))
+        {
+            return false;
+        }
+
+        text = Encoding.UTF8.GetString(FileTree.ReadAll(location.FileSystem, location.Path, Limit));
+        return true;
+    }
+}

