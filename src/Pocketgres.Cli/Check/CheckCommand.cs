@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using Pocketgres.Engine;
 using Pocketgres.Server;
 using Pocketgres.Server.Checking;
+using Pocketgres.Server.Watching;
 
 namespace Pocketgres.Cli.Check;
 
@@ -19,6 +21,9 @@ internal sealed class CheckCommand
         Description = "Check B-trees from level to level too, and find each entry from the root: slower.",
     };
 
+    // Of the child that does the work: the process that waits for it.
+    private readonly Option<string?> _worker = new("--worker") { Hidden = true, Arity = ArgumentArity.ExactlyOne };
+
     public CheckCommand()
     {
         Command = new Command(Name,
@@ -28,7 +33,7 @@ internal sealed class CheckCommand
             "The verdict is the last line on stdout, problems come before it. Exit codes: 0 intact; 6 damaged; 7 undecided, because something could not be\n" +
             "checked or (--files-only) recovery may repair it; 4 it is in use or cannot be read.")
         {
-            _directory, _filesOnly, _parentCheck,
+            _directory, _filesOnly, _parentCheck, _worker,
         };
     }
 
@@ -44,6 +49,7 @@ internal sealed class CheckCommand
             Rows = !result.GetValue(_filesOnly),
             Parents = result.GetValue(_parentCheck),
             Found = line => StandardStreams.WriteOutput(line + "\n"),
+            Checking = result.GetValue(_worker) is null ? null : what => StandardStreams.WriteOutput($"{CheckSupervisor.CurrentMark}{what}\n"),
         };
         if (options is { Rows: false, Parents: true })
         {
@@ -51,7 +57,20 @@ internal sealed class CheckCommand
         }
 
         string directory = Directory(result.GetValue(_directory)!);
+        if (options.Rows && result.GetValue(_worker) is null)
+        {
+            List<string> arguments = [Name, directory, "--worker", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)];
+            return CheckSupervisor.Run(options.Parents ? [.. arguments, _parentCheck.Name] : arguments);
+        }
+
+        return Run(directory, options, result.GetValue(_worker) is { } parent ? int.Parse(parent, CultureInfo.InvariantCulture) : null);
+    }
+
+    private static int Run(string directory, DirectoryCheckOptions options, int? parent)
+    {
         using var interrupt = new Interrupt();
+        using var watch = parent is { } pid ? ProcessWatch.Start(pid) : null;
+        watch?.Ended.ContinueWith(_ => interrupt.Cancel(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
         try
         {
             var report = DirectoryCheck.RunAsync(directory, options, interrupt.Token).GetAwaiter().GetResult();

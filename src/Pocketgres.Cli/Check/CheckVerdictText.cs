@@ -7,6 +7,9 @@ namespace Pocketgres.Cli.Check;
 /// <summary>The last line of <c>check</c>: the verdict, what it is about, and what to do.</summary>
 internal static class CheckVerdictText
 {
+    /// <summary>Begins lines about what could not be checked.</summary>
+    public const string NotChecked = "not checked: ";
+
     public static string Of(DirectoryCheckReport report)
     {
         var files = report.Files;

@@ -5,6 +5,8 @@ namespace Pocketgres.Cli.Check;
 /// <summary>SIGINT and SIGTERM as a cancellation, so that what was made for the time of the command is removed.</summary>
 internal sealed class Interrupt : IDisposable
 {
+    private const int Terminate = 15;
+
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
@@ -13,7 +15,7 @@ internal sealed class Interrupt : IDisposable
     public Interrupt()
     {
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Arrived(context, 2));
-        _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Arrived(context, 15));
+        _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Arrived(context, Terminate));
     }
 
     /// <summary>Cancelled by the first signal; a second one ends the process.</summary>
@@ -21,6 +23,15 @@ internal sealed class Interrupt : IDisposable
 
     /// <summary>The signal's number.</summary>
     public int Signal => Volatile.Read(ref _signal);
+
+    /// <summary>As SIGTERM would.</summary>
+    public void Cancel()
+    {
+        if (Interlocked.CompareExchange(ref _signal, Terminate, 0) == 0)
+        {
+            _source.Cancel();
+        }
+    }
 
     public void Dispose()
     {

@@ -48,6 +48,9 @@ public static class DirectoryCheck
         }
     }
 
+    /// <summary>Removes what checks that were killed have left in the temporary directory.</summary>
+    public static void RemoveLeftovers() => PrivateDirectory.RemoveLeftovers();
+
     private static async Task<DirectoryCheckReport> RunAsync(
         ClusterOverlay overlay, ulong newestPage, CheckReport files, DirectoryCheckOptions options, CancellationToken cancellationToken)
     {
@@ -58,6 +61,7 @@ public static class DirectoryCheck
             Tell(options, files);
         }
 
+        options.Checking?.Invoke("the start of a server on the directory");
         List<PreparedDatabase> databases = [];
         var server = await CheckServer.TryStartAsync(overlay, readOnly: false, findings, cancellationToken).ConfigureAwait(false);
         if (server is not null)

@@ -13,6 +13,9 @@ public sealed record DirectoryCheckOptions
 
     /// <summary>Told of each problem as soon as it is certain, with the line that will be in the report.</summary>
     public Action<string>? Found { get; init; }
+
+    /// <summary>Told of each thing that is about to be checked: damage that ends the whole process can only be told from the last of them.</summary>
+    public Action<string>? Checking { get; init; }
 }
 
 /// <summary>What a check of a data directory found.</summary>

@@ -70,6 +70,7 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
                 while (session.State == ConnectionState.Open && relations.TryDequeue(out var relation))
                 {
                     current = $"{shown}: {relation.Shown}";
+                    options.Checking?.Invoke(current);
                     await CheckAsync(session, database.Schema, relation, current, cancellationToken).ConfigureAwait(false);
                     checkedAny = true;
                     current = shown;
