@@ -19,15 +19,16 @@ public static class IcuPackage
     public const string Prefix = "icudt76l/";
 
     /// <summary>SHA-256 over path, newline and content of each wanted file, in order.</summary>
-    public const string Sha256 = "fb2ae890f11432fa8cc01b48b75fffb4bde19dad9f96a4950cf7fcf6b29d9ac5";
+    public const string Sha256 = "e7d9628b6efd7334846e5293c2e800fbfb54a3a9fafaa81facfe11fb223f9f85";
 
     /// <summary>Directory in the installation where ICU looks for files that are not built in.</summary>
     public const string Directory = "/icu/icudt76l/";
 
-    /// <summary>Collations, the list of locales, and the names that initdb writes as comments. Not what PGlite's files have already.</summary>
+    /// <summary>Collations, the meaning of keywords in locale names (<c>en-u-kn</c>), the list of locales, and the names that initdb writes as comments. Not what PGlite's files have already.</summary>
     public static bool IsWanted(string path) => path switch
     {
         "coll/root.res" or "coll/ucadata.icu" => false,
+        "keyTypeData.res" or "timezoneTypes.res" or "langInfo.res" => true,
         "res_index.res" or "root.res" or "en.res" or "pool.res" => true,
         "lang/en.res" or "lang/root.res" or "lang/pool.res" or "lang/res_index.res" => true,
         "region/en.res" or "region/root.res" or "region/pool.res" or "region/res_index.res" => true,
