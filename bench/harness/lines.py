@@ -124,6 +124,8 @@ LINES = [
     sql("window", "bulk", "window function, {rows} rows", "SELECT max(r) FROM (SELECT row_number() OVER (PARTITION BY g ORDER BY k) r FROM big) x"),
     sql("index", "bulk", "create index on {rows} integers", "CREATE INDEX big_k ON big (k)", before="DROP INDEX IF EXISTS big_k", after="DROP INDEX big_k"),
     sql("index-text", "bulk", "create index on {rows} texts", "CREATE INDEX big_t ON big (t COLLATE \"C\")", before="DROP INDEX IF EXISTS big_t", after="DROP INDEX big_t"),
+    sql("insert-select", "bulk", "INSERT SELECT of 1/4 of {rows} rows with a primary key", "INSERT INTO selected SELECT id, t FROM big WHERE id <= {rows} / 4",
+        before="DROP TABLE IF EXISTS selected; CREATE TABLE selected (id int PRIMARY KEY, t text)", after="DROP TABLE selected"),
     sql("vacuum", "bulk", "vacuum after deleting every 10th of {rows} rows", "VACUUM vacuumed",
         before="DROP TABLE IF EXISTS vacuumed; CREATE TABLE vacuumed WITH (autovacuum_enabled = off) AS SELECT * FROM big; "
                "CREATE INDEX ON vacuumed (id); DELETE FROM vacuumed WHERE id % 10 = 0", after="DROP TABLE vacuumed"),

@@ -18,6 +18,9 @@ public sealed record ClusterOptions
     /// </summary>
     internal Kernel.Files.IFileSystem? DataFileSystem { get; init; }
 
+    /// <summary>A data directory to run on without changing it, instead of the others; whoever gives it keeps the directory locked. Outlives the cluster.</summary>
+    internal Checking.ClusterOverlay? Overlay { get; init; }
+
     /// <summary>TCP port; 0 lets the system choose one. Also names the Unix socket.</summary>
     public int Port { get; init; } = 5432;
 

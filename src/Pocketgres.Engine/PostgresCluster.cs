@@ -80,7 +80,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         var directory = options.DataDirectory is null ? null : Data.DataDirectory.Open(options.DataDirectory, engine);
         if (options.DataFileSystem is { } files)
         {
-            Prepare(files, engine);
+            Prepare(files, "the data directory", engine);
+        }
+        else if (options.Overlay is { } overlay)
+        {
+            Prepare(overlay.Files, overlay.Path, engine);
         }
 
         PosixKernel? kernel = null;
@@ -88,7 +92,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         try
         {
             var log = new ServerLog(options.Logger);
-            string dataDirectory = directory?.Path ?? Initdb.DataDirectory;
+            string dataDirectory = directory?.Path ?? options.Overlay?.Path ?? Initdb.DataDirectory;
             kernel = CreateKernel(options, engine, directory, log);
             if (listener is not null)
             {
@@ -173,15 +177,15 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         ? _kernel.RunStopped(() => ((MemoryFileSystem)_kernel.FileSystem.At(DataDirectory)!).Clone())
         : null;
 
-    private static void Prepare(IFileSystem files, EngineFiles engine)
+    private static void Prepare(IFileSystem files, string shown, EngineFiles engine)
     {
         try
         {
-            Data.DataDirectory.Prepare(files, "/", "the data directory", engine);
+            Data.DataDirectory.Prepare(files, "/", shown, engine);
         }
         catch (FileSystemException e)
         {
-            throw new ClusterException(ClusterError.DirectoryNotAccessible, $"cannot use the data directory: {e.Message}", e);
+            throw new ClusterException(ClusterError.DirectoryNotAccessible, $"cannot use {shown}: {e.Message}", e);
         }
     }
 
@@ -193,6 +197,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         {
             mounts.Mount(Initdb.DataDirectory, files);
             mounts.Mount(Initdb.DataDirectory + "/pg_dynshmem", new MemoryFileSystem());
+        }
+        else if (cluster.Overlay is { } overlay)
+        {
+            overlay.Mount(mounts);
+            mounts.Mount(overlay.Path + "/pg_dynshmem", new MemoryFileSystem());
         }
         else if (directory is null)
         {

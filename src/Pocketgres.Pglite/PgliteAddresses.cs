@@ -106,6 +106,12 @@ public static class PgliteAddresses
     /// <summary><c>static XLogCtlData *XLogCtl</c> (access/transam/xlog.c), see <see cref="PgliteStructs.XLogCtl"/>.</summary>
     public const int XLogCtl = 2776720;
 
+    /// <summary><c>static XLogSegNo openLogSegNo</c> (access/transam/xlog.c): the segment this process writes to. 8 bytes.</summary>
+    public const int OpenLogSegNo = 2776784;
+
+    /// <summary><c>static const uint32 checksumBaseOffsets[N_SUMS]</c> (storage/checksum_impl.h): 32 of them.</summary>
+    public const int ChecksumBaseOffsets = 1600288;
+
     /// <summary><c>static ControlFileData *ControlFile</c> (access/transam/xlog.c): pg_control's content in shared memory.</summary>
     public const int ControlFile = 2776804;
 

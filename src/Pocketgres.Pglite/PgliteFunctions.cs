@@ -103,6 +103,45 @@ public static class PgliteFunctions
     /// <summary><c>void smgrdestroyall(void)</c> (storage/smgr/smgr.c).</summary>
     public const int SmgrDestroyAll = 5765;
 
+    /// <summary><c>static void XLogWrite(XLogwrtRqst, TimeLineID tli, bool flexible)</c> (access/transam/xlog.c).</summary>
+    public const int XLogWrite = 1355;
+
+    /// <summary><c>bool XLogCheckpointNeeded(XLogSegNo new_segno)</c> (access/transam/xlog.c).</summary>
+    public const int XLogCheckpointNeeded = 1361;
+
+    /// <summary><c>XLogRecPtr GetRedoRecPtr(void)</c> (access/transam/xlog.c): also refreshes what <see cref="XLogCheckpointNeeded"/> looks at.</summary>
+    public const int GetRedoRecPtr = 1393;
+
+    /// <summary><c>time_t time(time_t *)</c> of the C library.</summary>
+    public const int Time = 13361;
+
+    // ---- Checksums
+
+    /// <summary><c>uint16 pg_checksum_page(char *page, BlockNumber blkno)</c> (storage/checksum_impl.h).</summary>
+    public const int PgChecksumPage = 5730;
+
+    /// <summary><c>pg_crc32c pg_comp_crc32c_sb8(pg_crc32c crc, const void *data, size_t len)</c> (port/pg_crc32c_sb8.c).</summary>
+    public const int PgCompCrc32C = 10877;
+
+    // ---- Sorting
+
+    /// <summary><c>bool tuplesort_gettuple_common(Tuplesortstate *, bool forward, SortTuple *)</c> (utils/sort/tuplesort.c).</summary>
+    public const int TuplesortGettupleCommon = 10531;
+
+    /// <summary><c>static int comparetup_heap_tiebreak(const SortTuple *a, const SortTuple *b, Tuplesortstate *)</c> (utils/sort/tuplesortvariants.c).</summary>
+    public const int ComparetupHeapTiebreak = 10550;
+
+    /// <summary><c>static int comparetup_index_btree_tiebreak(const SortTuple *a, const SortTuple *b, Tuplesortstate *)</c>.</summary>
+    public const int ComparetupIndexBtreeTiebreak = 10562;
+
+    // ---- COPY
+
+    /// <summary><c>static bool CopyReadLineText(CopyFromState, bool is_csv)</c> (commands/copyfromparse.c).</summary>
+    public const int CopyReadLineText = 2369;
+
+    /// <summary><c>static int CopyReadAttributesText(CopyFromState)</c> (commands/copyfromparse.c).</summary>
+    public const int CopyReadAttributesText = 2371;
+
     // ---- Error reports
 
     /// <summary><c>bool errstart(int elevel, const char *domain)</c> (utils/error/elog.c).</summary>

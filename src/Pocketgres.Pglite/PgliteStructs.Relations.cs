@@ -19,6 +19,35 @@ public static partial class PgliteStructs
         public const int Index = 192;
     }
 
+    /// <summary><c>Tuplesortstate</c> (utils/sort/tuplesort.c).</summary>
+    public static class Tuplesortstate
+    {
+        /// <summary><c>TupSortStatus status</c>.</summary>
+        public const int Status = 64;
+
+        /// <summary><see cref="Status"/>: TSS_SORTEDINMEM.</summary>
+        public const int SortedInMemory = 3;
+
+        /// <summary><c>SortTuple *memtuples</c>, see <see cref="SortTuple"/>.</summary>
+        public const int Tuples = 132;
+
+        /// <summary><c>int memtupcount</c>.</summary>
+        public const int TupleCount = 136;
+
+        /// <summary><c>int current</c>: with <see cref="SortedInMemory"/> the tuple that is returned next.</summary>
+        public const int Current = 204;
+    }
+
+    /// <summary><c>SortTuple</c> (utils/tuplesort.h).</summary>
+    public static class SortTuple
+    {
+        /// <summary>Size of one element.</summary>
+        public const int Size = 16;
+
+        /// <summary><c>void *tuple</c>, or 0.</summary>
+        public const int Tuple = 0;
+    }
+
     /// <summary><c>FormData_pg_class</c> (catalog/pg_class.h).</summary>
     public static class PgClass
     {

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Pocketgres.Backends;
 using Pocketgres.Connections;
+using Pocketgres.Server;
 
 namespace Pocketgres;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
@@ -192,6 +193,61 @@ public sealed class ClusterTests
         Assert.Equal("postgres", logged.Database);
         Assert.Equal("client backend", logged.BackendType);
         Assert.StartsWith("division by zero\nSTATEMENT: select 1 / 0", logged.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>PGlite's build asks for no checkpoint when a WAL segment is full; without it the log would grow until the next one by time.</summary>
+    [Fact]
+    public async Task A_full_log_asks_for_a_checkpoint()
+    {
+        await using var cluster = await PostgresCluster.StartAsync(new ClusterOptions
+        {
+            Port = 0,
+            StartTimeout = s_deadline,
+            Settings = new Dictionary<string, string> { ["max_wal_size"] = "32MB", ["min_wal_size"] = "32MB", ["checkpoint_timeout"] = "1d" },
+        });
+        const string Requested = "select num_requested::text from pg_stat_checkpointer";
+        int before = int.Parse(await QueryAsync(cluster, Requested), CultureInfo.InvariantCulture);
+        await ExecuteAsync(cluster, "select pg_logical_emit_message(false, 'fill', repeat('x', 1000000)) from generate_series(1, 80)");
+        var deadline = Stopwatch.StartNew();
+        while (int.Parse(await QueryAsync(cluster, Requested), CultureInfo.InvariantCulture) <= before)
+        {
+            Assert.True(deadline.Elapsed < s_deadline, "80 MB of WAL with max_wal_size=32MB requested no checkpoint");
+            await Task.Delay(20);
+        }
+    }
+
+    /// <summary>Fields of every length, with everything that is escaped, in positions that start anywhere in a vector.</summary>
+    [Fact]
+    public async Task Copy_reads_back_what_it_wrote()
+    {
+        await using var cluster = await StartAsync();
+        await ExecuteAsync(cluster, """
+            create table source as select i, n.t as a, case when i % 5 = 0 then null else repeat(n.t, i % 4) || i end as b, repeat('z', i % 61) as c
+            from generate_series(1, 3000) i, lateral (select translate(substr(md5(i::text), 1, i % 33), '0123456',
+                E'\\\n\r\t' || case when i % 3 = 0 then E'\u00e4\u20ac\b' else 'abc' end) as t) n;
+            create table target (like source);
+            """);
+        await using var connection = new NpgsqlConnection(ConnectionString(cluster));
+        await connection.OpenAsync();
+        foreach (string options in (string[])["", " (delimiter ',')", " (delimiter '|', null 'NULL')", " (format csv)"])
+        {
+            string text;
+            using (var reader = await connection.BeginTextExportAsync("copy source to stdout" + options))
+            {
+                text = await reader.ReadToEndAsync();
+            }
+
+            await ExecuteAsync(cluster, "truncate target");
+            await using (var writer = await connection.BeginTextImportAsync("copy target from stdin" + options))
+            {
+                await writer.WriteAsync(text);
+            }
+
+            Assert.Equal("3000 0", await QueryAsync(cluster, """
+                select (select count(*) from target) || ' ' || (select count(*) from
+                    ((table source except all table target) union all (table target except all table source)) different)
+                """));
+        }
     }
 
     private static Task<PostgresCluster> StartAsync(string? directory = null) =>

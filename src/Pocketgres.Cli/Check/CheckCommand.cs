@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Pocketgres.Engine;
 using Pocketgres.Server;
+using Pocketgres.Server.Checking;
+using Pocketgres.Server.Watching;
 
 namespace Pocketgres.Cli.Check;
 
@@ -12,14 +14,26 @@ internal sealed class CheckCommand
 
     private readonly Argument<string> _directory = new("DIR") { Description = "The data directory, also as file:DIR. No server may have it open." };
 
+    private readonly Option<bool> _filesOnly = new("--files-only") { Description = "Read the files only: no server, no amcheck." };
+
+    private readonly Option<bool> _parentCheck = new("--parent-check")
+    {
+        Description = "Check B-trees from level to level too, and find each entry from the root: slower.",
+    };
+
+    // Of the child that does the work: the process that waits for it.
+    private readonly Option<string?> _worker = new("--worker") { Hidden = true, Arity = ArgumentArity.ExactlyOne };
+
     public CheckCommand()
     {
         Command = new Command(Name,
-            "Check a data directory that is not being served: the control file, the files a server needs, the checksum of every page. Reads only.\n" +
-            "The verdict is the last line on stdout, problems come before it. Exit codes: 0 intact; 6 damaged; 7 undecided, start and stop it once, then\n" +
-            "check again; 4 it is in use or cannot be read. What the rows say is not checked: that will be amcheck's work.")
+            "Check a data directory that is not being served: the control file, the files a server needs, the checksum of every page, and with amcheck\n" +
+            "every table and every B-tree and GIN index of every database. Nothing in the directory is changed: the server that amcheck needs writes to\n" +
+            "memory, recovery included.\n" +
+            "The verdict is the last line on stdout, problems come before it. Exit codes: 0 intact; 6 damaged; 7 undecided, because something could not be\n" +
+            "checked or (--files-only) recovery may repair it; 4 it is in use or cannot be read.")
         {
-            _directory,
+            _directory, _filesOnly, _parentCheck, _worker,
         };
     }
 
@@ -27,18 +41,40 @@ internal sealed class CheckCommand
     public Command Command { get; }
 
     /// <summary>Runs the check; returns the exit code.</summary>
-    /// <exception cref="UsageException">The argument makes no sense.</exception>
+    /// <exception cref="UsageException">The arguments make no sense.</exception>
     public int Run(ParseResult result)
     {
+        var options = new DirectoryCheckOptions
+        {
+            Rows = !result.GetValue(_filesOnly),
+            Parents = result.GetValue(_parentCheck),
+            Found = line => StandardStreams.WriteOutput(line + "\n"),
+            Checking = result.GetValue(_worker) is null ? null : what => StandardStreams.WriteOutput($"{CheckSupervisor.CurrentMark}{what}\n"),
+        };
+        if (options is { Rows: false, Parents: true })
+        {
+            throw new UsageException("--files-only and --parent-check contradict each other: give one of them");
+        }
+
+        string directory = Directory(result.GetValue(_directory)!);
+        if (options.Rows && result.GetValue(_worker) is null)
+        {
+            List<string> arguments = [Name, directory, "--worker", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)];
+            return CheckSupervisor.Run(options.Parents ? [.. arguments, _parentCheck.Name] : arguments);
+        }
+
+        return Run(directory, options, result.GetValue(_worker) is { } parent ? int.Parse(parent, CultureInfo.InvariantCulture) : null);
+    }
+
+    private static int Run(string directory, DirectoryCheckOptions options, int? parent)
+    {
+        using var interrupt = new Interrupt();
+        using var watch = parent is { } pid ? ProcessWatch.Start(pid) : null;
+        watch?.Ended.ContinueWith(_ => interrupt.Cancel(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
         try
         {
-            var report = ClusterCheck.Run(Directory(result.GetValue(_directory)!));
-            foreach (string problem in report.Problems)
-            {
-                StandardStreams.WriteOutput(problem + "\n");
-            }
-
-            StandardStreams.WriteOutput(Verdict(report) + "\n");
+            var report = DirectoryCheck.RunAsync(directory, options, interrupt.Token).GetAwaiter().GetResult();
+            StandardStreams.WriteOutput(CheckVerdictText.Of(report) + "\n");
             return report.Verdict switch
             {
                 CheckVerdict.Intact => ExitCode.Success,
@@ -50,6 +86,10 @@ internal sealed class CheckCommand
         {
             return Program.Fail(e.Message, e.Error == ClusterError.WrongVersion ? ExitCode.WrongVersion : ExitCode.DirectoryUnusable);
         }
+        catch (OperationCanceledException)
+        {
+            return Program.Fail("the check was interrupted", ExitCode.SignalBase + interrupt.Signal);
+        }
     }
 
     private static string Directory(string text)
@@ -60,19 +100,5 @@ internal sealed class CheckCommand
         }
 
         return PostgresUrl.TryParse(text, out var url, out string? error) ? url.DataDirectory! : throw new UsageException(error);
-    }
-
-    private static string Verdict(CheckReport report)
-    {
-        string state = report.IsUnrestoredBackup ? "; it is a backup that was not started yet"
-            : report.CleanlyStopped ? "" : "; the server was not stopped cleanly, the next start recovers";
-        string read = string.Create(CultureInfo.InvariantCulture, $"{report.Pages} pages in {report.Files} files");
-        string problems = string.Create(CultureInfo.InvariantCulture, $"{report.ProblemCount} problem{(report.ProblemCount == 1 ? "" : "s")}");
-        return report.Verdict switch
-        {
-            CheckVerdict.Intact => $"intact: {read}{state}",
-            CheckVerdict.Damaged => $"damaged: {problems}, {read}: restore a backup",
-            _ => $"undecided: {problems}, {read}{state}: start and stop it once, then check again",
-        };
     }
 }

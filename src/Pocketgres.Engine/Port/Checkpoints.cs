@@ -6,7 +6,7 @@ namespace Pocketgres.Engine.Port;
 /// <summary>RequestCheckpoint (postmaster/checkpointer.c): PGlite kept only the branch for single-user mode.</summary>
 public static unsafe class Checkpoints
 {
-    private const int Fast = 4, Wait = 0x20, Requested = 0x40; // CHECKPOINT_* (access/xlog.h)
+    private const int Fast = 4, Wait = 0x20, Requested = 0x40, CauseWal = 0x80; // CHECKPOINT_* (access/xlog.h)
     private const int WaitEventCheckpointStart = 0x08000000 + 6, WaitEventCheckpointDone = 0x08000000 + 5;
     private const int MaximumSignalTries = 600; // of 100 ms, as in checkpointer.c
 
@@ -58,6 +58,32 @@ public static unsafe class Checkpoints
         {
             Report(m, ErrorReport.Error, "checkpoint request failed, consult recent messages in the server log for details");
         }
+    }
+
+    /// <summary>
+    /// time(NULL) of XLogWrite, called when it has written the last page of a segment: here stock PostgreSQL asks for a checkpoint if so much WAL
+    /// was written since the last one that max_wal_size would be exceeded.
+    /// </summary>
+    [HostFunction("postgres.XLogWrite_segment_finished")]
+    public static long SegmentFinished(byte* m, int result)
+    {
+        var process = Process.From(m);
+        if (m[PgliteAddresses.IsUnderPostmaster] != 0)
+        {
+            var needed = (delegate*<byte*, long, int>)process.Function(PgliteFunctions.XLogCheckpointNeeded);
+            long segment = *(long*)(m + PgliteAddresses.OpenLogSegNo);
+            if (needed(m, segment) != 0)
+            {
+                // The answer may come from an old copy of RedoRecPtr: look again with the current one.
+                _ = ((delegate*<byte*, long>)process.Function(PgliteFunctions.GetRedoRecPtr))(m);
+                if (needed(m, segment) != 0)
+                {
+                    RequestCheckpoint(m, CauseWal);
+                }
+            }
+        }
+
+        return ((delegate*<byte*, int, long>)process.Function(PgliteFunctions.Time))(m, result);
     }
 
     private static bool WakeCheckpointer(Process process, byte* m, int flags)

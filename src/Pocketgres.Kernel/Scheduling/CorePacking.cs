@@ -43,7 +43,7 @@ internal sealed class CorePacking
     private int _ticks;
     private int _waitedTicks;
     private int _heldTicks;
-    private bool _packedLast;
+    private bool _packedIsFaster; // the last trial's answer
     private long _crowdEnded;
 
     /// <summary>True while threads are kept on one core. Any thread.</summary>
@@ -112,7 +112,7 @@ internal sealed class CorePacking
         {
             // One client with a helper or two: its latency counts, and rates mean nothing.
             _trial = false;
-            Change(AnyCore, now);
+            Change(packed: false, now);
         }
         else if (_trial)
         {
@@ -122,7 +122,11 @@ internal sealed class CorePacking
         {
             _trial = true;
             _rateBefore = rate;
-            Change(Packed ? AnyCore : Libc.CurrentCore(), now);
+            Change(!Packed, now);
+        }
+        else
+        {
+            Change(_packedIsFaster, now);
         }
 
         return taken;
@@ -131,7 +135,6 @@ internal sealed class CorePacking
     /// <summary>The crowd has gone and the timer stops.</summary>
     public void EndCrowd()
     {
-        _packedLast = Packed && !_trial;
         _crowdEnded = Stopwatch.GetTimestamp();
         _crowd = false;
         _trial = false;
@@ -150,13 +153,12 @@ internal sealed class CorePacking
         BeginWindow(now, seen);
         if (now - _crowdEnded > s_memory)
         {
+            _packedIsFaster = false;
             _pause = s_firstPause;
             _nextTrial = now;
         }
-        else if (_packedLast)
-        {
-            Change(Libc.CurrentCore(), now);
-        }
+
+        Change(_packedIsFaster, now);
     }
 
     private void BeginWindow(long now, in LockActivity seen)
@@ -172,19 +174,17 @@ internal sealed class CorePacking
     {
         _trial = false;
         bool better = rate > _rateBefore * WorthIt;
+        _packedIsFaster = Packed == better;
         _pause = better ? s_firstPause : Math.Min(2 * _pause, s_longestPause);
         _nextTrial = now + _pause;
-        if (!better)
-        {
-            Change(Packed ? AnyCore : Libc.CurrentCore(), now);
-        }
+        Change(_packedIsFaster, now);
     }
 
-    private void Change(int core, long now)
+    private void Change(bool packed, long now)
     {
-        if (core != Volatile.Read(ref _core))
+        if (packed != Packed)
         {
-            Volatile.Write(ref _core, core);
+            Volatile.Write(ref _core, packed ? Libc.CurrentCore() : AnyCore);
             _settled = now + s_settling;
         }
     }

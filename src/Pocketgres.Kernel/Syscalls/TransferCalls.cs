@@ -6,6 +6,8 @@ namespace Pocketgres.Kernel.Syscalls;
 /// <summary>
 /// Reading, writing and seeking. Buffers are given as WASI's iovec: {i32 address, i32 length}. Errors are positive, as WASI has them.
 /// Addresses are trusted: code of the module that passes a wild pointer could as well use it itself.
+/// A file's transfer that falls short is continued until its end, the end of the file or an error: Postgres takes a short write of pg_control for a full
+/// disk and panics, which would leave a torn one. Hosts may fall short for reasons of their own (FUSE, network file systems, signals).
 /// </summary>
 [SkipLocalsInit]
 public static unsafe class TransferCalls
@@ -129,6 +131,11 @@ public static unsafe class TransferCalls
         while (true)
         {
             int n = file.Read(buffer, length);
+            for (int more; n > 0 && n < length && file.IsSeekable && (more = file.Read(buffer + n, length - n)) > 0;)
+            {
+                n += more;
+            }
+
             if (n != -(int)Errno.EAGAIN || some || (file.Flags & OpenFlags.NonBlocking) != 0)
             {
                 return n;
@@ -148,7 +155,7 @@ public static unsafe class TransferCalls
             if (n >= 0)
             {
                 done += n;
-                if (done == length || n == 0 || file.IsSeekable)
+                if (done == length || n == 0)
                 {
                     return done;
                 }
@@ -156,6 +163,11 @@ public static unsafe class TransferCalls
             else if (n != -(int)Errno.EAGAIN)
             {
                 return done > 0 ? done : n;
+            }
+
+            if (n > 0 && file.IsSeekable)
+            {
+                continue;
             }
 
             if ((file.Flags & OpenFlags.NonBlocking) != 0)
@@ -166,6 +178,25 @@ public static unsafe class TransferCalls
             if (n < 0)
             {
                 Process.From(m).WaitWritable(file);
+            }
+        }
+    }
+
+    // Transfers of several buffers are left as short as they are: Postgres continues those itself.
+    private static int TransferAt(OpenFile file, byte* buffer, int length, long offset, bool write)
+    {
+        for (int done = 0; ;)
+        {
+            int n = write ? file.WriteAt(buffer + done, length - done, offset + done) : file.ReadAt(buffer + done, length - done, offset + done);
+            if (n <= 0)
+            {
+                return done > 0 ? done : n;
+            }
+
+            done += n;
+            if (done == length)
+            {
+                return done;
             }
         }
     }
@@ -192,7 +223,7 @@ public static unsafe class TransferCalls
         if (count == 1)
         {
             var (buffer, length) = Vector(m, vectors, 0);
-            n = length < 0 ? -(int)Errno.EINVAL : write ? file.WriteAt(buffer, length, offset) : file.ReadAt(buffer, length, offset);
+            n = length < 0 ? -(int)Errno.EINVAL : TransferAt(file, buffer, length, offset, write);
         }
         else
         {

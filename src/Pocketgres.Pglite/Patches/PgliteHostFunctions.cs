@@ -45,6 +45,27 @@ internal static class PgliteHostFunctions
     /// <summary><c>void (PGPROC *)</c>: posts the semaphore of the process whose pid is in the PGPROC.</summary>
     public const string SemaphoreUnlock = "postgres.PGSemaphoreUnlock";
 
+    /// <summary><c>time_t (time_t *)</c>: time(), called by XLogWrite after a segment is full; requests a checkpoint if max_wal_size says so.</summary>
+    public const string SegmentFinished = "postgres.XLogWrite_segment_finished";
+
+    /// <summary><c>uint16 (char *page, BlockNumber)</c>.</summary>
+    public const string ChecksumPage = "postgres.pg_checksum_page";
+
+    /// <summary><c>pg_crc32c (pg_crc32c, const void *, size_t)</c>.</summary>
+    public const string Crc32C = "postgres.pg_comp_crc32c";
+
+    /// <summary><c>void (Tuplesortstate *, bool forward, SortTuple *)</c>: runs before tuplesort_gettuple_common.</summary>
+    public const string SortedTuple = "postgres.tuplesort_gettuple_common";
+
+    /// <summary><c>void (const SortTuple *, const SortTuple *, Tuplesortstate *)</c>: runs before a comparison that looks into the tuples.</summary>
+    public const string CompareTuples = "postgres.comparetup_tiebreak";
+
+    /// <summary><c>int (bool is_csv, char *copy_input_buf, int input_buf_ptr, int copy_buf_len, bool need_data)</c>: bytes that end no line.</summary>
+    public const string CopyLine = "postgres.CopyReadLineText";
+
+    /// <summary><c>int (char *cur_ptr, char *output_ptr, char *line_end_ptr, char delimc)</c>: bytes copied.</summary>
+    public const string CopyField = "postgres.CopyReadAttributesText";
+
     /// <summary><c>void (ObjectAddress *result, ParseState *, CreateExtensionStmt *)</c>: runs before CreateExtension.</summary>
     public const string CreateExtension = "postgres.CreateExtension";
 

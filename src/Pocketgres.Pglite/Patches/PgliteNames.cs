@@ -48,6 +48,8 @@ internal static class PgliteNames
         [nameof(PgliteFunctions.SlotGetSomeAttrs)] = "slot_getsomeattrs_int",
         [nameof(PgliteFunctions.BmsIsMember)] = "bms_is_member",
         [nameof(PgliteFunctions.PFree)] = "pfree",
+        [nameof(PgliteFunctions.Time)] = "time",
+        [nameof(PgliteFunctions.PgChecksumPage)] = "pg_checksum_page",
         [nameof(PgliteFunctions.Strtoul)] = "strtoul",
     };
 

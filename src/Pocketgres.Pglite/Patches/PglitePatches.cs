@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Extensions(), .. MainLoops()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. Extensions(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -121,6 +121,29 @@ internal static class PglitePatches
     [
         new EntryHook("LocalExecuteInvalidationMessage: CallRelSyncCallbacks", PgliteFunctions.LocalExecuteInvalidationMessage,
             PgliteHostFunctions.RelSyncInvalidation) { PassArguments = true },
+    ];
+
+    // "if (IsUnderPostmaster && XLogCheckpointNeeded(openLogSegNo)) RequestCheckpoint(CHECKPOINT_CAUSE_XLOG)" at the end of a segment was folded
+    // away. The call of time() is the last thing before it.
+    private static IEnumerable<ModulePatch> Checkpoints() =>
+    [
+        new CallReplacement("XLogWrite: XLogCheckpointNeeded", PgliteFunctions.XLogWrite, PgliteFunctions.Time, PgliteHostFunctions.SegmentFinished, Count: 1),
+    ];
+
+    // Nothing is missing here: the processor's instructions for what the module does byte by byte, and hints which memory is looked at next.
+    private static IEnumerable<ModulePatch> Speed() =>
+    [
+        new FunctionReplacement("pg_checksum_page", PgliteFunctions.PgChecksumPage, PgliteHostFunctions.ChecksumPage),
+        new FunctionReplacement("pg_comp_crc32c", PgliteFunctions.PgCompCrc32C, PgliteHostFunctions.Crc32C),
+        new EntryHook("tuplesort_gettuple_common: prefetch", PgliteFunctions.TuplesortGettupleCommon, PgliteHostFunctions.SortedTuple) { PassArguments = true },
+        new EntryHook("comparetup_heap_tiebreak: prefetch", PgliteFunctions.ComparetupHeapTiebreak, PgliteHostFunctions.CompareTuples) { PassArguments = true },
+        new EntryHook("comparetup_index_btree_tiebreak: prefetch", PgliteFunctions.ComparetupIndexBtreeTiebreak, PgliteHostFunctions.CompareTuples) { PassArguments = true },
+
+        // Locals: is_csv, copy_input_buf, input_buf_ptr, copy_buf_len, need_data.
+        new LoopAcceleration("CopyReadLineText: plain bytes", PgliteFunctions.CopyReadLineText, Loop: 0, PgliteHostFunctions.CopyLine, [1, 10, 5, 2, 8], [5]),
+
+        // The loop over a field's bytes. Locals: cur_ptr, output_ptr, line_end_ptr, delimc.
+        new LoopAcceleration("CopyReadAttributesText: plain bytes", PgliteFunctions.CopyReadAttributesText, Loop: 1, PgliteHostFunctions.CopyField, [2, 4, 6, 13], [2, 4]),
     ];
 
     // What must be preloaded is noticed before the extension's script runs: some scripts only check and fail.

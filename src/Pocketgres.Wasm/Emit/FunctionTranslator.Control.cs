@@ -20,6 +20,7 @@ internal sealed partial class FunctionTranslator
 
     private void BeginBlock(WasmOpcode op)
     {
+        bool accelerated = op == WasmOpcode.Loop && reader.Position == acceleratedPosition;
         bool resumable = op == WasmOpcode.Loop && reader.Position == resumePosition;
         var result = reader.BlockResult(context.Module);
         Blocks++;
@@ -44,6 +45,11 @@ internal sealed partial class FunctionTranslator
             if (resumable)
             {
                 SaveAtResumableLoop();
+            }
+
+            if (accelerated)
+            {
+                CallAccelerator();
             }
         }
 

@@ -13,7 +13,7 @@ namespace Pocketgres.Wasm.Emit;
 /// every statement; block results travel in temporaries; comparisons fuse with the branch that tests them; an address is
 /// <c>conv.u(address) + offset + m</c>, without a conversion of the constant. Trees, not a stack machine in IL, because the JIT
 /// spills whatever lies on the IL stack across a branch.
-/// This file holds the state; the other parts are Instructions, Control, Calls, Expressions, Numeric, Outlining and Resuming.
+/// This file holds the state; the other parts are Instructions, Control, Calls, Expressions, Numeric, Outlining, Resuming and Accelerating.
 /// </remarks>
 internal sealed partial class FunctionTranslator(ModuleContext context)
 {
@@ -69,6 +69,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
 
         StartOutlining(minimumOutlined);
         StartResumable(function);
+        StartAcceleration();
         frames.Add(new ControlFrame(FrameKind.Function, type.Result, 0, -1));
         if (patches?.TakeHook() is { } hook)
         {
@@ -112,7 +113,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         Blocks = 0;
         live = true;
         deadDepth = 0;
-        resumePosition = -1;
+        resumePosition = acceleratedPosition = -1;
     }
 
     private WasmFormatException Malformed(string what) => new(what, reader.Position);

@@ -29,6 +29,14 @@ internal sealed class FunctionPatches
     /// <summary>The resumable loop was translated.</summary>
     public void TakeResumable() => Matched(Resumable!, (HostFunction?)null);
 
+    /// <summary>The loop whose turns the host may take, or null.</summary>
+    public (LoopAcceleration Patch, HostFunction Host)? Accelerated { get; private set; }
+
+    public void AddAcceleration(LoopAcceleration patch, HostFunction host) => Accelerated = (patch, host);
+
+    /// <summary>The accelerated loop was translated.</summary>
+    public void TakeAcceleration() => Matched(Accelerated!.Value.Patch, (HostFunction?)null);
+
     public void AddCall(CallReplacement patch, HostFunction host) => calls.Add((patch, host));
 
     public void AddConstant(ConstantReplacement patch, HostFunction? host) => constants.Add((patch, host));

@@ -61,7 +61,7 @@ public sealed class ModulePatches : IReadOnlyCollection<ModulePatch>
                 Line(p.HostFunction);
                 break;
             case EntryHook p:
-                Line(p.HostFunction);
+                Line(p.HostFunction, p.PassArguments);
                 break;
             case CallReplacement p:
                 Line(p.Callee, p.HostFunction, p.Count, p.FirstArgument, p.FromLocals);
@@ -71,6 +71,9 @@ public sealed class ModulePatches : IReadOnlyCollection<ModulePatch>
                 break;
             case ResumableLoop p:
                 Line(p.Loop);
+                break;
+            case LoopAcceleration p:
+                Line(p.Loop, p.HostFunction, p.Arguments, p.Advanced);
                 break;
             case DroppedLoadReplacement p:
                 Line(p.Offset, p.Pattern, p.HostFunctions.OrderBy(h => h.Key));

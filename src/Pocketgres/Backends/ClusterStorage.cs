@@ -5,7 +5,7 @@ using Pocketgres.Server;
 namespace Pocketgres.Backends;
 
 /// <summary>Where an embedded cluster's data is, and how to get a copy of it.</summary>
-internal abstract class ClusterStorage : IDisposable
+internal abstract class ClusterStorage : IAsyncDisposable
 {
     /// <summary>The URL to serve.</summary>
     public abstract PostgresUrl Url { get; }
@@ -25,7 +25,7 @@ internal abstract class ClusterStorage : IDisposable
     public abstract Task<SnapshotBackend> SnapshotAsync(PostgresServer server, PostgresInstanceOptions options, CancellationToken cancellationToken);
 
     /// <summary>Removes what does not outlive the process.</summary>
-    public abstract void Dispose();
+    public abstract ValueTask DisposeAsync();
 
     /// <summary>Refuses clusters that are more than their directory.</summary>
     protected static void CheckCopyable(IFileSystem files, string directory)

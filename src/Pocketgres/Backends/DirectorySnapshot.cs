@@ -24,18 +24,10 @@ internal sealed class DirectorySnapshot(DirectoryStorage storage) : SnapshotBack
 
     public override ValueTask DisposeAsync()
     {
-        _use.EnterWriteLock();
-        try
-        {
-            _disposed = true;
-            storage.Dispose();
-        }
-        finally
-        {
-            _use.ExitWriteLock();
-        }
-
-        return ValueTask.CompletedTask;
+        _use.EnterWriteLock(); // waits for those who use it
+        _disposed = true;
+        _use.ExitWriteLock();
+        return storage.DisposeAsync();
     }
 
     private T Use<T>(Func<T> action)

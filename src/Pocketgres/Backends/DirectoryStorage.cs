@@ -63,5 +63,9 @@ internal sealed class DirectoryStorage : ClusterStorage
         return Copy();
     }
 
-    public override void Dispose() => _temporary?.Dispose();
+    public override ValueTask DisposeAsync()
+    {
+        _temporary?.Dispose();
+        return ValueTask.CompletedTask;
+    }
 }

@@ -79,7 +79,7 @@ internal sealed class EmbeddedBackend : InstanceBackend
         catch
         {
             sockets?.Dispose();
-            storage.Dispose();
+            await storage.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -113,7 +113,7 @@ internal sealed class EmbeddedBackend : InstanceBackend
         await _server.DisposeAsync().ConfigureAwait(false);
         _server.Cluster.FilesAtEnd?.Dispose();
         _sockets.Dispose();
-        _storage.Dispose();
+        await _storage.DisposeAsync().ConfigureAwait(false);
     }
 
     /// <summary>Makes the copy's recovery short. Not needed for its correctness: whoever has locked superusers out gets a longer one.</summary>

@@ -1,4 +1,3 @@
-using Pocketgres.Connections;
 using Pocketgres.Engine;
 using Pocketgres.Engine.Data;
 
@@ -7,32 +6,23 @@ namespace Pocketgres.Backends;
 /// <summary>A cluster in memory at one moment.</summary>
 /// <param name="snapshot">It; owned by this object.</param>
 /// <param name="source">How the original was started.</param>
-internal sealed class MemorySnapshot(ClusterSnapshot snapshot, PostgresInstanceOptions source) : SnapshotBackend
+/// <param name="types">What its clones share; a reference that this object drops.</param>
+internal sealed class MemorySnapshot(ClusterSnapshot snapshot, PostgresInstanceOptions source, SnapshotTypes types) : SnapshotBackend
 {
-    private readonly CancellationTokenSource _disposed = new();
-    private Task<TypeCatalog?> _types = Task.FromResult<TypeCatalog?>(null);
-    private int _clones;
-
     public override string? Limitation => snapshot.Limitation;
 
     public override async Task<InstanceBackend> StartAsync(PostgresInstanceOptions options, CancellationToken cancellationToken)
     {
-        // From the second clone on it is worth knowing what all will ask.
-        if (Interlocked.Increment(ref _clones) == 2)
-        {
-            _types = Task.Run(ReadTypesAsync, CancellationToken.None);
-        }
-
-        var clone = await StartCloneAsync(options, cancellationToken).ConfigureAwait(false);
-        if (_types is { IsCompletedSuccessfully: true, Result: { } types } && options.Database == source.Database)
-        {
-            types.Offer(clone.Connection);
-        }
-
+        bool sameDatabase = options.Database == source.Database;
+        var known = sameDatabase ? types.ForNextClone() : null;
+        var clone = await StartAsync(snapshot, source, options, cancellationToken).ConfigureAwait(false);
+        known?.Offer(clone.Connection);
         return clone;
     }
 
-    private async Task<EmbeddedBackend> StartCloneAsync(PostgresInstanceOptions options, CancellationToken cancellationToken)
+    /// <summary>Starts a clone.</summary>
+    public static async Task<EmbeddedBackend> StartAsync(
+        ClusterSnapshot snapshot, PostgresInstanceOptions source, PostgresInstanceOptions options, CancellationToken cancellationToken)
     {
         // A reference of its own: this snapshot may be disposed while the clone starts.
         using var own = new ClusterSnapshot(snapshot.Content);
@@ -53,30 +43,8 @@ internal sealed class MemorySnapshot(ClusterSnapshot snapshot, PostgresInstanceO
 
     public override async ValueTask DisposeAsync()
     {
-        await _disposed.CancelAsync().ConfigureAwait(false);
-        await _types.ConfigureAwait(false);
+        await types.DisposeAsync().ConfigureAwait(false);
         snapshot.Dispose();
-        _disposed.Dispose();
-    }
-
-    // In a clone that nobody else can have changed.
-    private async Task<TypeCatalog?> ReadTypesAsync()
-    {
-        try
-        {
-            var options = source.Copy() with { Port = null, LoggerFactory = null };
-            var clone = await StartCloneAsync(options, _disposed.Token).ConfigureAwait(false);
-            await using (clone.ConfigureAwait(false))
-            {
-                return await TypeCatalog.ReadAsync(clone.Connection.ConnectionString, _disposed.Token).ConfigureAwait(false);
-            }
-        }
-#pragma warning disable CA1031 // Only speed is lost: each data source reads the types by itself.
-        catch (Exception)
-#pragma warning restore CA1031
-        {
-            return null;
-        }
     }
 
     private static bool SameSettings(IDictionary<string, string> one, IDictionary<string, string> other) =>

@@ -7,6 +7,10 @@ namespace Pocketgres.Backends;
 /// <param name="origin">What it starts from; null for a new cluster.</param>
 internal sealed class MemoryStorage(ClusterSnapshot? origin) : ClusterStorage
 {
+    private readonly Lock _lock = new();
+    private SnapshotTypes? _types; // of the last snapshot: the cluster answers with the same one while nothing has changed
+    private bool _disposed;
+
     public override PostgresUrl Url => PostgresUrl.Memory;
 
     /// <summary>What it starts from.</summary>
@@ -24,7 +28,8 @@ internal sealed class MemoryStorage(ClusterSnapshot? origin) : ClusterStorage
                     CheckCopyable(files, directory);
                     return true;
                 });
-                return new MemorySnapshot(await cluster.SnapshotAsync(cancellationToken).ConfigureAwait(false), options);
+                var snapshot = await cluster.SnapshotAsync(cancellationToken).ConfigureAwait(false);
+                return new MemorySnapshot(snapshot, options, await TypesOfAsync(snapshot, options).ConfigureAwait(false));
             }
             catch (Exception e) when (e is ClusterException or ObjectDisposedException && server.StopRequested)
             {
@@ -39,10 +44,52 @@ internal sealed class MemoryStorage(ClusterSnapshot? origin) : ClusterStorage
         }
 
         CheckCopyable(left, "/");
-        return new MemorySnapshot(ClusterSnapshot.OfFiles(left.Clone(), EngineFiles.Default), options);
+        var end = ClusterSnapshot.OfFiles(left.Clone(), EngineFiles.Default);
+        return new MemorySnapshot(end, options, await TypesOfAsync(end, options).ConfigureAwait(false));
     }
 
-    public override void Dispose()
+    public override async ValueTask DisposeAsync()
     {
+        SnapshotTypes? last;
+        lock (_lock)
+        {
+            _disposed = true;
+            last = _types;
+            _types = null;
+        }
+
+        if (last is not null)
+        {
+            await last.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    // A reference for the caller.
+    private async ValueTask<SnapshotTypes> TypesOfAsync(ClusterSnapshot snapshot, PostgresInstanceOptions options)
+    {
+        SnapshotTypes? former = null;
+        SnapshotTypes types;
+        lock (_lock)
+        {
+            if (_types?.Content == snapshot.Content)
+            {
+                return _types.AddReference();
+            }
+
+            var ownOptions = options.Copy() with { Port = null, LoggerFactory = null };
+            types = new SnapshotTypes(snapshot.Content, (s, c) => MemorySnapshot.StartAsync(s, options, ownOptions, c));
+            if (!_disposed)
+            {
+                former = _types;
+                _types = types.AddReference();
+            }
+        }
+
+        if (former is not null)
+        {
+            await former.DisposeAsync().ConfigureAwait(false);
+        }
+
+        return types;
     }
 }

@@ -37,8 +37,8 @@ sealed class EmbeddedServer : IAsyncDisposable
         Username = "postgres",
         Database = "postgres",
         Pooling = false,
-        Timeout = 20,
-        CommandTimeout = 60,
+        Timeout = 300, // not a measure of anything: the machine may stand still for a minute
+        CommandTimeout = 300,
         CancellationTimeout = -1,
         SslMode = SslMode.Disable,
     }.ConnectionString;
@@ -53,7 +53,7 @@ sealed class EmbeddedServer : IAsyncDisposable
             all[name] = value;
         }
 
-        return await StartAsync(new ClusterOptions { DataFileSystem = files, Port = 0, Settings = all, StartTimeout = TimeSpan.FromSeconds(90) });
+        return await StartAsync(new ClusterOptions { DataFileSystem = files, Port = 0, Settings = all, StartTimeout = TimeSpan.FromMinutes(5) });
     }
 
     public static async Task<EmbeddedServer> StartAsync(ClusterOptions options)

@@ -83,7 +83,7 @@ public class DifferentialTests
         return random.Next(12) == 0 ? path.Append('/').ToString() : path.ToString();
     }
 
-    private static string Step(Guest g, Random random, List<int> open)
+    internal static string Step(Guest g, Random random, List<int> open)
     {
         string p = Path(random), q = Path(random);
         int fd = open.Count > 0 ? open[random.Next(open.Count)] : 99;
@@ -180,7 +180,7 @@ public class DifferentialTests
         return hash;
     }
 
-    private static void Dump(Guest g, string directory, List<string> results)
+    internal static void Dump(Guest g, string directory, List<string> results)
     {
         foreach (string entry in g.List(directory))
         {

@@ -8,6 +8,32 @@ namespace Pocketgres.Kernel.Tests.Files;
 public sealed unsafe class FaultFileSystemTests
 {
     [Fact]
+    public void TheKernelContinuesTransfersThatFallShort()
+    {
+        using var memory = new MemoryFileSystem();
+        var fs = new FaultFileSystem(memory, seed: 7);
+        fs.Add(new FaultRule { Partial = true, Count = long.MaxValue, Operations = FileOperations.Read | FileOperations.Write });
+        var mounts = new MountTable();
+        mounts.Mount("/", fs);
+        string text = string.Concat(Enumerable.Range(0, 5000).Select(i => $"{i} "));
+        Guest.Run(mounts, g =>
+        {
+            int fd = g.Create("/f", text); // write(2)
+            Assert.Equal(text.Length, g.WriteAt(fd, text, 3));
+            Assert.Equal("0 1" + text, g.ReadTextAt(fd, text.Length + 100, 0));
+            g.Seek(fd, 0, 0);
+            Assert.Equal("0 1" + text, g.ReadText(fd, text.Length + 100));
+
+            // What fails later has come so far, and the next call says why.
+            fs.Add(new FaultRule { Operations = FileOperations.Write, First = 3, Count = long.MaxValue, Error = Errno.ENOSPC });
+            Assert.InRange(g.WriteAt(fd, text, 0), 2, text.Length - 1);
+            Assert.Equal(-51, g.WriteAt(fd, text, 0));
+            g.Close(fd);
+        });
+        Assert.True(fs.Injected > 10);
+    }
+
+    [Fact]
     public void TheNthWriteFailsAndWritesNothing()
     {
         using var memory = new MemoryFileSystem();

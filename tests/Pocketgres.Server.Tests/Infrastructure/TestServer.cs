@@ -125,12 +125,7 @@ abstract partial class TestServer : IAsyncDisposable
 
     protected async Task<int> WaitForExitAsync()
     {
-        using var cancel = new CancellationTokenSource(StopDeadline);
-        try
-        {
-            await Process.WaitForExitAsync(cancel.Token);
-        }
-        catch (OperationCanceledException)
+        if (!await Patience.EndsAsync(Process.WaitForExitAsync(), StopDeadline))
         {
             await KillAsync();
             Assert.Fail($"the server did not stop within {StopDeadline.TotalSeconds:0} s; killed. The end of its log ({Log.FilePath}):\n{Log.Tail}");

@@ -59,12 +59,7 @@ static class Tool
         }
 
         TimeSpan limit = deadline ?? DefaultDeadline;
-        using var cancel = new CancellationTokenSource(limit);
-        try
-        {
-            await process.WaitForExitAsync(cancel.Token);
-        }
-        catch (OperationCanceledException)
+        if (!await Patience.EndsAsync(process.WaitForExitAsync(), limit))
         {
             process.Kill(entireProcessTree: true);
             Assert.Fail($"still running after {limit.TotalSeconds:0} s: {commandLine}\n{await error}\n{await output}");

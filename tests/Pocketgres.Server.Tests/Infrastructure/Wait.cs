@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Pocketgres.Server.Tests.Infrastructure;
 
 /// <summary>Waits on conditions. The pause between two looks is not part of any test's meaning; only the deadline is.</summary>
@@ -11,10 +9,10 @@ static class Wait
     public static async Task UntilAsync(Func<Task<bool>> condition, string what, TimeSpan? deadline = null)
     {
         TimeSpan limit = deadline ?? Deadline;
-        long started = Stopwatch.GetTimestamp();
+        var patience = new Patience(limit);
         while (!await condition())
         {
-            if (Stopwatch.GetElapsedTime(started) > limit)
+            if (patience.IsOver)
             {
                 Assert.Fail($"not within {limit.TotalSeconds:0} s: {what}");
             }
@@ -37,7 +35,7 @@ static class Wait
     public static async Task ForAsync(Task task, string what, TimeSpan? deadline = null)
     {
         TimeSpan limit = deadline ?? Deadline;
-        if (await Task.WhenAny(task, Task.Delay(limit)) != task)
+        if (!await Patience.EndsAsync(task, limit))
         {
             Assert.Fail($"not within {limit.TotalSeconds:0} s: {what}");
         }

@@ -28,6 +28,10 @@ public static unsafe class TestHost
         return value;
     }
 
+    /// <summary>Three turns of a loop at once, but never the last one.</summary>
+    [HostFunction("steps")]
+    public static int Steps(byte* m, int index, int end) => end - index > 3 ? 3 : 0;
+
     [HostFunction("hook")]
     public static void Hook(byte* m) => Write(m, -1);
 

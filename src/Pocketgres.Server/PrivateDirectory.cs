@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Pocketgres.Connections;
+namespace Pocketgres.Server;
 
 /// <summary>
 /// A directory under the system's temporary one that only this user can enter (mode 0700), for Unix sockets: whoever can reach the socket is let

@@ -1,12 +1,15 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Pocketgres.Engine.Checking;
 using Pocketgres.Engine.Data;
+using Pocketgres.Kernel;
+using Pocketgres.Kernel.Files;
 
 namespace Pocketgres.Engine;
 
 /// <summary>
 /// Checks a data directory that no server has open: the control file, the files a server cannot start without, and the checksum of every page of every
-/// table and index. It reads only. What stands in the pages is not looked at (that is amcheck's work).
+/// table and index. It reads only. What stands in the pages is not looked at: that takes a server (amcheck).
 /// </summary>
 public sealed partial class ClusterCheck
 {
@@ -15,16 +18,17 @@ public sealed partial class ClusterCheck
     private const uint RelationMapMagic = 0x592717; // utils/cache/relmapper.c
     private const int RelationMapSize = 524, RelationMapCrcOffset = 520;
 
-    private readonly string _path;
+    private readonly DirectoryView _view;
     private readonly List<string> _problems = [];
+    private readonly byte[] _buffer = new byte[PagesAtOnce * PageChecksum.PageSize];
     private readonly CancellationToken _cancellation;
     private long _problemCount;
     private long _pages;
     private int _files;
 
-    private ClusterCheck(string path, CancellationToken cancellation)
+    private ClusterCheck(DirectoryView view, CancellationToken cancellation)
     {
-        _path = path;
+        _view = view;
         _cancellation = cancellation;
     }
 
@@ -34,39 +38,41 @@ public sealed partial class ClusterCheck
     /// <exception cref="ClusterException">It is no data directory of this engine, it cannot be read, or a server has it open.</exception>
     public static CheckReport Run(string dataDirectory, CancellationToken cancellationToken = default)
     {
-        string path = Path.GetFullPath(dataDirectory);
-        if (!File.Exists(Path.Combine(path, ClusterCreation.VersionFile)))
-        {
-            throw new ClusterException(ClusterError.ForeignDirectory, $"{path} is not a PostgreSQL data directory (it has no {ClusterCreation.VersionFile})");
-        }
+        using var directory = StoppedDirectory.Open(dataDirectory);
+        return Run(directory.Files, cancellationToken);
+    }
 
+    /// <summary>The same for a directory that is known to be one and to stay as it is.</summary>
+    /// <exception cref="ClusterException">It is not of this engine, or cannot be read.</exception>
+    internal static CheckReport Run(DirectoryView view, CancellationToken cancellationToken)
+    {
         try
         {
-            using var directoryLock = DirectoryLock.Take(path);
-            return new ClusterCheck(path, cancellationToken).Run();
+            return new ClusterCheck(view, cancellationToken).Run();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException e)
         {
-            throw new ClusterException(ClusterError.DirectoryNotAccessible, $"cannot check {path}: {e.Message.TrimEnd('.')}", e);
+            throw StoppedDirectory.Unreadable(view.Path, e);
         }
     }
 
     private CheckReport Run()
     {
-        bool clean = false;
-        if (CheckControlFile() is { } control)
+        var control = CheckControlFile();
+        bool clean = control is { State: ClusterState.ShutDown or ClusterState.ShutDownInRecovery };
+        if (control is not null)
         {
-            clean = control.State is ClusterState.ShutDown or ClusterState.ShutDownInRecovery;
             foreach (string directory in Directories())
             {
                 CheckDirectory(directory, control);
             }
         }
 
-        bool restoring = File.Exists(Path.Combine(_path, "backup_label"));
+        // What recovery may repair is not yet damage. Without a control file there is no recovery.
+        bool restoring = _view.IsFile("backup_label");
         return new CheckReport(
-            _problemCount == 0 ? CheckVerdict.Intact : clean && !restoring ? CheckVerdict.Damaged : CheckVerdict.Undecided,
-            clean, restoring, _files, _pages, _problemCount, _problems);
+            _problemCount == 0 ? CheckVerdict.Intact : control is null || (clean && !restoring) ? CheckVerdict.Damaged : CheckVerdict.Undecided,
+            clean, restoring, _files, _pages, _problemCount, _problems, control is not null);
     }
 
     private ControlFile? CheckControlFile()
@@ -74,9 +80,9 @@ public sealed partial class ClusterCheck
         ControlFile control;
         try
         {
-            control = ControlFile.Parse(File.ReadAllBytes(Path.Combine(_path, ControlFile.Name)));
+            control = _view.ReadControlFile();
         }
-        catch (Exception e) when (e is InvalidDataException or FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is InvalidDataException or FileSystemException { Error: Errno.ENOENT or Errno.ENOTDIR or Errno.EIO })
         {
             Report($"{ControlFile.Name}: {e.Message}");
             return null;
@@ -85,7 +91,7 @@ public sealed partial class ClusterCheck
         if (control.Version != ControlFile.KnownVersion || control.BlockSize != PageChecksum.PageSize)
         {
             throw new ClusterException(ClusterError.WrongVersion,
-                $"{_path} is of another version of PostgreSQL (control file {control.Version}, this program knows {ControlFile.KnownVersion})");
+                $"{_view.Path} is of another version of PostgreSQL (control file {control.Version}, this program knows {ControlFile.KnownVersion})");
         }
 
         if (!control.IsIntact)
@@ -96,7 +102,7 @@ public sealed partial class ClusterCheck
 
         if (!control.HasChecksums)
         {
-            throw new ClusterException(ClusterError.ForeignDirectory, $"{_path} was made without data checksums: there is nothing to check pages by");
+            throw new ClusterException(ClusterError.ForeignDirectory, $"{_view.Path} was made without data checksums: there is nothing to check pages by");
         }
 
         return control;
@@ -108,14 +114,13 @@ public sealed partial class ClusterCheck
         yield return "global";
         foreach (string root in (string[])["base", .. TablespaceRoots()])
         {
-            string full = Path.Combine(_path, root);
-            if (!Directory.Exists(full))
+            if (_view.List(root) is not { } names)
             {
                 Report($"{root}: the directory is missing");
                 continue;
             }
 
-            foreach (string database in Directory.EnumerateDirectories(full).Select(d => Path.GetFileName(d)!).Where(n => n.All(char.IsAsciiDigit)).Order(StringComparer.Ordinal))
+            foreach (string database in names.Where(n => n.All(char.IsAsciiDigit) && _view.IsDirectory($"{root}/{n}")))
             {
                 yield return $"{root}/{database}";
             }
@@ -125,17 +130,16 @@ public sealed partial class ClusterCheck
     private List<string> TablespaceRoots()
     {
         var roots = new List<string>();
-        string links = Path.Combine(_path, "pg_tblspc");
-        foreach (string link in Directory.Exists(links) ? Directory.GetFileSystemEntries(links) : [])
+        foreach (string link in (_view.List("pg_tblspc") ?? []).Select(n => "pg_tblspc/" + n))
         {
-            string shown = "pg_tblspc/" + Path.GetFileName(link);
-            if (!Directory.Exists(link))
+            if (_view.List(link) is { } names)
             {
-                Report($"{shown}: the tablespace's directory is missing");
-                continue;
+                roots.AddRange(names.Where(n => n.StartsWith("PG_18_", StringComparison.Ordinal)).Select(n => $"{link}/{n}"));
             }
-
-            roots.AddRange(Directory.EnumerateDirectories(link, "PG_18_*").Select(d => $"{shown}/{Path.GetFileName(d)}"));
+            else
+            {
+                Report($"{link}: the tablespace's directory is missing");
+            }
         }
 
         return roots;
@@ -143,24 +147,23 @@ public sealed partial class ClusterCheck
 
     private void CheckDirectory(string directory, ControlFile control)
     {
-        string full = Path.Combine(_path, directory);
-        string map = Path.Combine(full, "pg_filenode.map");
+        string map = $"{directory}/pg_filenode.map";
         bool isDatabase = directory != "global";
-        if (isDatabase && directory.StartsWith("base/", StringComparison.Ordinal) && !File.Exists(Path.Combine(full, ClusterCreation.VersionFile)))
+        if (isDatabase && directory.StartsWith("base/", StringComparison.Ordinal) && !_view.IsFile($"{directory}/{ClusterCreation.VersionFile}"))
         {
             Report($"{directory}/{ClusterCreation.VersionFile}: missing: the database cannot be opened");
         }
 
-        if (File.Exists(map))
+        if (_view.IsFile(map))
         {
-            CheckRelationMap($"{directory}/pg_filenode.map", File.ReadAllBytes(map));
+            CheckRelationMap(map, _view.ReadAll(map, RelationMapSize));
         }
         else if (!isDatabase || directory.StartsWith("base/", StringComparison.Ordinal))
         {
-            Report($"{directory}/pg_filenode.map: missing");
+            Report($"{map}: missing");
         }
 
-        foreach (string file in Directory.EnumerateFiles(full).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal))
+        foreach (string file in _view.List(directory) ?? [])
         {
             if (RelationFile.Match(file) is { Success: true } match)
             {
@@ -183,16 +186,30 @@ public sealed partial class ClusterCheck
     private void CheckRelation(string name, uint firstBlock)
     {
         _files++;
-        using var file = File.OpenHandle(Path.Combine(_path, name));
-        var buffer = new byte[PagesAtOnce * PageChecksum.PageSize];
-        long offset = 0;
-        while (true)
+        var file = _view.Open(name);
+        try
+        {
+            CheckPages(name, file, firstBlock);
+        }
+        catch (FileSystemException e) when (e.Error == Errno.EIO)
+        {
+            Report(e.Message); // the disk itself says so; the other files are still worth knowing
+        }
+        finally
+        {
+            file.Release();
+        }
+    }
+
+    private void CheckPages(string name, OpenFile file, uint firstBlock)
+    {
+        for (long offset = 0; ; offset += _buffer.Length)
         {
             _cancellation.ThrowIfCancellationRequested();
-            int read = ReadFully(file, buffer, offset);
+            int read = ReadFully(file, name, offset);
             for (int at = 0; at + PageChecksum.PageSize <= read; at += PageChecksum.PageSize)
             {
-                CheckPage(name, buffer.AsSpan(at, PageChecksum.PageSize), firstBlock + (uint)((offset + at) / PageChecksum.PageSize));
+                CheckPage(name, _buffer.AsSpan(at, PageChecksum.PageSize), firstBlock + (uint)((offset + at) / PageChecksum.PageSize));
             }
 
             if (read % PageChecksum.PageSize != 0)
@@ -200,12 +217,10 @@ public sealed partial class ClusterCheck
                 Report($"{name}: its length, {offset + read}, is no multiple of a page: the last page is cut off");
             }
 
-            if (read < buffer.Length)
+            if (read < _buffer.Length)
             {
                 return;
             }
-
-            offset += read;
         }
     }
 
@@ -229,15 +244,22 @@ public sealed partial class ClusterCheck
         }
     }
 
-    private static int ReadFully(Microsoft.Win32.SafeHandles.SafeFileHandle file, byte[] buffer, long offset)
+    private unsafe int ReadFully(OpenFile file, string name, long offset)
     {
-        int done = 0;
-        while (done < buffer.Length && RandomAccess.Read(file, buffer.AsSpan(done), offset + done) is > 0 and var n)
+        fixed (byte* buffer = _buffer)
         {
-            done += n;
-        }
+            for (int done = 0; ;)
+            {
+                int n = done < _buffer.Length ? file.ReadAt(buffer + done, _buffer.Length - done, offset + done) : 0;
+                FileSystemException.ThrowIf(n < 0 ? (Errno)(-n) : Errno.None, "read", name);
+                if (n == 0)
+                {
+                    return done;
+                }
 
-        return done;
+                done += n;
+            }
+        }
     }
 
     private void Report(string problem)
@@ -251,31 +273,4 @@ public sealed partial class ClusterCheck
     // Main forks and others, segments; not temporary relations (t...), which the next start deletes. The number of a fork's segment follows its name.
     [GeneratedRegex(@"^[0-9]+(_(fsm|vm|init))?(\.(?<segment>[0-9]+))?$", RegexOptions.CultureInvariant)]
     private static partial Regex RelationFile { get; }
-}
-
-/// <summary>What a check found.</summary>
-/// <param name="Verdict">The judgement.</param>
-/// <param name="CleanlyStopped">Whether the last server stopped cleanly; else the next start recovers.</param>
-/// <param name="IsUnrestoredBackup">Whether this is a base backup that was never started.</param>
-/// <param name="Files">Files of tables and indexes that were read.</param>
-/// <param name="Pages">Pages that were read.</param>
-/// <param name="ProblemCount">How many problems there are.</param>
-/// <param name="Problems">The first hundred of them, a line each.</param>
-public sealed record CheckReport(
-    CheckVerdict Verdict, bool CleanlyStopped, bool IsUnrestoredBackup, int Files, long Pages, long ProblemCount, IReadOnlyList<string> Problems);
-
-/// <summary>The judgement over a data directory.</summary>
-public enum CheckVerdict
-{
-    /// <summary>No problem was found.</summary>
-    Intact,
-
-    /// <summary>Something is damaged.</summary>
-    Damaged,
-
-    /// <summary>
-    /// Problems were found, but the server was not stopped cleanly, or this is an unrestored backup: recovery, which rewrites pages that were being
-    /// written, may repair them.
-    /// </summary>
-    Undecided,
 }

@@ -1,0 +1,85 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Pocketgres.Kernel;
+using Pocketgres.Pglite;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>Checksums of pages and of WAL records with the processor's instructions for them.</summary>
+public static unsafe class Checksums
+{
+    private const int PageSize = 8192, ChecksumOffset = 8; // BLCKSZ, offsetof(PageHeaderData, pd_checksum)
+    private const int Sums = 32; // N_SUMS (storage/checksum_impl.h)
+    private const uint Prime = 16777619; // FNV_PRIME
+
+    /// <summary>pg_checksum_page: 32 sums, 4 in a vector.</summary>
+    [HostFunction("postgres.pg_checksum_page")]
+    public static int Page(byte* m, int page, int block)
+    {
+        byte* bytes = m + (uint)page;
+        ushort stored = Unsafe.ReadUnaligned<ushort>(bytes + ChecksumOffset);
+        Unsafe.WriteUnaligned(bytes + ChecksumOffset, (ushort)0); // the checksum is of the page without it
+        uint sum = Page(bytes, (uint*)(m + PgliteAddresses.ChecksumBaseOffsets));
+        Unsafe.WriteUnaligned(bytes + ChecksumOffset, stored);
+        return (int)(((sum ^ (uint)block) % 65535) + 1);
+    }
+
+    /// <summary>
+    /// pg_checksum_block. Vectors of 128 bits, because ReadyToRun code may use them on every machine: with longer ones this would run as unoptimised
+    /// code until it is compiled again, which every start would pay for.
+    /// </summary>
+    /// <param name="page">8,192 bytes.</param>
+    /// <param name="offsets">checksumBaseOffsets.</param>
+    public static uint Page(byte* page, uint* offsets)
+    {
+        var (s0, s1, s2, s3) = (Vector128.Load(offsets), Vector128.Load(offsets + 4), Vector128.Load(offsets + 8), Vector128.Load(offsets + 12));
+        var (s4, s5, s6, s7) = (Vector128.Load(offsets + 16), Vector128.Load(offsets + 20), Vector128.Load(offsets + 24), Vector128.Load(offsets + 28));
+        for (uint* row = (uint*)page; row < page + PageSize; row += Sums)
+        {
+            s0 = Mix(s0, Vector128.Load(row));
+            s1 = Mix(s1, Vector128.Load(row + 4));
+            s2 = Mix(s2, Vector128.Load(row + 8));
+            s3 = Mix(s3, Vector128.Load(row + 12));
+            s4 = Mix(s4, Vector128.Load(row + 16));
+            s5 = Mix(s5, Vector128.Load(row + 20));
+            s6 = Mix(s6, Vector128.Load(row + 24));
+            s7 = Mix(s7, Vector128.Load(row + 28));
+        }
+
+        var all = Finish(s0) ^ Finish(s1) ^ Finish(s2) ^ Finish(s3) ^ Finish(s4) ^ Finish(s5) ^ Finish(s6) ^ Finish(s7);
+        ulong half = all.AsUInt64()[0] ^ all.AsUInt64()[1];
+        return (uint)half ^ (uint)(half >> 32);
+    }
+
+    /// <summary>pg_comp_crc32c: CRC-32C without the inversions before and after, which the caller does.</summary>
+    [HostFunction("postgres.pg_comp_crc32c")]
+    public static int Crc32C(byte* m, int crc, int data, int length)
+    {
+        byte* bytes = m + (uint)data;
+        byte* end = bytes + (uint)length;
+        uint sum = (uint)crc;
+        for (; end - bytes >= sizeof(ulong); bytes += sizeof(ulong))
+        {
+            sum = BitOperations.Crc32C(sum, Unsafe.ReadUnaligned<ulong>(bytes));
+        }
+
+        for (; bytes < end; bytes++)
+        {
+            sum = BitOperations.Crc32C(sum, *bytes);
+        }
+
+        return (int)sum;
+    }
+
+    /// <summary>CHECKSUM_COMP.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<uint> Mix(Vector128<uint> sum, Vector128<uint> value)
+    {
+        var mixed = sum ^ value;
+        return (mixed * Prime) ^ (mixed >>> 17);
+    }
+
+    /// <summary>Two rounds of zeroes at the end.</summary>
+    private static Vector128<uint> Finish(Vector128<uint> sum) => Mix(Mix(sum, Vector128<uint>.Zero), Vector128<uint>.Zero);
+}
