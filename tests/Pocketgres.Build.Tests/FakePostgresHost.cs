@@ -53,5 +53,26 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.PGSemaphoreUnlock")]
     public static void SemaphoreUnlock(byte* m, int proc) => throw Unexpected();
 
+    [HostFunction("postgres.CopyReadLineText")]
+    public static int Line(byte* m, int csv, int buffer, int index, int length, int needData) => throw Unexpected();
+
+    [HostFunction("postgres.CopyReadAttributesText")]
+    public static int Field(byte* m, int input, int output, int end, int delimiter) => throw Unexpected();
+
+    [HostFunction("postgres.pg_checksum_page")]
+    public static int Page(byte* m, int page, int block) => throw Unexpected();
+
+    [HostFunction("postgres.pg_comp_crc32c")]
+    public static int Crc32C(byte* m, int crc, int data, int length) => throw Unexpected();
+
+    [HostFunction("postgres.XLogWrite_segment_finished")]
+    public static long SegmentFinished(byte* m, int result) => throw Unexpected();
+
+    [HostFunction("postgres.tuplesort_gettuple_common")]
+    public static void SortedTuple(byte* m, int state, int forward, int result) => throw Unexpected();
+
+    [HostFunction("postgres.comparetup_tiebreak")]
+    public static void CompareTuples(byte* m, int a, int b, int state) => throw Unexpected();
+
     private static InvalidOperationException Unexpected() => new("translated code does not run in these tests");
 }
