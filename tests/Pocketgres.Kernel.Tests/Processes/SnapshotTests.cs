@@ -5,6 +5,7 @@ using Pocketgres.Kernel.Tests.Support;
 namespace Pocketgres.Kernel.Tests.Processes;
 
 /// <summary>Snapshots of a kernel, and kernels that start from one: frozen processes, copy-on-write memory, own files.</summary>
+[Collection("Whole process")] // one test counts what the .NET process holds
 public sealed unsafe class SnapshotTests
 {
     private const int Private = TestProgram.Scratch, Heap = TestProgram.HeapStart;
