@@ -75,7 +75,8 @@ try
         var processor = TimeSpan.Zero;
         for (int i = 0; i < rounds + 20; i++)
         {
-            watch.Restart();            using var again = await source.SnapshotAsync();
+            watch.Restart();
+            using var again = await source.SnapshotAsync();
             var clone = await PostgresCluster.StartCloneAsync(again, Options());
             double started = watch.Elapsed.TotalMilliseconds;
             if (npgsql)
@@ -86,7 +87,8 @@ try
             }
             else
             {
-                using var session = RawSession.Open(clone);                session.Query("select count(*) from t7");
+                using var session = RawSession.Open(clone);
+                session.Query("select count(*) from t7");
             }
 
             double row = watch.Elapsed.TotalMilliseconds;

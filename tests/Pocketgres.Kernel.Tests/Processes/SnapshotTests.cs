@@ -91,16 +91,7 @@ public sealed unsafe class SnapshotTests
     public void Shared_memory_is_shared_between_the_processes_of_a_clone(int rounds)
     {
         using var source = new TestKernel();
-        Process? child = null;
-        var parent = source.Start(p =>
-        {
-            *(int*)(p.Memory + TestProgram.BreakVariable) = Heap;
-            p.MapSharedMemory("test", SharedAddress, SharedLength);
-            *(int*)(p.Memory + SharedAddress) = 5;
-            child = p.Fork("child", p.Tag, Wait);
-            Wait(p);
-        });
-        Eventually.Holds(() => child?.State == ProcessState.Waiting && parent.State == ProcessState.Waiting);
+        var (parent, child) = ParentAndChild(source, p => *(int*)(p.Memory + SharedAddress) = 5);
         using var snapshot = Take(source);
         Assert.Equal(2, snapshot.Processes.Count);
 
@@ -132,7 +123,7 @@ public sealed unsafe class SnapshotTests
             Assert.Equal(5, *(int*)(parent.Memory + SharedAddress));
             return 0;
         });
-        child!.Post(Signal.Kill);
+        child.Post(Signal.Kill);
         parent.Post(Signal.Kill);
     }
 
@@ -140,16 +131,7 @@ public sealed unsafe class SnapshotTests
     public void A_clone_of_a_clone_has_what_was_written_and_what_is_still_frozen()
     {
         using var source = new TestKernel();
-        Process? child = null;
-        var parent = source.Start(p =>
-        {
-            *(int*)(p.Memory + TestProgram.BreakVariable) = Heap;
-            p.MapSharedMemory("test", SharedAddress, SharedLength);
-            *(int*)(p.Memory + Private) = 1;
-            child = p.Fork("child", p.Tag, Wait);
-            Wait(p);
-        });
-        Eventually.Holds(() => child?.State == ProcessState.Waiting && parent.State == ProcessState.Waiting);
+        var (parent, child) = ParentAndChild(source, p => *(int*)(p.Memory + Private) = 1);
         using var first = Take(source);
         using var clone = Clone(first, source, p =>
         {
@@ -165,8 +147,9 @@ public sealed unsafe class SnapshotTests
         copy.Post(Signal.Kill);
         var seen = new Dictionary<int, (int Shared, int Private)>();
         using var last = Clone(second, source, p => seen[p.Pid] = (*(int*)(p.Memory + SharedAddress), *(int*)(p.Memory + Private)));
-        RunToEnd(last, child!.Pid);
-        RunToEnd(last, parent.Pid);
+        var lastParent = last.Processes.Find(parent.Pid)!; // looked up first: its child's end wakes it, and then it may be gone at once
+        RunToEnd(last, child.Pid);
+        RunToEnd(lastParent);
         Assert.Equal((8, 9), seen[parent.Pid]);
         Assert.Equal((8, 1), seen[child.Pid]);
         child.Post(Signal.Kill);
@@ -226,6 +209,22 @@ public sealed unsafe class SnapshotTests
         return process;
     }
 
+    // A process with shared memory that has set something up and forked; both then only wait.
+    private static (Process Parent, Process Child) ParentAndChild(TestKernel kernel, Action<Process> setUp)
+    {
+        Process? child = null;
+        var parent = kernel.Start(p =>
+        {
+            *(int*)(p.Memory + TestProgram.BreakVariable) = Heap;
+            p.MapSharedMemory("test", SharedAddress, SharedLength);
+            setUp(p);
+            child = p.Fork("child", p.Tag, Wait);
+            Wait(p);
+        });
+        Eventually.Holds(() => child?.State == ProcessState.Waiting && parent.State == ProcessState.Waiting);
+        return (parent, child!);
+    }
+
     private static void Wait(Process p)
     {
         while (true)
@@ -246,9 +245,10 @@ public sealed unsafe class SnapshotTests
         PosixKernel.FromSnapshot(snapshot, source.Kernel.Options, (_, fileSystem) => fileSystem is DeviceFileSystem ? new DeviceFileSystem() : fileSystem,
             (_, p) => new PosixKernel.Revival(p.Tag, body), []);
 
-    private static void RunToEnd(PosixKernel kernel, int pid)
+    private static void RunToEnd(PosixKernel kernel, int pid) => RunToEnd(kernel.Processes.Find(pid)!);
+
+    private static void RunToEnd(Process process)
     {
-        var process = kernel.Processes.Find(pid)!;
         process.Thaw();
         Eventually.Holds(() => process.HasExited);
         Assert.Equal(0, process.ExitStatus);
