@@ -1,19 +1,16 @@
-using System.Numerics;
+using Pocketgres.Engine.Port;
 
 namespace Pocketgres.Engine.Data;
 
 /// <summary>CRC-32C (Castagnoli) as Postgres computes it: initial value and final inversion all ones.</summary>
-internal static class Crc32C
+internal static unsafe class Crc32C
 {
     /// <summary>The checksum of <paramref name="data"/>.</summary>
     public static uint Compute(ReadOnlySpan<byte> data)
     {
-        uint crc = 0xFFFFFFFF;
-        foreach (byte b in data)
+        fixed (byte* bytes = data)
         {
-            crc = BitOperations.Crc32C(crc, b);
+            return ~(uint)Checksums.Crc32C(bytes, crc: -1, data: 0, data.Length);
         }
-
-        return ~crc;
     }
 }

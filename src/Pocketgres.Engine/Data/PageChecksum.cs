@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
+using Pocketgres.Engine.Port;
 
 namespace Pocketgres.Engine.Data;
 
@@ -7,13 +7,11 @@ namespace Pocketgres.Engine.Data;
 /// The checksum of a page of a relation (storage/checksum_impl.h): FNV-1a over 32 columns at once, with two rounds of zeroes at the end, folded, mixed with
 /// the block number, and never 0.
 /// </summary>
-internal static class PageChecksum
+internal static unsafe class PageChecksum
 {
     /// <summary>Bytes of a page (BLCKSZ) that this is written for.</summary>
     public const int PageSize = 8192;
 
-    private const int Columns = 32; // N_SUMS
-    private const uint Prime = 16777619; // FNV_PRIME
     private const int ChecksumOffset = 8, UpperOffset = 14; // PageHeaderData: pd_lsn 8, pd_checksum 2, pd_flags 2, pd_lower 2, pd_upper 2
 
     private static ReadOnlySpan<uint> BaseOffsets =>
@@ -35,34 +33,15 @@ internal static class PageChecksum
     /// <param name="block">Its number in the relation, not in the segment file.</param>
     public static ushort Compute(ReadOnlySpan<byte> page, uint block)
     {
-        var words = MemoryMarshal.Cast<byte, uint>(page[..PageSize]);
-        Span<uint> sums = stackalloc uint[Columns];
-        BaseOffsets.CopyTo(sums);
-        for (int row = 0; row < words.Length; row += Columns)
+        Span<byte> copy = stackalloc byte[PageSize];
+        page[..PageSize].CopyTo(copy);
+        copy.Slice(ChecksumOffset, sizeof(ushort)).Clear(); // the checksum is of the page without it
+        fixed (byte* bytes = copy)
         {
-            for (int column = 0; column < Columns; column++)
+            fixed (uint* offsets = BaseOffsets)
             {
-                // The field itself, in the lower half of word 2, counts as zero.
-                uint word = row == 0 && column == ChecksumOffset / 4 ? words[column] & 0xFFFF0000 : words[row + column];
-                Mix(ref sums[column], word);
+                return (ushort)(((Checksums.Page(bytes, offsets) ^ block) % 65535) + 1);
             }
         }
-
-        uint result = 0;
-        foreach (ref uint sum in sums)
-        {
-            Mix(ref sum, 0);
-            Mix(ref sum, 0);
-            result ^= sum;
-        }
-
-        result ^= block;
-        return (ushort)((result % 65535) + 1);
-    }
-
-    private static void Mix(ref uint sum, uint word)
-    {
-        uint mixed = sum ^ word;
-        sum = (mixed * Prime) ^ (mixed >> 17);
     }
 }
