@@ -220,6 +220,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     {
         Threads = engine.Threads,
         FirstPid = PgliteFoldedCalls.GetPid,
+        PrivateSections = SeveralCores.ModeOf(cluster.Settings),
         StandardError = log.Write,
         StandardOutput = log.Write,
         ProcessGone = cluster.ProcessGone,

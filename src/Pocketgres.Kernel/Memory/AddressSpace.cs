@@ -154,6 +154,18 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         _layout++;
     }
 
+    /// <summary>Makes the shared mappings of this space read-only, or writable again.</summary>
+    public void ProtectShared(bool readOnly)
+    {
+        foreach (var s in _shared)
+        {
+            if (Libc.mprotect(Base + s.Address, (nint)s.Length, readOnly ? Libc.ProtRead : Libc.ProtReadWrite) != 0)
+            {
+                throw new HostResourceException($"mprotect of {s.Length} bytes failed (errno {Marshal.GetLastPInvokeError()})");
+            }
+        }
+    }
+
     /// <summary>Replaces a shared mapping by fresh private pages; false if there is none at this address.</summary>
     public bool UnmapShared(uint address)
     {
