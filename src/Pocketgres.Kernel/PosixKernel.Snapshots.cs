@@ -34,7 +34,7 @@ public sealed partial class PosixKernel
     public KernelSnapshot? TrySnapshot(Func<Process, SnapshotDecision> decide, out SnapshotDecision obstacle, out string reason)
     {
         ArgumentNullException.ThrowIfNull(decide);
-        var (snapshot, what, why) = RunStopped(() => (KernelSnapshot.TryTake(this, decide, out var o, out string r), o, r));
+        var (snapshot, what, why) = RunAlone(() => (KernelSnapshot.TryTake(this, decide, out var o, out string r), o, r));
         obstacle = what;
         reason = why;
         return snapshot;

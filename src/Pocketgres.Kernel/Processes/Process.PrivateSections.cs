@@ -8,7 +8,8 @@ namespace Pocketgres.Kernel;
 /// </content>
 public sealed unsafe partial class Process
 {
-    private bool InPrivateSection => *(int*)(Memory + InstanceLayout.PrivateSection) != 0;
+    /// <summary>Whether the process is in a private section. Its own thread, or under the global lock a look that may be late.</summary>
+    internal bool InPrivateSection => *(int*)(Memory + InstanceLayout.PrivateSection) != 0;
 
     /// <summary>Asks for a private section at the next place where one can begin.</summary>
     public static void WantPrivateSection(byte* m) => *(int*)(m + InstanceLayout.PrivateSectionWanted) = 1;
@@ -21,7 +22,7 @@ public sealed unsafe partial class Process
     {
         *(int*)(Memory + InstanceLayout.PrivateSectionWanted) = 0;
         var mode = Kernel.Options.PrivateSections;
-        if (mode == PrivateSectionMode.Off || InPrivateSection || Kernel.Cloned is not null)
+        if (mode == PrivateSectionMode.Off || InPrivateSection || Kernel.Cloned is not null || !Kernel.Scheduler.TryBeginPrivateSection())
         {
             return; // in a clone, the shared memory is mapped only for the holder of the lock
         }
@@ -31,7 +32,6 @@ public sealed unsafe partial class Process
             AddressSpace.ProtectShared(true);
         }
 
-        Kernel.Scheduler.CountPrivateSection();
         EnterBlocking();
         *(int*)(Memory + InstanceLayout.PrivateSection) = 1;
     }
@@ -42,6 +42,7 @@ public sealed unsafe partial class Process
         *(int*)(Memory + InstanceLayout.PrivateSection) = 0;
         Kernel.Scheduler.AwaitLock();
         LeaveBlocking();
+        Kernel.Scheduler.EndPrivateSection();
         if (Kernel.Options.PrivateSections == PrivateSectionMode.Checked)
         {
             AddressSpace.ProtectShared(false);

@@ -34,6 +34,8 @@ internal sealed unsafe class Scheduler : IDisposable
     private Process? _last; // this and the two counters: written under the lock
     private long _requests;
     private long _sections;
+    private int _activeSections;
+    private int _sectionsHeldOff;
     private long _switches;
 
     public Scheduler(ProcessThreads threads) => _timer = new PreemptionTimer(this, threads);
@@ -51,7 +53,7 @@ internal sealed unsafe class Scheduler : IDisposable
     public CorePacking Cores { get; } = new();
 
     /// <summary>A look at the lock, without taking it. Any thread.</summary>
-    public LockActivity Activity => new(Volatile.Read(ref _requests), Volatile.Read(ref _switches), Volatile.Read(ref _sections), _current is not null, Waiting != 0);
+    public LockActivity Activity => new(Volatile.Read(ref _requests), Volatile.Read(ref _switches), Volatile.Read(ref _sections), Volatile.Read(ref _activeSections), _current is not null, Waiting != 0);
 
     /// <summary>How often a process gave up the lock because others waited.</summary>
     public long Preemptions { get; private set; }
@@ -59,8 +61,30 @@ internal sealed unsafe class Scheduler : IDisposable
     /// <summary>Counts a wait for a descriptor that ended with something to do. Under the lock.</summary>
     public void CountRequest() => _requests++;
 
-    /// <summary>Counts a private section that begins. Under the lock.</summary>
-    public void CountPrivateSection() => _sections++;
+    /// <summary>Counts a private section that begins, unless none may. Under the lock.</summary>
+    public bool TryBeginPrivateSection()
+    {
+        if (Volatile.Read(ref _sectionsHeldOff) != 0)
+        {
+            return false;
+        }
+
+        _sections++;
+        _activeSections++;
+        return true;
+    }
+
+    /// <summary>Processes in a private section. Under the lock.</summary>
+    public int ActiveSections => _activeSections;
+
+    /// <summary>No private section begins until <see cref="AllowPrivateSections"/>. Any thread; calls nest.</summary>
+    public void HoldOffPrivateSections() => Interlocked.Increment(ref _sectionsHeldOff);
+
+    /// <summary>Ends what <see cref="HoldOffPrivateSections"/> began.</summary>
+    public void AllowPrivateSections() => Interlocked.Decrement(ref _sectionsHeldOff);
+
+    /// <summary>Counts a private section that has ended. Under the lock.</summary>
+    public void EndPrivateSection() => _activeSections--;
 
     /// <summary>
     /// Waits a moment, busily, while the lock is taken: a process that ran without it needs it every few microseconds, for a few microseconds, and so
