@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Pocketgres.Kernel;
 
 namespace Pocketgres.Engine;
@@ -9,10 +10,12 @@ internal static class SeveralCores
     public const string Setting = "pocketgres.several_cores";
 
     /// <summary>What the settings ask for.</summary>
-    /// <exception cref="ClusterException">A value that is none of off, on, check.</exception>
+    /// <exception cref="ClusterException">A value that is none of off, on, check; or a processor that orders memory accesses less than x86-64.</exception>
     public static PrivateSectionMode ModeOf(IReadOnlyDictionary<string, string> settings) => settings.GetValueOrDefault(Setting, "off") switch
     {
         "off" => PrivateSectionMode.Off,
+        _ when RuntimeInformation.ProcessArchitecture != Architecture.X64 => throw new ClusterException(
+            ClusterError.StartFailed, $"{Setting} works on x86-64 only: leave it out."),
         "on" => PrivateSectionMode.On,
         "check" => PrivateSectionMode.Checked,
         var other => throw new ClusterException(ClusterError.StartFailed, $"{Setting} is \"{other}\": use on or off (or check, which is slow and for tests)."),

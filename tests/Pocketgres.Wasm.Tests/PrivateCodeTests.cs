@@ -53,6 +53,6 @@ public class PrivateCodeTests
         Module = b.Parse(),
         AssemblyName = "Private",
         HostFunctions = TestHost.Functions,
-        PrivateCode = new PrivateCode(functions.ToHashSet(), starters.ToHashSet(), forbidden.ToHashSet()),
+        PrivateCode = new PrivateCode(functions.ToHashSet(), starters.ToHashSet(), null, forbidden.ToHashSet()),
     });
 }

@@ -19,8 +19,11 @@ internal static class PglitePrivateCode
         functions.UnionWith(PlanNodes.SelectMany(Indexes));
         functions.UnionWith(SortEntries);
         var starters = PlanNodes.SelectMany(Indexes).Concat(SortEntries).ToHashSet();
-        return new PrivateCode(functions, starters, new HashSet<int> { PgliteFunctions.SLock });
+        return new PrivateCode(functions, starters, Indexes(Executor).ToHashSet(), new HashSet<int> { PgliteFunctions.SLock });
     }
+
+    /// <summary>executor/: nothing else calls ExecProcNode.</summary>
+    private static (int First, int Last) Executor => (2943, 3498);
 
     /// <summary>Nodes of the executor: a section begins in the innermost and ends wherever it must. All are called through ExecProcNode.</summary>
     private static (int First, int Last)[] PlanNodes =>

@@ -73,7 +73,7 @@ internal sealed partial class FunctionTranslator
         {
             FinishAndStartSection(call, start);
         }
-        else if (!isPrivate && context.PrivateCode.MayReturnUnlocked(calleeType))
+        else if (!isPrivate && context.PrivateCode.MayReturnUnlocked(current, calleeType))
         {
             FinishAndTakeLock(call);
         }

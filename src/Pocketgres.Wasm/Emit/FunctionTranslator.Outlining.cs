@@ -186,6 +186,7 @@ internal sealed partial class FunctionTranslator
         type = parent.type;
         localTypes = parent.localTypes;
         patches = parent.patches;
+        current = parent.current;
         isPrivate = parent.isPrivate;
         live = true;
         argumentOf = new int[localTypes.Count];

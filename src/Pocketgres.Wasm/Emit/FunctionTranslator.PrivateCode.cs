@@ -10,10 +10,12 @@ namespace Pocketgres.Wasm.Emit;
 /// </summary>
 internal sealed partial class FunctionTranslator
 {
+    private int current; // the function that is translated, also in its outlined parts
     private bool isPrivate;
 
     private void StartPrivateCode(int function)
     {
+        current = function;
         isPrivate = context.PrivateCode.IsPrivate(function);
         if (context.PrivateCode.TakesLockAtEntry(function))
         {

@@ -11,9 +11,13 @@ namespace Pocketgres.Wasm;
 /// </remarks>
 /// <param name="Functions">Indexes of the private functions. All are defined functions without a replacement.</param>
 /// <param name="Starters">Those of them that may return without the lock although they were called with it.</param>
+/// <param name="IndirectCallers">
+/// Functions that are not private and that may call a starter through the table: only after their indirect calls the lock is taken. Null: all; in a side
+/// module always all.
+/// </param>
 /// <param name="Forbidden">Functions that a private function must not call: their callers write shared memory.</param>
-public sealed record PrivateCode(IReadOnlySet<int> Functions, IReadOnlySet<int> Starters, IReadOnlySet<int> Forbidden)
+public sealed record PrivateCode(IReadOnlySet<int> Functions, IReadOnlySet<int> Starters, IReadOnlySet<int>? IndirectCallers, IReadOnlySet<int> Forbidden)
 {
     /// <summary>Everything runs under the lock.</summary>
-    public static PrivateCode None { get; } = new(new HashSet<int>(), new HashSet<int>(), new HashSet<int>());
+    public static PrivateCode None { get; } = new(new HashSet<int>(), new HashSet<int>(), null, new HashSet<int>());
 }

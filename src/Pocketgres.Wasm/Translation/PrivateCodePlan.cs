@@ -9,6 +9,7 @@ internal sealed class PrivateCodePlan
     private readonly IReadOnlySet<int> functions = PrivateCode.None.Functions;
     private readonly HashSet<int> callableByTable = [];
     private readonly HashSet<int> starters = [];
+    private readonly IReadOnlySet<int>? indirectCallers;
     private readonly HashSet<string> starterSignatures = new(StringComparer.Ordinal);
 
     /// <exception cref="TranslationException">A private function is none, or does what it must not.</exception>
@@ -34,6 +35,7 @@ internal sealed class PrivateCodePlan
         else
         {
             functions = code.Functions;
+            indirectCallers = code.IndirectCallers;
             AddStarters(module, code);
             foreach (int function in functions)
             {
@@ -54,8 +56,9 @@ internal sealed class PrivateCodePlan
     /// <summary>The function may return without the lock although it was called with it.</summary>
     public bool MayReturnUnlocked(int function) => starters.Contains(function);
 
-    /// <summary>The same of whatever an indirect call of this type calls.</summary>
-    public bool MayReturnUnlocked(FunctionType type) => starterSignatures.Contains(type.Signature);
+    /// <summary>The same of whatever an indirect call of this type in this function calls.</summary>
+    public bool MayReturnUnlocked(int caller, FunctionType type) =>
+        starterSignatures.Contains(type.Signature) && (indirectCallers is null || indirectCallers.Contains(caller));
 
     private void AddStarters(WasmModule module, PrivateCode code)
     {

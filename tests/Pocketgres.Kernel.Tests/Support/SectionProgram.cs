@@ -68,7 +68,7 @@ internal static class SectionProgram
         b.Elements(OpenSlot, [open, starter]);
         b.Data(1024, BitConverter.GetBytes(0x200000));
         var patches = new ModulePatches { new EntryHook("begin", begin, "ktest_section_begin") };
-        var code = new PrivateCode(privateFunctions.ToHashSet(), privateFunctions.Except([add]).ToHashSet(), new HashSet<int>());
+        var code = new PrivateCode(privateFunctions.ToHashSet(), privateFunctions.Except([add]).ToHashSet(), null, new HashSet<int>());
         var (image, _) = ModuleFiles.Translate(b, "ktest_sections", patches, code);
         return new ProgramImage(image, new ProgramAbi { RaiseFunction = raiseFunction, RescheduleFlag = RescheduleFlag }, _ => null);
     }
