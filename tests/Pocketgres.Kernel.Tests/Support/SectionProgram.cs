@@ -53,12 +53,11 @@ internal static class SectionProgram
         int callsWithStarter = b.Function("ii", c => c.I32(400).Get(0).Call(starter).Call(add).Call(open));
         int spins = b.Function("ii", c => c.Get(0).Call(begin).Call(spin));
         int traps = b.Function("ii", c => c.Get(0).Call(begin).Op(WasmOpcode.Unreachable));
-        int writes = b.Function("ii", c => c.Get(0).Call(begin).Set(0).I32(Shared).I32(1).Memory(WasmOpcode.I32Store).Get(0));
-        int[] privateFunctions = [begin, starter, spin, add, callsOpen, callsByTable, callsHost, callsWithStarter, spins, traps, writes];
+        int[] privateFunctions = [begin, starter, spin, add, callsOpen, callsByTable, callsHost, callsWithStarter, spins, traps];
 
         // Not private, called by the test: each calls private code and then reports what it returned.
         foreach (var (name, function) in new[] { ("open_call", callsOpen), ("by_table", callsByTable), ("host", callsHost), ("argument", callsWithStarter),
-            ("spins", spins), ("traps", traps), ("writes", writes) })
+            ("spins", spins), ("traps", traps) })
         {
             b.Function("ii", c => c.Get(0).Call(function).Call(report), name);
         }
