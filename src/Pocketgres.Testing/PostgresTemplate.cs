@@ -22,6 +22,7 @@ public sealed class PostgresTemplate : IAsyncDisposable
         Func<PostgresInstance, CancellationToken, Task> build, PostgresInstanceOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(build);
+        TestHostThreads.Ensure();
         var instance = await PostgresInstance.StartTemporaryAsync(options ?? TestDatabase.Options, cancellationToken).ConfigureAwait(false);
         await using (instance.ConfigureAwait(false))
         {
