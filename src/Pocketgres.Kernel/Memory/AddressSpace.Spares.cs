@@ -77,7 +77,8 @@ internal sealed unsafe partial class AddressSpace
     private bool TryKeep()
     {
         if (_reuse is not { } reuse || _image != reuse.Image || Size != reuse.Size || _workingSet is not null || !KeepsClonedMapping
-            || !reuse.Cloned.Origin.WorkingSet.IsKnown || !reuse.Image.Spares.Wants(reuse.Kind))
+            || !reuse.Cloned.Origin.WorkingSet.IsKnown || !reuse.Image.Spares.Wants(reuse.Kind)
+            || _covered.Any(c => reuse.Image.Ranges.Any(r => r.Offset < c.Offset + c.Length && c.Offset < r.Offset + r.Length))) // a part of the image is gone
         {
             return false;
         }
@@ -98,10 +99,6 @@ internal sealed unsafe partial class AddressSpace
                     return false;
                 }
             }
-            else if (reuse.Image.Ranges.Any(r => r.Offset < offset + s.Length && offset < r.Offset + r.Length))
-            {
-                return false; // it replaced a part of the image
-            }
 
             // Else the clone's own copy of a small segment, where the next clone maps its own.
         }
@@ -118,7 +115,7 @@ internal sealed unsafe partial class AddressSpace
         using var pageMap = new PageMap(_pageMapPath);
         long end = InstanceLayout.NegativeBytes + Size;
         int pages = 0;
-        if (pageMap.ForEachPrivatePage(_region, end, Note) != end || pages > MaximumRestoredPages)
+        if (!pageMap.TryForEachPrivateRun(_region, end, Note) || pages > MaximumRestoredPages)
         {
             return false;
         }
@@ -145,19 +142,19 @@ internal sealed unsafe partial class AddressSpace
 
         return true;
 
-        void Note(long offset)
+        void Note(long offset, long length)
         {
-            pages++;
-            var (descriptor, at) = offset >= clonedStart && offset < clonedEnd ? (cloned.Origin.Descriptor, offset - clonedStart)
-                : offset < image.Length ? (image.Descriptor, offset)
-                : (-1, offset);
-            if (written.Count > 0 && written[^1] is var last && last.End == offset && last.Descriptor == descriptor && last.At + (last.End - last.Start) == at)
+            pages += (int)(length / HostPage);
+            for (long stop = offset + length; offset < stop;)
             {
-                written[^1] = last with { End = offset + HostPage };
-            }
-            else
-            {
-                written.Add((offset, offset + HostPage, descriptor, at));
+                // A run may reach from one mapping into the next.
+                var (descriptor, at, until) = offset < clonedStart ? (image.Descriptor, offset, clonedStart)
+                    : offset < clonedEnd ? (cloned.Origin.Descriptor, offset - clonedStart, clonedEnd)
+                    : offset < image.Length ? (image.Descriptor, offset, image.Length)
+                    : (-1, offset, end);
+                until = Math.Min(until, stop);
+                written.Add((offset, until, descriptor, at));
+                offset = until;
             }
         }
     }
