@@ -144,6 +144,7 @@ public sealed partial class PosixKernel : IDisposable
             return;
         }
 
+        Abandon();
         while (Processes.Alive() is { Count: > 0 } living)
         {
             foreach (var p in living.Where(p => !p.IsFrozen))

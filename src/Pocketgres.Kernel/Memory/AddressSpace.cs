@@ -27,9 +27,17 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     private MemoryImage? _image; // what lies under the private pages, or null: anonymous memory and the program's data file
     private int _layout; // counts changes of the shared mappings: a template fits one layout
 
-    private AddressSpace(string pageMapPath)
+    private AddressSpace(string pageMapPath, SpareSpaces.Spare? spare = null)
     {
         _pageMapPath = pageMapPath;
+        if (spare is not null)
+        {
+            _reservation = (byte*)spare.Reservation;
+            _region = (byte*)spare.Region;
+            HasClonedPages = spare.HasClonedPages;
+            return;
+        }
+
         _reservation = Libc.mmap(null, unchecked((nint)(Reservation + Alignment)), Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
         _region = (byte*)(((long)_reservation + Alignment - 1) & -Alignment);
         if ((nint)_reservation == -1)
@@ -203,11 +211,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
             SetImage(_template.Image);
         }
 
-        var child = new AddressSpace(_pageMapPath) { Size = Size };
+        var child = Mapped(_template.Image, Size, _shared, _childSets.For(kind), _reuse is null ? null : kind, _pageMapPath);
         try
         {
-            child.MapImageAndShared(_template.Image, _shared);
-            child.PopulateAs(_childSets.For(kind));
             _template.CopyDirtyPages(_region, child._region);
             return child;
         }
@@ -262,7 +268,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     /// <summary>What must happen under the global lock before <see cref="Dispose"/>, which needs none: shared memory forgets this space.</summary>
     public void LeaveShared() => _shared.ForEach(s => s.Memory.Leave(this));
 
-    /// <summary>Unmaps everything. The owner must have made sure that no other thread writes here any more.</summary>
+    /// <summary>Unmaps everything, or keeps it for the next process. The owner must have made sure that no other thread writes here any more.</summary>
     public void Dispose()
     {
         if (_region is null)
@@ -270,7 +276,11 @@ internal sealed unsafe partial class AddressSpace : IDisposable
             return;
         }
 
-        _ = Libc.munmap(_reservation, unchecked((nint)(Reservation + Alignment)));
+        if (!TryKeep())
+        {
+            Unmap(_reservation);
+        }
+
         _region = null;
         _template?.Dispose();
         _image?.Release();
@@ -280,12 +290,6 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         }
 
         _shared.Clear();
-    }
-
-    private void PopulateAs(WorkingSet set)
-    {
-        set.Populate(_region);
-        _workingSet = set.IsKnown ? null : set;
     }
 
     internal static void MapAt(byte* address, long length, int flags, int fd, long offset)
