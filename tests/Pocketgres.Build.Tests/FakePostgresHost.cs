@@ -74,5 +74,14 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.comparetup_tiebreak")]
     public static void CompareTuples(byte* m, int a, int b, int state) => throw Unexpected();
 
+    [HostFunction("postgres.tuplesort_sort_memtuples")]
+    public static void SortTuples(byte* m, int state) => throw Unexpected();
+
+    [HostFunction("postgres.heap_prepare_pagescan")]
+    public static void PreparePage(byte* m) => throw Unexpected();
+
+    [HostFunction("postgres.SeqNext")]
+    public static void ScanPage(byte* m) => throw Unexpected();
+
     private static InvalidOperationException Unexpected() => new("translated code does not run in these tests");
 }
