@@ -9,6 +9,7 @@ internal sealed class PostgresProcess
 {
     private readonly List<(int Address, int Length)> _segments = [];
     private readonly Process? _postmaster;
+    private Dictionary<int, IncrementalHash>? _hmacContexts;
 
     private PostgresProcess(EnginePrograms programs, BackendType type, Process? postmaster)
     {
@@ -39,7 +40,7 @@ internal sealed class PostgresProcess
     public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
 
     /// <summary>Running HMAC computations of libpq, by the address of their context.</summary>
-    public Dictionary<int, IncrementalHash> HmacContexts { get; } = [];
+    public Dictionary<int, IncrementalHash> HmacContexts => _hmacContexts ??= [];
 
     /// <summary>True when this is a child whose postmaster has ended.</summary>
     public bool PostmasterIsDead => _postmaster is { HasExited: true };

@@ -57,6 +57,9 @@ internal static unsafe partial class Libc
     public static partial int close(int fd);
 
     [LibraryImport("libc", SetLastError = true)]
+    public static partial nint getrandom(void* buffer, nint count, uint flags);
+
+    [LibraryImport("libc", SetLastError = true)]
     public static partial nint read(int fd, void* buffer, nint count);
 
     [LibraryImport("libc", SetLastError = true)]

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace Pocketgres.Kernel;
 
@@ -28,11 +27,11 @@ public static unsafe class WasmRuntime
 
     /// <summary>
     /// <c>memory.fill</c>. Not inlined: what is inside becomes a helper call that .NET 10's JIT believes not to write memory, so it would move the
-    /// caller's loads across it.
+    /// caller's loads across it. Not Span.Fill or NativeMemory.Fill either, which .NET has to compile at the first use.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void MemoryFill(byte* m, int destination, int value, int count) =>
-        NativeMemory.Fill(m + (uint)destination, (uint)count, (byte)value);
+        Unsafe.InitBlockUnaligned(m + (uint)destination, (byte)value, (uint)count);
 
     /// <summary>
     /// <c>f64.min</c>. Not <see cref="Math.Min(double, double)"/>: .NET 10's JIT gets the sign of zero wrong when an operand is a constant.

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using Pocketgres.Kernel.Programs;
 
@@ -86,7 +85,7 @@ public static unsafe class ProcessCalls
     [HostFunction("random_get")]
     public static int RandomGet(byte* m, int buffer, int count)
     {
-        RandomNumberGenerator.Fill(new Span<byte>(m + (uint)buffer, count));
+        HostRandom.Fill(new Span<byte>(m + (uint)buffer, count));
         return 0;
     }
 
