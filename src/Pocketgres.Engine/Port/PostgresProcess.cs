@@ -7,7 +7,7 @@ namespace Pocketgres.Engine.Port;
 /// <summary>What the engine keeps beside each kernel process that runs postgres. Used under the global lock.</summary>
 internal sealed class PostgresProcess
 {
-    private readonly List<(int Address, int Length)> _segments = [];
+    private readonly List<Segment> _segments = [];
     private readonly Process? _postmaster;
     private Dictionary<int, IncrementalHash>? _hmacContexts;
 
@@ -35,6 +35,9 @@ internal sealed class PostgresProcess
 
     /// <summary>Startup processes the postmaster has launched: more than one after a crash.</summary>
     public int Startups { get; set; }
+
+    /// <summary>In the postmaster: whether it is to accept connections already (<see cref="StartHold"/>), or null for always.</summary>
+    public StartHold? Hold { get; set; }
 
     /// <summary>Callbacks (table slot, argument) that CacheRegisterRelSyncCallback registered.</summary>
     public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
@@ -66,12 +69,10 @@ internal sealed class PostgresProcess
     public static PostgresProcess Of(Process process) => (PostgresProcess)process.Tag!;
 
     /// <summary>Address of a shared segment of this length made earlier, or null.</summary>
-    public int? FindSegment(int length)
-    {
-        int i = _segments.FindIndex(s => s.Length == length);
-        return i < 0 ? null : _segments[i].Address;
-    }
+    public int? FindSegment(int length) => _segments.Find(s => s.Length == length)?.Address;
 
     /// <summary>Remembers a shared segment.</summary>
-    public void AddSegment(int address, int length) => _segments.Add((address, length));
+    public void AddSegment(int address, int length) => _segments.Add(new Segment(address, length));
+
+    private sealed record Segment(int Address, int Length);
 }

@@ -61,7 +61,13 @@ public static unsafe class ProcessCalls
     {
         var environment = Process.From(m).Environment;
         *(int*)(m + (uint)count) = environment.Count;
-        *(int*)(m + (uint)size) = environment.Sum(e => Encoding.UTF8.GetByteCount(e) + 1);
+        int bytes = 0;
+        foreach (string entry in environment)
+        {
+            bytes += Encoding.UTF8.GetByteCount(entry) + 1;
+        }
+
+        *(int*)(m + (uint)size) = bytes;
         return 0;
     }
 
