@@ -54,7 +54,9 @@ internal static class ClusterCreation
         {
             // No holes: writing the log must not fail for lack of space, which would be a PANIC (as with wal_init_zero).
             template.ExtractTo(target, path, sync: false, writeZeroes: true);
+            template.ForgetPages(); // most servers make one cluster
             SystemIdentity.Assign(target, path, SystemIdentity.NewIdentifier());
+            MachineSize.Fit(target, path);
             EngineStamp.Current.Write(target, path, sync: false);
         });
 

@@ -96,6 +96,16 @@ public sealed unsafe partial class FileSystemImage : IDisposable
         }
     }
 
+    /// <summary>Gives back the pages of the contents that were looked at; the next look maps them again.</summary>
+    public void ForgetPages()
+    {
+        const int dontNeed = 4; // MADV_DONTNEED: of a mapping that nobody can write, nothing is lost
+        if (_data != null)
+        {
+            _ = Native.Libc.madvise(_data, (nint)_dataLength, dontNeed);
+        }
+    }
+
     /// <summary>One more user, who calls <see cref="Dispose"/> in turn.</summary>
     public FileSystemImage AddReference()
     {
