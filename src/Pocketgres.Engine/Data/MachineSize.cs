@@ -18,6 +18,9 @@ internal static class MachineSize
     // .NET counts three quarters of a container's limit as its own.
     private static readonly Lazy<long> s_memory = new(() => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 3 * 4);
 
+    /// <summary>Whether this is a small machine.</summary>
+    public static bool IsSmall => s_memory.Value < SmallBelow;
+
     /// <summary>Adapts the configuration of a cluster that was just made from the template; makes nothing durable.</summary>
     /// <param name="files">Where it is.</param>
     /// <param name="directory">Its directory there.</param>
