@@ -104,7 +104,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             RemoveStalePidFile(kernel, dataDirectory);
             var arguments = ServerArguments.Build(options, dataDirectory, port, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
-                tag: PostgresProcess.Master(engine.Programs));
+                tag: PostgresProcess.Master(engine.Programs, log.Ready));
             cluster = new PostgresCluster(options, engine, kernel, directory, log, postmaster, port, dataDirectory);
             await cluster.WaitUntilReadyAsync(options.StartTimeout, cancellationToken).ConfigureAwait(false);
             return cluster;

@@ -35,7 +35,7 @@ public static unsafe class ChildLaunch
             });
             if (kind == BackendType.Startup)
             {
-                PostgresProcess.Of(postmaster).Hold = isRestart ? null : new StartHold(launched);
+                PostgresProcess.Of(postmaster).Hold = isRestart ? null : new StartHold(launched, PostgresProcess.Of(postmaster).Ready);
             }
 
             return launched.Pid;

@@ -48,8 +48,11 @@ internal sealed class PostgresProcess
     /// <summary>True when this is a child whose postmaster has ended.</summary>
     public bool PostmasterIsDead => _postmaster is { HasExited: true };
 
+    /// <summary>In a postmaster: completes when it has said that it lets clients in; null when nobody reads its log.</summary>
+    public Task? Ready { get; init; }
+
     /// <summary>State of a process that is its own master.</summary>
-    public static PostgresProcess Master(EnginePrograms programs) => new(programs, BackendType.Invalid, null);
+    public static PostgresProcess Master(EnginePrograms programs, Task? ready = null) => new(programs, BackendType.Invalid, null) { Ready = ready };
 
     /// <summary>State of a child that <paramref name="postmaster"/> forks.</summary>
     public static PostgresProcess Child(BackendType type, Process postmaster) => new(Of(postmaster).Programs, type, postmaster);

@@ -9,7 +9,8 @@ namespace Pocketgres.Engine.Port;
 /// <see cref="Patience"/>, in a recovery that takes longer, clients are told as ever.
 /// </summary>
 /// <param name="startup">The startup process.</param>
-internal sealed class StartHold(Process startup)
+/// <param name="ready">Completes when the server lets clients in; a standby's startup process goes on for ever.</param>
+internal sealed class StartHold(Process startup, Task? ready)
 {
     /// <summary>How long at most.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
@@ -20,7 +21,7 @@ internal sealed class StartHold(Process startup)
     public long Remaining()
     {
         // Gone from the process table: its postmaster has seen its end, and lets clients in or not.
-        if (startup.Kernel.Processes.Find(startup.Pid) != startup)
+        if (ready is { IsCompleted: true } || startup.Kernel.Processes.Find(startup.Pid) != startup)
         {
             return 0;
         }
