@@ -54,7 +54,6 @@ public sealed class EngineFiles
     /// </summary>
     public static void Preload()
     {
-        const int Stack = 256 << 10;
         new Thread(static () =>
         {
             try
@@ -70,7 +69,7 @@ public sealed class EngineFiles
 #pragma warning restore CA1031
             {
             }
-        }, Stack) { IsBackground = true, Name = "preload" }.Start();
+        }) { IsBackground = true, Name = "preload" }.Start();
     }
 
     /// <summary>Postgres' installed files, those of add-ons included.</summary>
