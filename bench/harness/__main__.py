@@ -45,7 +45,8 @@ def make_peers(text):
         elif name in ("pglite", "pglite-socket"):
             peers.append(pglite.make(name, os.path.join(HERE, "peers")))
         else:
-            peers.append(servers.Ours(name, path or os.path.join(REPOSITORY, "src/Pocketgres.Cli/bin/Release/net10.0/pocketgres")))
+            settings = {"pocketgres.several_cores": "on"} if name == "several-cores" else None
+            peers.append(servers.Ours(name, path or os.path.join(REPOSITORY, "src/Pocketgres.Cli/bin/Release/net10.0/pocketgres"), settings))
     return peers
 
 

@@ -99,8 +99,8 @@ class Ours:
     stop_signal = signal.SIGTERM
     in_memory = True
 
-    def __init__(self, name, program):
-        self.name, self._program = name, os.path.abspath(program)
+    def __init__(self, name, program, settings=None):
+        self.name, self._program, self._settings = name, os.path.abspath(program), settings or {}
         if not os.path.exists(self._program):
             raise PeerError(f"{self._program} is missing: leave --no-build out, or give its path with --peers {name}=PATH")
 
@@ -116,7 +116,7 @@ class Ours:
     def command(self, server):
         program = ["dotnet", self._program] if self._program.endswith(".dll") else [self._program]
         url = "memory:" if server.directory is None else "file:" + server.directory
-        settings = [part for item in server.settings.items() for part in ("-c", "=".join(item))]
+        settings = [part for item in {**server.settings, **self._settings}.items() for part in ("-c", "=".join(item))]
         return [*program, "serve", url, "--port", str(server.port), "--log-level", "warning", *settings]
 
     def version(self):

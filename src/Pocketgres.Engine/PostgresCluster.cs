@@ -163,6 +163,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
             // What a clone in memory would write at a shutdown is dropped with it.
+            if (_isClone)
+            {
+                _kernel.Abandon();
+            }
+
             _postmaster.Post(_isClone ? Signal.Kill : (int)ShutdownMode.Fast);
         }
 
@@ -222,6 +227,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     {
         Threads = engine.Threads,
         FirstPid = PgliteFoldedCalls.GetPid,
+        PrivateSections = SeveralCores.ModeOf(cluster.Settings),
         StandardError = log.Write,
         StandardOutput = log.Write,
         ProcessGone = cluster.ProcessGone,

@@ -15,6 +15,9 @@ public sealed record KernelOptions
     /// <summary>Threads shared with other kernels, whose stack size then counts; null: the kernel has its own.</summary>
     public ProcessThreads? Threads { get; init; }
 
+    /// <summary>Whether processes may run beside each other while they run private functions only.</summary>
+    public PrivateSectionMode PrivateSections { get; init; }
+
     /// <summary>Id of the first process.</summary>
     public int FirstPid { get; init; } = 42;
 

@@ -15,6 +15,16 @@ public sealed partial class PosixKernel
     public sealed record Revival(object? Tag, Action<Process> Body);
 
     private SharedMemory[] _segments = [];
+    private volatile bool _isAbandoned;
+
+    /// <summary>Whether <see cref="Abandon"/> was called.</summary>
+    internal bool IsAbandoned => _isAbandoned;
+
+    /// <summary>
+    /// Says that this kernel is about to be disposed and that nobody will miss what its processes would still do: frozen ones stay frozen, and memory
+    /// is not kept for them. Any thread.
+    /// </summary>
+    public void Abandon() => _isAbandoned = true;
 
     /// <summary>In a clone: the copy-on-write shared memory.</summary>
     internal ClonedMemory? Cloned { get; private set; }
@@ -33,7 +43,7 @@ public sealed partial class PosixKernel
     public KernelSnapshot? TrySnapshot(Func<Process, SnapshotDecision> decide, out SnapshotDecision obstacle, out string reason)
     {
         ArgumentNullException.ThrowIfNull(decide);
-        var (snapshot, what, why) = RunStopped(() => (KernelSnapshot.TryTake(this, decide, out var o, out string r), o, r));
+        var (snapshot, what, why) = RunAlone(() => (KernelSnapshot.TryTake(this, decide, out var o, out string r), o, r));
         obstacle = what;
         reason = why;
         return snapshot;
@@ -111,7 +121,7 @@ public sealed partial class PosixKernel
         var lazy = snapshot.Segments.Where(s => s.Address is not null).MaxBy(s => s.Length);
         foreach (var segment in snapshot.Segments)
         {
-            var memory = segment.Restore(mounts, segment == lazy, Processes.AnyFrozen);
+            var memory = segment.Restore(mounts, segment == lazy, () => !IsAbandoned && Processes.AnyFrozen());
             _segments = [.. _segments, memory.AddReference()]; // a frozen process may need it when no other has it any more
             Cloned = memory as ClonedMemory ?? Cloned;
         }

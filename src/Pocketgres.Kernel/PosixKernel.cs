@@ -93,6 +93,43 @@ public sealed partial class PosixKernel : IDisposable
     /// <summary>Runs an action while no process runs: for the host's looks into shared memory.</summary>
     public T RunStopped<T>(Func<T> action) => Scheduler.RunLocked(action);
 
+    /// <summary>As <see cref="RunStopped"/>, and nothing runs in a private section either: for looks into private memory.</summary>
+    private T RunAlone<T>(Func<T> action)
+    {
+        Scheduler.HoldOffPrivateSections();
+        try
+        {
+            while (true)
+            {
+                var (alone, result) = RunStopped(() => Scheduler.ActiveSections == 0 ? (true, action()) : (EndPrivateSectionsSoon(), default(T)!));
+                if (alone)
+                {
+                    return result;
+                }
+
+                Thread.Sleep(1);
+            }
+        }
+        finally
+        {
+            Scheduler.AllowPrivateSections();
+        }
+    }
+
+    // A section ends where the program looks for signals, at the latest. Returns false.
+    private bool EndPrivateSectionsSoon()
+    {
+        foreach (var process in Processes.Snapshot())
+        {
+            if (process.State == ProcessState.HostCall && process.InPrivateSection)
+            {
+                process.RequestReschedule();
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Posts a signal from the host.</summary>
     public Errno Kill(int pid, int signal) => Processes.Kill(pid, signal);
 
@@ -107,6 +144,7 @@ public sealed partial class PosixKernel : IDisposable
             return;
         }
 
+        Abandon();
         while (Processes.Alive() is { Count: > 0 } living)
         {
             foreach (var p in living.Where(p => !p.IsFrozen))

@@ -134,6 +134,20 @@ public static class PgliteFunctions
     /// <summary><c>static int comparetup_index_btree_tiebreak(const SortTuple *a, const SortTuple *b, Tuplesortstate *)</c>.</summary>
     public const int ComparetupIndexBtreeTiebreak = 10562;
 
+    /// <summary><c>static void tuplesort_sort_memtuples(Tuplesortstate *)</c> (utils/sort/tuplesort.c).</summary>
+    public const int TuplesortSortMemtuples = 10522;
+
+    // ---- Private sections
+
+    /// <summary><c>void heap_prepare_pagescan(TableScanDesc)</c> (access/heap/heapam.c).</summary>
+    public const int HeapPreparePagescan = 650;
+
+    /// <summary><c>static TupleTableSlot *SeqNext(SeqScanState *)</c> (executor/nodeSeqscan.c).</summary>
+    public const int SeqNext = 3381;
+
+    /// <summary><c>int s_lock(volatile slock_t *, const char *file, int line, const char *func)</c> (storage/lmgr/s_lock.c): every spinlock's slow path.</summary>
+    public const int SLock = 5705;
+
     // ---- COPY
 
     /// <summary><c>static bool CopyReadLineText(CopyFromState, bool is_csv)</c> (commands/copyfromparse.c).</summary>

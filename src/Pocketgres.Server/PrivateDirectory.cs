@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Pocketgres.Server;
 
@@ -15,10 +16,10 @@ internal sealed class PrivateDirectory : IDisposable
     // sockaddr_un.sun_path holds 107 bytes; the socket's own name takes up to 21 of them (/.s.PGSQL.65535.lock is longer but no socket).
     private const int MaxPathBytes = 107 - 16;
 
-    private readonly FileStream _lock;
+    private readonly SafeFileHandle _lock;
     private int _disposed;
 
-    private PrivateDirectory(string path, FileStream heldLock) => (Path, _lock) = (path, heldLock);
+    private PrivateDirectory(string path, SafeFileHandle heldLock) => (Path, _lock) = (path, heldLock);
 
     /// <summary>Absolute path.</summary>
     public string Path { get; }
@@ -36,7 +37,7 @@ internal sealed class PrivateDirectory : IDisposable
             Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
-        return new PrivateDirectory(path, new FileStream(System.IO.Path.Combine(path, LockName), FileMode.Create, FileAccess.ReadWrite, FileShare.None));
+        return new PrivateDirectory(path, File.OpenHandle(System.IO.Path.Combine(path, LockName), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None));
     }
 
     /// <summary>Removes what processes that were killed have left. Best effort.</summary>
@@ -66,14 +67,28 @@ internal sealed class PrivateDirectory : IDisposable
 
         try
         {
+            // As a rule nothing else is there: a clone's whole life is a few milliseconds, and looking would cost as much as the rest.
+            File.Delete(System.IO.Path.Combine(Path, LockName));
+            Directory.Delete(Path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Empty();
+        }
+
+        _lock.Dispose();
+    }
+
+    private void Empty()
+    {
+        try
+        {
             Directory.Delete(Path, recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Somebody else removed it.
         }
-
-        _lock.Dispose();
     }
 
     private static void TryRemoveLeftover(string path)

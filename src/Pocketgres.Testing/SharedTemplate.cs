@@ -40,6 +40,7 @@ public static class SharedTemplate
 
     private static ConcurrentDictionary<Type, Lazy<Task<PostgresTemplate>>> Create()
     {
+        TestHostThreads.Ensure();
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Task.Run(FreeAsync).Wait(s_exitPatience);
         return new ConcurrentDictionary<Type, Lazy<Task<PostgresTemplate>>>();
     }

@@ -38,6 +38,26 @@ public sealed class CopyTests
     }
 
     [Fact]
+    public async Task What_a_clone_did_is_in_no_later_clone_of_the_snapshot()
+    {
+        await using var original = await Database.StartAsync();
+        await original.ExecuteAsync("CREATE TABLE t AS SELECT generate_series(1, 100) AS id; CREATE SEQUENCE s");
+        await using var snapshot = await original.SnapshotAsync();
+        const string Look = "SELECT (SELECT count(*) FROM t) || ' ' || nextval('s') || ' ' || (SELECT count(*) FROM pg_class) || ' ' || current_setting('work_mem')"
+            + " || ' ' || coalesce(current_setting('my.note', true), '-') || ' ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')";
+        var seen = new List<string>();
+        for (int i = 0; i < 12; i++)
+        {
+            await using var clone = await snapshot.CloneAsync();
+            seen.Add(await clone.QueryAsync<string>(Look));
+            await clone.ExecuteAsync("SET work_mem = '1MB'; SET my.note = 'seen'; SELECT pg_advisory_lock(7); CREATE TABLE u (a text); CREATE TEMP TABLE v AS SELECT repeat('x', 1000) FROM generate_series(1, 5000);"
+                + "INSERT INTO t SELECT generate_series(1, 1000); DO $$ BEGIN FOR i IN 1..50 LOOP EXECUTE 'SELECT ' || i || ' + count(*) FROM t'; END LOOP; END $$");
+        }
+
+        Assert.Single(seen.Distinct());
+    }
+
+    [Fact]
     public async Task An_embedded_clone_has_its_own_identity_and_randomness()
     {
         if (Database.IsExternal)

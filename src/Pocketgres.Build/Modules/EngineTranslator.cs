@@ -34,6 +34,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
                 Main = main,
                 HostBeforeMain = PgliteStandIns.Names,
                 SideGlobalsTop = top,
+                PrivateCode = PglitePrivateCode.ForPostgres(),
                 Guards = PostgisLibraries.Contains(library.Name) ? PostgisLibraries.Guards(module) : [],
                 RefusedImports = PostgisLibraries.Contains(library.Name) ? PostgisLibraries.IsRefused : _ => false,
             });
@@ -55,6 +56,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
             HostFunctions = hostFunctions,
             Patches = PglitePatches.ForPostgres(),
             KeepWhole = PglitePatches.KeepWhole,
+            PrivateCode = PglitePrivateCode.ForPostgres(),
             ExportsByIndex = PgliteHiddenExports.ByName,
             VariablesByAddress = PgliteHiddenExports.Variables,
         });

@@ -19,16 +19,11 @@ internal sealed unsafe partial class AddressSpace
     public static AddressSpace FromImage(MemoryImage image, long size, IReadOnlyList<SharedMapping> shared, WorkingSets? childSets = null, string? kind = null,
         string pageMapPath = PageMap.DefaultPath)
     {
-        var space = new AddressSpace(pageMapPath) { Size = size };
-        space._childSets = childSets ?? space._childSets;
+        childSets ??= new WorkingSets();
+        var space = Mapped(image, size, shared, kind is null ? null : childSets.For(kind), kind, pageMapPath);
+        space._childSets = childSets;
         try
         {
-            space.MapImageAndShared(image, shared);
-            if (kind is not null)
-            {
-                space.PopulateAs(space._childSets.For(kind));
-            }
-
             // A fork of it starts from the same image: nothing has to be copied for the first one.
             space._template = new ForkTemplate(image, space._layout, pageMapPath);
             return space;
@@ -101,17 +96,31 @@ internal sealed unsafe partial class AddressSpace
         }
     }
 
-    private void MapImageAndShared(MemoryImage image, IReadOnlyList<SharedMapping> shared)
+    private void MapImageAndShared(MemoryImage image, IReadOnlyList<SharedMapping> shared, bool isMapped)
     {
-        image.MapInto(_region);
+        if (!isMapped)
+        {
+            image.MapInto(_region);
+        }
+
         SetImage(image);
         foreach (var s in shared)
         {
             _shared.Add(s with { Memory = s.Memory.AddReference() });
-            s.Memory.MapInto(this, s.Address, s.Length);
+            if (isMapped && s.Memory is ClonedMemory cloned)
+            {
+                cloned.Join(this);
+            }
+            else
+            {
+                s.Memory.MapInto(this, s.Address, s.Length);
+            }
         }
 
-        Check(Libc.mprotect(_region + image.Length, (nint)(InstanceLayout.NegativeBytes + Size - image.Length), Libc.ProtReadWrite));
+        if (!isMapped)
+        {
+            Check(Libc.mprotect(_region + image.Length, (nint)(InstanceLayout.NegativeBytes + Size - image.Length), Libc.ProtReadWrite));
+        }
     }
 
     private void SetImage(MemoryImage image)

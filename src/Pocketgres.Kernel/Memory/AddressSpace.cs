@@ -27,9 +27,17 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     private MemoryImage? _image; // what lies under the private pages, or null: anonymous memory and the program's data file
     private int _layout; // counts changes of the shared mappings: a template fits one layout
 
-    private AddressSpace(string pageMapPath)
+    private AddressSpace(string pageMapPath, SpareSpaces.Spare? spare = null)
     {
         _pageMapPath = pageMapPath;
+        if (spare is not null)
+        {
+            _reservation = (byte*)spare.Reservation;
+            _region = (byte*)spare.Region;
+            HasClonedPages = spare.HasClonedPages;
+            return;
+        }
+
         _reservation = Libc.mmap(null, unchecked((nint)(Reservation + Alignment)), Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
         _region = (byte*)(((long)_reservation + Alignment - 1) & -Alignment);
         if ((nint)_reservation == -1)
@@ -155,6 +163,18 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         _layout++;
     }
 
+    /// <summary>Makes the shared mappings of this space read-only, or writable again.</summary>
+    public void ProtectShared(bool readOnly)
+    {
+        foreach (var s in _shared)
+        {
+            if (Libc.mprotect(Base + s.Address, (nint)s.Length, readOnly ? Libc.ProtRead : Libc.ProtReadWrite) != 0)
+            {
+                throw new HostResourceException($"mprotect of {s.Length} bytes failed (errno {Marshal.GetLastPInvokeError()})");
+            }
+        }
+    }
+
     /// <summary>Replaces a shared mapping by fresh private pages; false if there is none at this address.</summary>
     public bool UnmapShared(uint address)
     {
@@ -192,11 +212,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
             SetImage(_template.Image);
         }
 
-        var child = new AddressSpace(_pageMapPath) { Size = Size };
+        var child = Mapped(_template.Image, Size, _shared, _childSets.For(kind), _reuse is null ? null : kind, _pageMapPath);
         try
         {
-            child.MapImageAndShared(_template.Image, _shared);
-            child.PopulateAs(_childSets.For(kind));
             _template.CopyDirtyPages(_region, child._region);
             return child;
         }
@@ -254,7 +272,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     /// <summary>What must happen under the global lock before <see cref="Dispose"/>, which needs none: shared memory forgets this space.</summary>
     public void LeaveShared() => _shared.ForEach(s => s.Memory.Leave(this));
 
-    /// <summary>Unmaps everything. The owner must have made sure that no other thread writes here any more.</summary>
+    /// <summary>Unmaps everything, or keeps it for the next process. The owner must have made sure that no other thread writes here any more.</summary>
     public void Dispose()
     {
         if (_region is null)
@@ -262,7 +280,11 @@ internal sealed unsafe partial class AddressSpace : IDisposable
             return;
         }
 
-        _ = Libc.munmap(_reservation, unchecked((nint)(Reservation + Alignment)));
+        if (!TryKeep())
+        {
+            Unmap(_reservation);
+        }
+
         _region = null;
         _template?.Dispose();
         _image?.Release();
@@ -272,12 +294,6 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         }
 
         _shared.Clear();
-    }
-
-    private void PopulateAs(WorkingSet set)
-    {
-        set.Populate(_region);
-        _workingSet = set.IsKnown ? null : set;
     }
 
     internal static void MapAt(byte* address, long length, int flags, int fd, long offset)

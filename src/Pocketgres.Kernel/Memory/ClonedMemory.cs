@@ -44,6 +44,9 @@ internal sealed unsafe class ClonedMemory : SharedMemory
         _pageMapPath = pageMapPath;
     }
 
+    /// <summary>The content it started with; null once its processes map a copy of its own.</summary>
+    public MemoryImage? Origin => _shared ? null : _origin;
+
     /// <summary>How often the pages moved.</summary>
     public int Moves { get; private set; }
 
@@ -57,6 +60,18 @@ internal sealed unsafe class ClonedMemory : SharedMemory
         }
 
         AddressSpace.MapAt(space.Base + address, length, Libc.MapPrivate | Libc.MapFixed | Libc.MapNoReserve, _origin.Descriptor, 0);
+        _spaces.Add(space);
+    }
+
+    /// <summary>As <see cref="MapInto"/>, for a space that has the origin mapped already.</summary>
+    public void Join(AddressSpace space)
+    {
+        if (_shared)
+        {
+            base.MapInto(space, _address, _origin.Length);
+            return;
+        }
+
         _spaces.Add(space);
     }
 
@@ -79,7 +94,7 @@ internal sealed unsafe class ClonedMemory : SharedMemory
             }
         }
 
-        if (_pages == null)
+        if (_pages == null && !space.HasClonedPages)
         {
             _origin.WorkingSet.Populate(target);
         }
@@ -101,13 +116,40 @@ internal sealed unsafe class ClonedMemory : SharedMemory
     /// <inheritdoc/>
     public override void Leave(AddressSpace space)
     {
-        if (_spaces.Remove(space) && _holder == space)
+        if (!_spaces.Remove(space))
         {
-            _holder = null;
-            if (_spaces.Count > 0 || _isAwaited())
+            return;
+        }
+
+        space.KeepsClonedMapping = true;
+        if (_holder != space)
+        {
+            return;
+        }
+
+        _holder = null;
+        space.HasClonedPages = false;
+        if (_spaces.Count > 0)
+        {
+            // To the first one, the server's main process, which is the next to run as a rule.
+            byte* target = _spaces[0].Base + _address;
+            if (!Move(target))
             {
-                Park();
+                Share();
+                return;
             }
+
+            _pages = target;
+            _holder = _spaces[0];
+        }
+        else if (_isAwaited())
+        {
+            Park();
+        }
+        else
+        {
+            space.HasClonedPages = true;
+            _pages = null;
         }
     }
 
@@ -201,6 +243,11 @@ internal sealed unsafe class ClonedMemory : SharedMemory
         if (Libc.mremap(_pages, (nint)_origin.Length, (nint)_origin.Length, Libc.MovePages, target) != target)
         {
             return false;
+        }
+
+        foreach (var space in _spaces)
+        {
+            space.HasClonedPages &= space.Base + _address != _pages && space.Base + _address != target;
         }
 
         Moves++;

@@ -47,6 +47,9 @@ internal sealed unsafe class MemoryImage
     /// <summary>What is known of the pages that those who start from this image write.</summary>
     public WorkingSet WorkingSet { get; } = new();
 
+    /// <summary>Address spaces that started from this image, for others that do.</summary>
+    public SpareSpaces Spares { get; } = new();
+
     /// <summary>Adds a reference.</summary>
     public MemoryImage AddReference()
     {
@@ -57,9 +60,13 @@ internal sealed unsafe class MemoryImage
     /// <summary>Drops a reference.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) == 0 && Descriptor >= 0)
+        if (Interlocked.Decrement(ref _references) == 0)
         {
-            _ = Libc.close(Descriptor);
+            Spares.Dispose();
+            if (Descriptor >= 0)
+            {
+                _ = Libc.close(Descriptor);
+            }
         }
     }
 

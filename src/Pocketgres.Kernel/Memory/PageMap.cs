@@ -7,7 +7,7 @@ namespace Pocketgres.Kernel.Memory;
 /// bit 62 swapped, bit 61 file page or shared anonymous memory. Unprivileged readers see these bits (only the frame number is hidden).
 /// </summary>
 /// <param name="path">The file; where there is none, pages are compared.</param>
-internal sealed unsafe class PageMap(string path) : IDisposable
+internal sealed unsafe partial class PageMap(string path) : IDisposable
 {
     /// <summary>Where Linux has it.</summary>
     public const string DefaultPath = "/proc/self/pagemap";
@@ -16,7 +16,7 @@ internal sealed unsafe class PageMap(string path) : IDisposable
     private const int Batch = 1024;
     private const ulong Present = 1UL << 63, Swapped = 1UL << 62, FileOrShared = 1UL << 61;
 
-    private readonly ulong[] _entries = new ulong[Batch];
+    private readonly Lazy<ulong[]> _entries = new(() => new ulong[Batch], isThreadSafe: false);
     private int _descriptor = -1;
 
     /// <summary>
@@ -39,19 +39,15 @@ internal sealed unsafe class PageMap(string path) : IDisposable
     /// <returns>How many bytes could be looked at: less than <paramref name="length"/> where the host has no pagemap.</returns>
     public long ForEachPrivatePage(byte* from, long length, Action<long> found)
     {
-        if (_descriptor < 0)
+        if (!TryOpen())
         {
-            _descriptor = Libc.open(path, 0x80000, 0);
-            if (_descriptor < 0)
-            {
-                return 0;
-            }
+            return 0;
         }
 
         for (long at = 0; at < length;)
         {
             int count = (int)Math.Min(Batch, (length - at) / Page);
-            fixed (ulong* entries = _entries)
+            fixed (ulong* entries = _entries.Value)
             {
                 nint wanted = count * sizeof(ulong);
                 if (Libc.pread(_descriptor, entries, wanted, (long)(from + at) / Page * sizeof(ulong)) != wanted)
@@ -91,6 +87,16 @@ internal sealed unsafe class PageMap(string path) : IDisposable
             _ = Libc.close(_descriptor);
             _descriptor = -1;
         }
+    }
+
+    private bool TryOpen()
+    {
+        if (_descriptor < 0)
+        {
+            _descriptor = Libc.open(path, 0x80000, 0);
+        }
+
+        return _descriptor >= 0;
     }
 
     private static int CopyDifferentPages(byte* from, byte* to, long length)

@@ -52,7 +52,7 @@ public sealed unsafe partial class Process
     /// </summary>
     public void Thaw()
     {
-        if (Volatile.Read(ref _frozen) is null || Interlocked.Exchange(ref _thawing, 1) != 0)
+        if (Volatile.Read(ref _frozen) is null || Kernel.IsAbandoned || Interlocked.Exchange(ref _thawing, 1) != 0)
         {
             return;
         }

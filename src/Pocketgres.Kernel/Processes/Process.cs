@@ -242,6 +242,7 @@ public sealed unsafe partial class Process
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            EndPrivateSectionAfterCrash();
             status = Signal.Abort;
             Kernel.ReportCrash(this, e);
         }

@@ -15,7 +15,7 @@ public enum ProcessState
     /// <summary>It waits for descriptors, signals or time, or has been woken from that and waits for the lock.</summary>
     Waiting,
 
-    /// <summary>It is in a call of the host that cannot be repeated or given up (fsync), or waits for a semaphore.</summary>
+    /// <summary>It is in a call of the host that cannot be repeated or given up (fsync), waits for a semaphore, or is in a private section.</summary>
     HostCall,
 
     /// <summary>It has ended, or is ending.</summary>

@@ -128,6 +128,10 @@ public static unsafe class WasmRuntime
         return new UnresolvedImportException(name);
     }
 
+    /// <summary>Before private code calls other code: takes the global lock again.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void EndPrivateSection(byte* m) => Process.From(m).EndPrivateSection();
+
     /// <summary>Whether a guarded function is to handle an exception.</summary>
     public static int IsGuestException(Exception e) => e is GuestException ? 1 : 0;
 

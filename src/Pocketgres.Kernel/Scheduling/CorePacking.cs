@@ -102,6 +102,7 @@ internal sealed class CorePacking
         long work = seen.Requests - _window.Requests, switches = seen.Switches - _window.Switches;
         double rate = work / (double)elapsed;
         bool crowd = Packed ? switches * 2 > work && _heldTicks * 3 > _ticks : _waitedTicks * 2 > _ticks;
+        crowd &= seen.ActiveSections == 0 && seen.Sections == _window.Sections; // who runs without the lock needs a core of its own
         BeginWindow(now, seen);
         if (_allowedCount < 2)
         {
@@ -200,6 +201,8 @@ internal sealed class CorePacking
 /// <summary>What the preemption timer sees of the lock at one moment.</summary>
 /// <param name="Requests">How many waits for a descriptor have ended with something to do: requests of clients, mostly.</param>
 /// <param name="Switches">How often the lock went to another process than the one that had it last.</param>
+/// <param name="Sections">How many private sections have begun.</param>
+/// <param name="ActiveSections">How many processes are in one.</param>
 /// <param name="Held">Whether a process has it.</param>
 /// <param name="Waited">Whether somebody waits for it.</param>
-internal readonly record struct LockActivity(long Requests, long Switches, bool Held, bool Waited);
+internal readonly record struct LockActivity(long Requests, long Switches, long Sections, int ActiveSections, bool Held, bool Waited);

@@ -20,6 +20,8 @@ internal sealed unsafe class Scheduler : IDisposable
 
     private static readonly long PreemptedPatience = Stopwatch.Frequency / 100; // 10 ms
 
+    private const int SpinsForLock = 100; // some 10 us
+
     private readonly Lock _queues = new();
     private readonly PreemptionTimer _timer;
     private SchedulerQueue _woken;
@@ -31,6 +33,9 @@ internal sealed unsafe class Scheduler : IDisposable
     private volatile Process? _current;
     private Process? _last; // this and the two counters: written under the lock
     private long _requests;
+    private long _sections;
+    private int _activeSections;
+    private int _sectionsHeldOff;
     private long _switches;
 
     public Scheduler(ProcessThreads threads) => _timer = new PreemptionTimer(this, threads);
@@ -48,13 +53,55 @@ internal sealed unsafe class Scheduler : IDisposable
     public CorePacking Cores { get; } = new();
 
     /// <summary>A look at the lock, without taking it. Any thread.</summary>
-    public LockActivity Activity => new(Volatile.Read(ref _requests), Volatile.Read(ref _switches), _current is not null, Waiting != 0);
+    public LockActivity Activity => new(Volatile.Read(ref _requests), Volatile.Read(ref _switches), Volatile.Read(ref _sections), Volatile.Read(ref _activeSections), _current is not null, Waiting != 0);
 
     /// <summary>How often a process gave up the lock because others waited.</summary>
     public long Preemptions { get; private set; }
 
     /// <summary>Counts a wait for a descriptor that ended with something to do. Under the lock.</summary>
     public void CountRequest() => _requests++;
+
+    /// <summary>Counts a private section that begins, unless none may. Under the lock.</summary>
+    public bool TryBeginPrivateSection()
+    {
+        if (Volatile.Read(ref _sectionsHeldOff) != 0)
+        {
+            return false;
+        }
+
+        _sections++;
+        _activeSections++;
+        return true;
+    }
+
+    /// <summary>Processes in a private section. Under the lock.</summary>
+    public int ActiveSections => _activeSections;
+
+    /// <summary>No private section begins until <see cref="AllowPrivateSections"/>. Any thread; calls nest.</summary>
+    public void HoldOffPrivateSections() => Interlocked.Increment(ref _sectionsHeldOff);
+
+    /// <summary>Ends what <see cref="HoldOffPrivateSections"/> began.</summary>
+    public void AllowPrivateSections() => Interlocked.Decrement(ref _sectionsHeldOff);
+
+    /// <summary>Counts a private section that has ended. Under the lock.</summary>
+    public void EndPrivateSection() => _activeSections--;
+
+    /// <summary>
+    /// Waits a moment, busily, while the lock is taken: a process that ran without it needs it every few microseconds, for a few microseconds, and so
+    /// do the others like it. Waiting on a futex for that would cost more than the whole section.
+    /// </summary>
+    public void AwaitLock()
+    {
+        if (Cores.Packed)
+        {
+            return;
+        }
+
+        for (int i = 0; i < SpinsForLock && Volatile.Read(ref _held); i++)
+        {
+            Thread.SpinWait(10);
+        }
+    }
 
     /// <summary>Takes the lock for a process.</summary>
     /// <param name="process">The calling thread's process.</param>

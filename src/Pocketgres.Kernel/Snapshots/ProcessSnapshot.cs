@@ -71,6 +71,9 @@ internal sealed unsafe class ProcessMemory
     /// <summary>Bytes of content.</summary>
     public long ContentBytes => _image.ContentBytes;
 
+    /// <summary>Spaces of clones' processes that started from it, for later ones.</summary>
+    public SpareSpaces Spares => _image.Spares;
+
     /// <summary>The shared memory that it has in a clone.</summary>
     public IReadOnlyList<AddressSpace.SharedMapping> SharedMappings(PosixKernel clone) =>
         [.. _shared.Select(s => new AddressSpace.SharedMapping(s.Address, s.Length, clone.Segment(s.Segment)))];

@@ -60,6 +60,15 @@ internal static class PgliteHostFunctions
     /// <summary><c>void (const SortTuple *, const SortTuple *, Tuplesortstate *)</c>: runs before a comparison that looks into the tuples.</summary>
     public const string CompareTuples = "postgres.comparetup_tiebreak";
 
+    /// <summary><c>void (Tuplesortstate *)</c>: runs before tuplesort_sort_memtuples.</summary>
+    public const string SortTuples = "postgres.tuplesort_sort_memtuples";
+
+    /// <summary><c>void (void)</c>: runs before heap_prepare_pagescan.</summary>
+    public const string PreparePage = "postgres.heap_prepare_pagescan";
+
+    /// <summary><c>void (void)</c>: begins a private section in SeqNext.</summary>
+    public const string ScanPage = "postgres.SeqNext";
+
     /// <summary><c>int (bool is_csv, char *copy_input_buf, int input_buf_ptr, int copy_buf_len, bool need_data)</c>: bytes that end no line.</summary>
     public const string CopyLine = "postgres.CopyReadLineText";
 

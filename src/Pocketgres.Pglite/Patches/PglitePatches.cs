@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. Extensions(), .. MainLoops()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -144,6 +144,14 @@ internal static class PglitePatches
 
         // The loop over a field's bytes. Locals: cur_ptr, output_ptr, line_end_ptr, delimc.
         new LoopAcceleration("CopyReadAttributesText: plain bytes", PgliteFunctions.CopyReadAttributesText, Loop: 1, PgliteHostFunctions.CopyField, [2, 4, 6, 13], [2, 4]),
+    ];
+
+    // Where a process begins to run without the global lock (PglitePrivateCode). SeqNext's indirect calls: scan_begin and scan_getnextslot.
+    private static IEnumerable<ModulePatch> PrivateSections() =>
+    [
+        new EntryHook("heap_prepare_pagescan: private section", PgliteFunctions.HeapPreparePagescan, PgliteHostFunctions.PreparePage),
+        new PrivateSectionStart("SeqNext: private section", PgliteFunctions.SeqNext, PgliteHostFunctions.ScanPage, Count: 2),
+        new EntryHook("tuplesort_sort_memtuples: private section", PgliteFunctions.TuplesortSortMemtuples, PgliteHostFunctions.SortTuples) { PassArguments = true },
     ];
 
     // What must be preloaded is noticed before the extension's script runs: some scripts only check and fail.

@@ -15,9 +15,18 @@ internal sealed partial class FunctionTranslator
             throw Malformed($"function {callee} does not exist");
         }
 
+        BeforeCall(callee);
         var calleeType = context.Module.TypeOf(callee);
         var arguments = Pop(calleeType.Parameters.Length);
-        Finish(PatchedCall(callee, arguments) ?? Expression.Call(WasmOpcode.Call, calleeType.Result, callee, arguments));
+        var call = PatchedCall(callee, arguments) ?? Expression.Call(WasmOpcode.Call, calleeType.Result, callee, arguments);
+        if (!isPrivate && context.PrivateCode.MayReturnUnlocked(callee))
+        {
+            FinishAndTakeLock(call);
+        }
+        else
+        {
+            Finish(call);
+        }
     }
 
     private Expression? PatchedCall(int callee, Expression[] arguments)
@@ -59,7 +68,19 @@ internal sealed partial class FunctionTranslator
         var calleeType = context.Module.Types[typeIndex];
         var tableIndex = Pop();
         var arguments = Pop(calleeType.Parameters.Length);
-        Finish(Expression.Call(WasmOpcode.CallIndirect, calleeType.Result, typeIndex, arguments, tableIndex));
+        var call = Expression.Call(WasmOpcode.CallIndirect, calleeType.Result, typeIndex, arguments, tableIndex);
+        if (patches?.TakeSectionStart() is { } start)
+        {
+            FinishAndStartSection(call, start);
+        }
+        else if (!isPrivate && context.PrivateCode.MayReturnUnlocked(current, calleeType))
+        {
+            FinishAndTakeLock(call);
+        }
+        else
+        {
+            Finish(call);
+        }
     }
 
     /// <summary>A call with a result waits for its consumer; one without is a statement.</summary>

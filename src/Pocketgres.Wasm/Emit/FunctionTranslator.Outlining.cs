@@ -186,6 +186,8 @@ internal sealed partial class FunctionTranslator
         type = parent.type;
         localTypes = parent.localTypes;
         patches = parent.patches;
+        current = parent.current;
+        isPrivate = parent.isPrivate;
         live = true;
         argumentOf = new int[localTypes.Count];
         ilLocalOf = new int[localTypes.Count];

@@ -13,7 +13,7 @@ namespace Pocketgres.Wasm.Emit;
 /// every statement; block results travel in temporaries; comparisons fuse with the branch that tests them; an address is
 /// <c>conv.u(address) + offset + m</c>, without a conversion of the constant. Trees, not a stack machine in IL, because the JIT
 /// spills whatever lies on the IL stack across a branch.
-/// This file holds the state; the other parts are Instructions, Control, Calls, Expressions, Numeric, Outlining, Resuming and Accelerating.
+/// This file holds the state; the other parts are Instructions, Control, Calls, Expressions, Numeric, Outlining, Resuming, Accelerating and PrivateCode.
 /// </remarks>
 internal sealed partial class FunctionTranslator(ModuleContext context)
 {
@@ -68,6 +68,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         }
 
         StartOutlining(minimumOutlined);
+        StartPrivateCode(function);
         StartResumable(function);
         StartAcceleration();
         frames.Add(new ControlFrame(FrameKind.Function, type.Result, 0, -1));
@@ -90,6 +91,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
     public void Forward(int function, HostFunction host)
     {
         Reset(default, context.Module.TypeOf(function), null);
+        StartPrivateCode(function);
         for (int i = 0; i <= type.Parameters.Length; i++)
         {
             Il.LoadArgument(i);

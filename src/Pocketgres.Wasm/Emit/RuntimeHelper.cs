@@ -18,6 +18,7 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper RefusedImport = new(HelperOwner.WasmRuntime, "RefusedImport", "xps");
     public static readonly RuntimeHelper IsGuestException = new(HelperOwner.WasmRuntime, "IsGuestException", "ix");
     public static readonly RuntimeHelper GuestException = new(HelperOwner.WasmRuntime, "NewGuestException", "x");
+    public static readonly RuntimeHelper EndPrivateSection = new(HelperOwner.WasmRuntime, "EndPrivateSection", "vp");
     public static readonly RuntimeHelper SingleFromBits = new(HelperOwner.WasmRuntime, "SingleFromBits", "fi");
     private static readonly Dictionary<WasmOpcode, RuntimeHelper> ByOpcode = new()
     {

@@ -14,6 +14,7 @@ internal sealed class FunctionPatches
     private readonly Dictionary<ModulePatch, int> matches = new(ReferenceEqualityComparer.Instance);
     private (ModulePatch Patch, HostFunction Host)? replacement;
     private (ModulePatch Patch, HostFunction Host)? hook;
+    private (ModulePatch Patch, HostFunction Host)? sectionStart;
 
     /// <summary>The loop that must be resumable, or null.</summary>
     public ResumableLoop? Resumable { get; private set; }
@@ -36,6 +37,11 @@ internal sealed class FunctionPatches
 
     /// <summary>The accelerated loop was translated.</summary>
     public void TakeAcceleration() => Matched(Accelerated!.Value.Patch, (HostFunction?)null);
+
+    /// <summary>The host function to call after an indirect call when a private section is wanted, or null.</summary>
+    public HostFunction? TakeSectionStart() => sectionStart is { } s ? Matched(s.Patch, s.Host) : null;
+
+    public void AddSectionStart(PrivateSectionStart patch, HostFunction host) => sectionStart = (patch, host);
 
     public void AddCall(CallReplacement patch, HostFunction host) => calls.Add((patch, host));
 
@@ -74,6 +80,9 @@ internal sealed class FunctionPatches
 
         return null;
     }
+
+    /// <summary>Whether some calls of this function are replaced.</summary>
+    public bool ReplacesCall(int callee) => calls.Exists(c => c.Patch.Callee == callee);
 
     /// <summary>Locals that a replaced call of this function reads instead of its arguments.</summary>
     public IEnumerable<int> LocalsReadByCall(int callee) => calls.Where(c => c.Patch.Callee == callee).SelectMany(c => c.Patch.FromLocals ?? []);

@@ -46,6 +46,18 @@ public sealed record EntryHook(string Name, int Function, string HostFunction) :
     internal override int ExpectedMatches => 1;
 }
 
+/// <summary>
+/// Calls a host function of signature <c>v</c> after each indirect call of a function, if a private section is wanted then (<see cref="PrivateCode"/>).
+/// </summary>
+/// <param name="Name"><inheritdoc/></param>
+/// <param name="Function"><inheritdoc/></param>
+/// <param name="HostFunction">Name of the host function.</param>
+/// <param name="Count">How many indirect calls there are.</param>
+public sealed record PrivateSectionStart(string Name, int Function, string HostFunction, int Count) : ModulePatch(Name, Function)
+{
+    internal override int ExpectedMatches => Count;
+}
+
 /// <summary>Turns calls of one function, inside another, into calls of a host function.</summary>
 /// <param name="Name"><inheritdoc/></param>
 /// <param name="Function">The caller.</param>

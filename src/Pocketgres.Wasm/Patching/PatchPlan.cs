@@ -85,6 +85,9 @@ internal sealed class PatchPlan
             case LoopAcceleration p:
                 Fail(p, "only one loop of a function can be accelerated");
                 break;
+            case PrivateSectionStart p when Host(p, p.HostFunction, "v") is { } host:
+                list.AddSectionStart(p, host);
+                break;
             case CallReplacement p:
                 AddCall(list, p);
                 break;

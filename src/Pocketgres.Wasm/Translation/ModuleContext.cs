@@ -7,7 +7,8 @@ using Pocketgres.Wasm.Translation;
 namespace Pocketgres.Wasm;
 
 /// <summary>What the translation of every function of one module shares.</summary>
-internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ImportBinder imports, GlobalLayout globals, PatchPlan patches, HostFunction? memoryGrow)
+internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ImportBinder imports, GlobalLayout globals, PatchPlan patches, PrivateCodePlan privateCode,
+    HostFunction? memoryGrow)
 {
     /// <summary>Methods per type: a type with all 13,725 of them loads slowly.</summary>
     public const int MethodsPerType = 1000;
@@ -21,6 +22,8 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
     public GlobalLayout Globals { get; } = globals;
 
     public PatchPlan Patches { get; } = patches;
+
+    public PrivateCodePlan PrivateCode { get; } = privateCode;
 
     /// <summary>The host function behind the <c>memory.grow</c> instruction, if there is one.</summary>
     public HostFunction? MemoryGrow { get; } = memoryGrow;

@@ -46,7 +46,8 @@ internal sealed class ModuleTranslation
             throw new TranslationException($"host function \"memory.grow\" must have the signature ii, not {grow.Signature}");
         }
 
-        context = new ModuleContext(emitter, module, imports, globals, new PatchPlan(module, options.Patches, hosts), grow);
+        context = new ModuleContext(emitter, module, imports, globals, new PatchPlan(module, options.Patches, hosts),
+            new PrivateCodePlan(module, linkage, options.Main, options.PrivateCode), grow);
         foreach (var guard in options.Guards)
         {
             // The linker folds functions that are equal: the first name counts.

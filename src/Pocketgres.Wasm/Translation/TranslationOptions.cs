@@ -49,6 +49,9 @@ public sealed class TranslationOptions
     /// <summary>Exported functions in which guest exceptions end.</summary>
     public IReadOnlyList<FunctionGuard> Guards { get; init; } = [];
 
+    /// <summary>Functions that may run without the global lock. A side module gets its main program's.</summary>
+    public PrivateCode PrivateCode { get; init; } = PrivateCode.None;
+
     /// <summary>
     /// Side modules: the offset (negative) below which this module's globals are laid out. Pass the previous module's
     /// <see cref="TranslationReport.SideGlobalsBottom"/>, so that any set of modules can be loaded together.

@@ -79,6 +79,27 @@ public sealed unsafe class WorkingSetTests
         });
     }
 
+    [Fact]
+    public void The_scan_finds_the_pages_that_reading_the_map_finds()
+    {
+        using var parent = AddressSpace.Create(4 * MiB);
+        new Span<byte>(parent.Base, MiB).Fill(7);
+        using var child = parent.Fork(2 * MiB);
+        int[] pages = [1, 2, 3, 4, .. Enumerable.Range(0, 300).Select(i => 101 + (3 * i))]; // more runs than fit into one answer
+        foreach (int page in pages)
+        {
+            child.Base[page * Page] = 1;
+        }
+
+        var found = new List<int>();
+        using var pageMap = new PageMap(PageMap.DefaultPath);
+        Assert.True(pageMap.TryForEachPrivateRun(child.Base, child.Size, (at, length) => found.AddRange(Enumerable.Range((int)at / Page, (int)length / Page).Select(n => n * Page))));
+        Assert.Equal(pages.Distinct().Order().Select(n => n * Page), found);
+        Assert.Equal(Written(child), found);
+        using var none = new PageMap("/nowhere");
+        Assert.False(none.TryForEachPrivateRun(child.Base, child.Size, (_, _) => { }));
+    }
+
     // Offsets, from byte 0 of linear memory, of the pages that are the space's own.
     private static List<int> Written(AddressSpace space)
     {

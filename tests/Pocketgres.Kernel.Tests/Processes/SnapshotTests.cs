@@ -6,7 +6,7 @@ namespace Pocketgres.Kernel.Tests.Processes;
 
 /// <summary>Snapshots of a kernel, and kernels that start from one: frozen processes, copy-on-write memory, own files.</summary>
 [Collection("Whole process")] // one test counts what the .NET process holds
-public sealed unsafe class SnapshotTests
+public sealed unsafe partial class SnapshotTests
 {
     private const int Private = TestProgram.Scratch, Heap = TestProgram.HeapStart;
     private const int SharedAddress = 0x180000, SharedLength = 0x10000;

@@ -32,7 +32,7 @@ public sealed class CorePackingTests
         var clock = Stopwatch.StartNew();
         while (clock.ElapsedMilliseconds < 300)
         {
-            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, clock.ElapsedMilliseconds, Held: true, Waited: false));
+            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, clock.ElapsedMilliseconds, 0, 0, Held: true, Waited: false));
             Assert.False(packing.Packed);
             Thread.Sleep(1);
         }
@@ -51,7 +51,7 @@ public sealed class CorePackingTests
         Pack(packing, clock);
         while (packing.Packed && clock.Elapsed < TestKernel.Patience)
         {
-            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, 0, Held: true, Waited: false));
+            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, 0, 0, 0, Held: true, Waited: false));
             Thread.Sleep(1);
         }
 
@@ -97,7 +97,7 @@ public sealed class CorePackingTests
         while (!packing.Packed && s_severalCores)
         {
             Assert.True(clock.Elapsed < TestKernel.Patience);
-            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, clock.ElapsedMilliseconds * 100, Held: true, Waited: true));
+            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, clock.ElapsedMilliseconds * 100, 0, 0, Held: true, Waited: true));
             Thread.Sleep(1);
         }
     }
@@ -115,7 +115,7 @@ public sealed class CorePackingTests
             bool packed = packing.Packed;
             work += (packed ? packedRate : spreadRate) * Stopwatch.GetElapsedTime(last, now).TotalSeconds;
             last = now;
-            packing.Tick(new LockActivity((long)work, (long)work, Held: true, Waited: !packed));
+            packing.Tick(new LockActivity((long)work, (long)work, 0, 0, Held: true, Waited: !packed));
             changes += packed == packing.Packed ? 0 : 1;
         }
 

@@ -1,0 +1,1 @@
+SELECT max(k) FROM (SELECT k FROM big ORDER BY k OFFSET 1) x;

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Pocketgres.Server.Tests.Infrastructure;
+
+namespace Pocketgres.Server.Tests.Stress;
+
+/// <summary>
+/// Scans, sorts and parallel queries run beside writers without the global lock (`pocketgres.several_cores`), for POCKETGRES_STRESS_SECONDS (default 5):
+/// whatever they read must be one moment's state. With `check`, a write to shared memory without the lock ends the server.
+/// </summary>
+public class SeveralCoresTests
+{
+    const int Pairs = 2000;
+
+    static TimeSpan Duration => TimeSpan.FromSeconds(
+        Environment.GetEnvironmentVariable("POCKETGRES_STRESS_SECONDS") is { Length: > 0 } seconds ? double.Parse(seconds, CultureInfo.InvariantCulture) : 5);
+
+    [Theory]
+    [InlineData("on")]
+    [InlineData("check")]
+    public async Task What_is_read_beside_writers_is_one_moments_state(string mode)
+    {
+        await using TestServer server = await TestServer.StartAsync(new ServerOptions
+        {
+            Settings = new Dictionary<string, string>
+            {
+                ["pocketgres.several_cores"] = mode,
+                ["min_parallel_table_scan_size"] = "0",
+                ["parallel_setup_cost"] = "0",
+                ["autovacuum_naptime"] = "1s",
+                ["work_mem"] = "1MB", // some sorts and hash tables fit, some do not
+            },
+        });
+        await using (NpgsqlConnection setup = await server.OpenAsync())
+        {
+            await setup.ExecuteAsync($"""
+                create table ledger (id int primary key, pair int not null, amount int not null, note text) with (fillfactor = 60);
+                insert into ledger select i, i / 2, case when i % 2 = 0 then 1 else -1 end * (i / 2), md5(i::text) from generate_series(0, {2 * Pairs - 1}) i;
+                analyze ledger
+                """);
+        }
+
+        using var stop = new CancellationTokenSource(Duration);
+        Actor[] actors = [new PairActor(server, Pairs), new PairActor(server, Pairs), new ScanActor(server, 2 * Pairs), new ScanActor(server, 2 * Pairs), new InterruptActor(server)];
+        await Wait.ForAsync(Task.WhenAll(actors.Select(actor => Task.Run(() => actor.RunAsync(stop.Token)))), "every actor ended: one hangs",
+            Duration + TimeSpan.FromSeconds(90));
+        Assert.All(actors, actor => Assert.True(actor.Done > 0, $"{actor.Name} did nothing\n{server.Log.Tail}"));
+        await using (NpgsqlConnection check = await server.OpenAsync())
+        {
+            Assert.Equal(mode, await check.ScalarAsync<string>("show pocketgres.several_cores"));
+            Assert.Equal(0L, await check.ScalarAsync<long>("select sum(amount) from ledger"));
+        }
+
+        Assert.Empty(server.Log.Matching(TestServer.DisasterPattern));
+        Assert.Equal(0, await server.StopAsync());
+    }
+}
+
+/// <summary>Changes both halves of a pair: its sum stays 0.</summary>
+sealed class PairActor(TestServer server, int pairs) : Actor(server)
+{
+    protected override async Task ActAsync(NpgsqlConnection session)
+    {
+        int pair = Random.Shared.Next(pairs);
+        int amount = Random.Shared.Next(1000);
+        await session.ExecuteAsync("update ledger set amount = case when id % 2 = 0 then $2 else -$2 end, note = md5($2::text) where id in (2 * $1, 2 * $1 + 1)", pair, amount);
+    }
+}
+
+/// <summary>Reads the whole table in every way that begins private sections.</summary>
+sealed class ScanActor(TestServer server, long rows) : Actor(server)
+{
+    protected override async Task ActAsync(NpgsqlConnection session)
+    {
+        await session.ExecuteAsync("set max_parallel_workers_per_gather = " + Random.Shared.Next(3));
+        Assert.Equal(0L, await session.ScalarAsync<long>("select sum(amount) from ledger where note ~ '^[0-9a-f]+$'"));
+        Assert.Equal(0L, await session.ScalarAsync<long>("select count(*) from (select pair from ledger group by pair having sum(amount) <> 0 or count(*) <> 2) s"));
+        Assert.Equal(0L, await session.ScalarAsync<long>("select count(*) from ledger a join ledger b on a.pair = b.pair and a.id < b.id where a.amount + b.amount <> 0"));
+        Assert.Equal(rows, await session.ScalarAsync<long>("""
+            select count(*) from (select note, lag(note) over (order by note) as before from ledger) s where before is null or before <= note
+            """));
+        Assert.Equal(0L, await session.ScalarAsync<long>("select sum(s.amount) from (select amount, id from ledger order by amount, id offset 0) s"));
+        Assert.True(await session.ScalarAsync<bool>("select count(distinct note) <= count(*) from ledger where length(upper(note)) = 32"));
+    }
+}
