@@ -1,5 +1,6 @@
 using System.CommandLine.Help;
 using Pocketgres.Cli.Serve;
+using Pocketgres.Engine;
 using Pocketgres.Pglite;
 
 namespace Pocketgres.Cli;
@@ -23,6 +24,12 @@ internal static class Program
 
     private static int Run(string[] args)
     {
+        if (ServeArguments.ReadPlain(args) is { } plain)
+        {
+            EngineFiles.Preload();
+            return ServeRunner.Run(plain.ToSettings());
+        }
+
         var commandLine = new PocketgresCommand();
         var result = commandLine.Parse(args);
         if (result.Action is HelpAction)

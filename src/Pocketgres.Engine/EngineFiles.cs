@@ -27,8 +27,7 @@ public sealed class EngineFiles
     public EngineFiles(string directory)
     {
         Directory = directory;
-        _addOns = new(() => [.. System.IO.Directory.EnumerateDirectories(directory)
-            .Where(d => File.Exists(Path.Combine(d, EngineArtifacts.ModuleIndex))).Order(StringComparer.Ordinal)]);
+        _addOns = new(() => FindAddOns(directory));
         _index = new(() => _addOns.Value.Prepend(directory).SelectMany(ReadIndex).ToDictionary(e => e.Name, StringComparer.Ordinal));
         _support = new(() => OpenImage(directory, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage));
         _addOnFiles = new(() => [.. _addOns.Value.Select(d => OpenImage(d, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage))]);
@@ -48,6 +47,30 @@ public sealed class EngineFiles
     internal Kernel.ProcessThreads Threads { get; } = new();
 
     internal FileSystemImage Support => _support.Value;
+
+    /// <summary>
+    /// Begins to load, on a thread of its own, what every cluster needs: for a program that has other things to do before it starts one. What fails here
+    /// fails again, and is reported, when it is needed.
+    /// </summary>
+    public static void Preload()
+    {
+        new Thread(static () =>
+        {
+            try
+            {
+                var engine = Default;
+                engine.Programs.Postgres.Main.Prepare();
+                _ = engine.Support;
+                _ = engine._addOnFiles.Value;
+                _ = engine.TemplateControl;
+            }
+#pragma warning disable CA1031 // Whoever needs it gets the same exception.
+            catch (Exception)
+#pragma warning restore CA1031
+            {
+            }
+        }) { IsBackground = true, Name = "preload" }.Start();
+    }
 
     /// <summary>Postgres' installed files, those of add-ons included.</summary>
     internal MemoryFileSystem Installation()
@@ -80,6 +103,21 @@ public sealed class EngineFiles
 
     /// <summary>Whether a library does its work only if it is in shared_preload_libraries.</summary>
     internal bool NeedsPreload(string library) => _index.Value.TryGetValue(library, out var entry) && entry.NeedsPreload;
+
+    private static string[] FindAddOns(string directory)
+    {
+        var found = new List<string>();
+        foreach (string below in System.IO.Directory.GetDirectories(directory))
+        {
+            if (File.Exists(Path.Combine(below, EngineArtifacts.ModuleIndex)))
+            {
+                found.Add(below);
+            }
+        }
+
+        found.Sort(StringComparer.Ordinal);
+        return [.. found];
+    }
 
     private Data.ControlFile ReadTemplateControl()
     {

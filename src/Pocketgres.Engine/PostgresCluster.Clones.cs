@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Pocketgres.Engine.Cloning;
 using Pocketgres.Engine.Data;
@@ -93,15 +92,15 @@ public sealed partial class PostgresCluster
 
     private static PostgresCluster StartFromMemory(SnapshotContent content, ClusterOptions options)
     {
-        using var tcp = Listen(options);
-        int port = tcp is null ? options.Port : ((IPEndPoint)tcp.LocalEndPoint!).Port;
+        using var tcp = ListenTcp(options);
+        int port = tcp?.Port ?? options.Port;
         string? unixPath = options.UnixSocketDirectory is null ? null : Path.Combine(Path.GetFullPath(options.UnixSocketDirectory), $".s.PGSQL.{port}");
         var unix = unixPath is null ? null : ListenUnix(unixPath);
         var log = new ServerLog(options.Logger);
         PosixKernel kernel;
         try
         {
-            kernel = Revive(content, OptionsOf(options, content.Engine, log), [.. ((Socket?[])[tcp, unix]).OfType<Socket>()]);
+            kernel = Revive(content, OptionsOf(options, content.Engine, log), [.. tcp is null ? (int[])[] : [tcp.Descriptor], .. unix is null ? (int[])[] : [(int)unix.Handle]]);
         }
         catch
         {
@@ -120,7 +119,7 @@ public sealed partial class PostgresCluster
         return cluster;
     }
 
-    private static PosixKernel Revive(SnapshotContent content, KernelOptions options, IReadOnlyList<Socket> listeners)
+    private static PosixKernel Revive(SnapshotContent content, KernelOptions options, IReadOnlyList<int> listeners)
     {
         byte[] control = [];
         var clone = PosixKernel.FromSnapshot(content.Kernel!, options,

@@ -1,11 +1,12 @@
+using System.ComponentModel;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Pocketgres.Engine.Data;
 using Pocketgres.Engine.Logging;
 using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Net;
 using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine;
@@ -21,7 +22,8 @@ namespace Pocketgres.Engine;
 /// </example>
 public sealed partial class PostgresCluster : IAsyncDisposable
 {
-    private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(2);
+    // The log says when the server is ready; this is for those whose log_min_messages keeps it from saying so. A look takes the global lock.
+    private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly EngineFiles _engine;
     private readonly PosixKernel _kernel;
@@ -75,8 +77,8 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         var engine = options.EngineFiles ?? EngineFiles.Default;
-        using var listener = Listen(options);
-        int port = listener is null ? options.Port : ((IPEndPoint)listener.LocalEndPoint!).Port;
+        using var listener = ListenTcp(options);
+        int port = listener?.Port ?? options.Port;
         var directory = options.DataDirectory is null ? null : Data.DataDirectory.Open(options.DataDirectory, engine);
         if (options.DataFileSystem is { } files)
         {
@@ -102,7 +104,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             RemoveStalePidFile(kernel, dataDirectory);
             var arguments = ServerArguments.Build(options, dataDirectory, port, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
-                tag: PostgresProcess.Master(engine.Programs));
+                tag: PostgresProcess.Master(engine.Programs, log.Ready));
             cluster = new PostgresCluster(options, engine, kernel, directory, log, postmaster, port, dataDirectory);
             await cluster.WaitUntilReadyAsync(options.StartTimeout, cancellationToken).ConfigureAwait(false);
             return cluster;
@@ -232,33 +234,25 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         Crashed = (process, e) => log.Write(Encoding.UTF8.GetBytes($"process {process.Pid} ({process.Title}) crashed: {e}\n")),
     };
 
-    private static Socket? Listen(ClusterOptions options)
+    private static HostListener? ListenTcp(ClusterOptions options)
     {
+        const int addressInUse = 98, accessDenied = 13; // EADDRINUSE, EACCES
         if (options.ListenAddress is not { } address)
         {
             return null;
         }
 
-        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            // SO_REUSEADDR alone (SOL_SOCKET 1, option 2): a restart does not wait for old connections to time out, and unlike .NET's
-            // ReuseAddress it never lets two servers share a port.
-            socket.SetRawSocketOption(1, 2, BitConverter.GetBytes(1));
-            socket.Bind(new IPEndPoint(address, options.Port));
-
-            // Linux reports a port taken by another listener already here, at the latest at listen.
-            socket.Listen(1024);
-            return socket;
+            return HostListener.Open(address, options.Port, 1024);
         }
-        catch (SocketException e)
+        catch (Win32Exception e)
         {
-            socket.Dispose();
-            throw e.SocketErrorCode switch
+            throw e.NativeErrorCode switch
             {
-                SocketError.AddressAlreadyInUse => new ClusterException(ClusterError.PortInUse,
+                addressInUse => new ClusterException(ClusterError.PortInUse,
                     $"port {options.Port} on {address} is already in use: stop the program that listens there or choose another port (0 picks a free one)", e),
-                SocketError.AccessDenied => new ClusterException(ClusterError.AddressUnavailable,
+                accessDenied => new ClusterException(ClusterError.AddressUnavailable,
                     $"no permission to listen on port {options.Port}: choose a port above 1023", e),
                 _ => new ClusterException(ClusterError.AddressUnavailable, $"cannot listen on {address}:{options.Port}: {e.Message}", e),
             };
@@ -271,18 +265,17 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         deadline.CancelAfter(timeout);
         try
         {
-            // A disk that fails may keep the postmaster from writing its state; it goes on without.
-            while (!IsReady() && !_log.SaidReady)
+            do
             {
+                await Task.WhenAny(_log.Ready, _completion, Task.Delay(s_statusInterval, deadline.Token)).ConfigureAwait(false);
+                deadline.Token.ThrowIfCancellationRequested();
                 if (_completion.IsCompleted)
                 {
                     throw new ClusterException(ClusterError.StartFailed,
                         $"the server ended during start (exit code {await _completion.ConfigureAwait(false)}): {string.Join(" | ", _log.Recent.Select(e => e.ToString()))}");
                 }
-
-                await Task.WhenAny(_completion, Task.Delay(s_statusInterval, deadline.Token)).ConfigureAwait(false);
-                deadline.Token.ThrowIfCancellationRequested();
             }
+            while (!_log.Ready.IsCompleted && !IsReady());
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

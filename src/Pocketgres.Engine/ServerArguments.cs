@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Pocketgres.Engine.Logging;
 using Pocketgres.Engine.Port;
 
@@ -35,12 +36,13 @@ internal static class ServerArguments
             Add(name, value);
         }
 
-        Add("listen_addresses", options.ListenAddress?.ToString() ?? "");
+        // IPAddress.ToString is compiled at its first use.
+        Add("listen_addresses", options.ListenAddress is not { } address ? "" : address.Equals(IPAddress.Loopback) ? "127.0.0.1" : address.ToString());
         Add("port", port.ToString(CultureInfo.InvariantCulture));
         Add("unix_socket_directories", options.UnixSocketDirectory is { } directory ? Path.GetFullPath(directory) : "");
-        foreach (var (name, value) in s_required)
+        for (int i = 0; i < s_required.Length; i++)
         {
-            Add(name, value);
+            Add(s_required[i].Name, s_required[i].Value);
         }
 
         return arguments;

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Memory;
 using Pocketgres.Kernel.Native;
@@ -58,10 +57,10 @@ public sealed partial class PosixKernel
     /// <param name="options">Settings.</param>
     /// <param name="mount">Gives the file system to mount in place of one that is no memory file system, by mount point and the source's.</param>
     /// <param name="revive">Says what each process does.</param>
-    /// <param name="listeners">Takes the places of the source's listening sockets in the order of its descriptors; those left over do not listen.</param>
+    /// <param name="listeners">Descriptors of the host: duplicates of them take the places of the source's listening sockets in the order of its descriptors; those left over do not listen.</param>
     /// <exception cref="HostResourceException">The host refuses descriptors.</exception>
     public static PosixKernel FromSnapshot(KernelSnapshot snapshot, KernelOptions options, Func<string, IFileSystem, IFileSystem> mount,
-        Func<PosixKernel, ProcessSnapshot, Revival> revive, IReadOnlyList<Socket> listeners)
+        Func<PosixKernel, ProcessSnapshot, Revival> revive, IReadOnlyList<int> listeners)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         ArgumentNullException.ThrowIfNull(options);
@@ -139,9 +138,9 @@ public sealed partial class PosixKernel
         Cloned = null;
     }
 
-    private static int Duplicate(Socket socket)
+    private static int Duplicate(int listener)
     {
-        int fd = Libc.fcntl((int)socket.Handle, Libc.DuplicateCloseOnExec, 0);
+        int fd = Libc.fcntl(listener, Libc.DuplicateCloseOnExec, 0);
         int flags = fd < 0 ? -1 : Libc.fcntl(fd, Libc.GetStatusFlags, 0);
         return flags >= 0 && Libc.fcntl(fd, Libc.SetStatusFlags, flags | Libc.SockNonBlocking) == 0
             ? fd

@@ -119,9 +119,47 @@ public class CommandLineTests
         Assert.Equal(Environment.ProcessId, json.GetProperty("pid").GetInt32());
     }
 
+    [Theory]
+    [InlineData("serve")]
+    [InlineData("serve", "memory:", "--no-tcp", "--unix-socket-dir", "/run/pg")]
+    [InlineData("serve", "--port", "0", "-c", "a=b", "file:x", "--set", "c=d", "--parent-pid", "7", "--database", "shop", "--host", "::1", "--log-level", "debug")]
+    public void A_plain_command_line_needs_no_parser(params string[] args)
+    {
+        Assert.NotNull(ServeArguments.ReadPlain(args));
+        Read(args); // both agree
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("check", "x")]
+    [InlineData("--version")]
+    [InlineData("serve", "--help")]
+    [InlineData("serve", "-h")]
+    [InlineData("serve", "--port=1")]
+    [InlineData("serve", "-ca=b")]
+    [InlineData("serve", "--port")]
+    [InlineData("serve", "--port", "--no-tcp")]
+    [InlineData("serve", "--port", "1", "--port", "2")]
+    [InlineData("serve", "--no-tcp", "--no-tcp")]
+    [InlineData("serve", "--bogus", "x")]
+    [InlineData("serve", "memory:", "memory:")]
+    [InlineData("serve", "--", "memory:")]
+    [InlineData("serve", "")]
+    [InlineData("serve", "-c")]
+    [InlineData("serve", "@file")]
+    public void Everything_else_is_the_parsers(params string[] args) => Assert.Null(ServeArguments.ReadPlain(args));
+
     private static ServeSettings Read(params string[] args)
     {
         var commandLine = new PocketgresCommand();
-        return commandLine.Serve.Read(commandLine.Parse(args));
+        var settings = commandLine.Serve.Read(commandLine.Parse(args));
+        if (ServeArguments.ReadPlain(args)?.ToSettings() is { } plain)
+        {
+            Assert.Equal(settings.Server.Settings, plain.Server.Settings);
+            Assert.Equal(settings with { Server = plain.Server }, plain);
+            Assert.Equal(settings.Server with { Settings = plain.Server.Settings }, plain.Server);
+        }
+
+        return settings;
     }
 }

@@ -128,6 +128,48 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task A_client_that_connects_during_the_start_is_answered_and_not_refused()
+    {
+        int port = FreePort();
+        var start = PostgresCluster.StartAsync(new ClusterOptions { Port = port });
+        await using var client = await ConnectEarlyAsync(port, start);
+        await using var command = new NpgsqlCommand("select 1", client);
+        Assert.Equal(1, await command.ExecuteScalarAsync());
+        await using var cluster = await start;
+    }
+
+    [Fact]
+    public async Task During_a_long_recovery_clients_are_told_that_the_server_is_starting()
+    {
+        string directory = Directory.CreateTempSubdirectory("pocketgres-recovery-").FullName;
+        try
+        {
+            await using (await PostgresCluster.StartAsync(new ClusterOptions { Port = 0, DataDirectory = directory }))
+            {
+            }
+
+            File.WriteAllText(Path.Combine(directory, "recovery.signal"), "");
+            int port = FreePort();
+            string gate = Path.Combine(directory, "go-on");
+            var start = PostgresCluster.StartAsync(new ClusterOptions
+            {
+                Port = port,
+                DataDirectory = directory,
+                Settings = new Dictionary<string, string> { ["restore_command"] = $"until test -e {gate}; do sleep 0.05; done; false" },
+            });
+            var refused = await Assert.ThrowsAsync<PostgresException>(() => ConnectEarlyAsync(port, start));
+            Assert.Equal("57P03", refused.SqlState);
+            File.WriteAllText(gate, "");
+            await using var cluster = await start.WaitAsync(s_deadline);
+            Assert.Equal("1", await QueryAsync(cluster, "select 1::text"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task A_busy_port_is_named()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
@@ -255,6 +297,36 @@ public sealed class ClusterTests
 
     private static string ConnectionString(PostgresCluster cluster) =>
         $"Host=127.0.0.1;Port={cluster.Port};Username=postgres;Database=postgres;Pooling=false;Command Timeout=60";
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    /// <summary>A session that is opened as soon as something listens.</summary>
+    private static async Task<NpgsqlConnection> ConnectEarlyAsync(int port, Task start)
+    {
+        while (true)
+        {
+            var client = new NpgsqlConnection($"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Pooling=false;Timeout=60");
+            try
+            {
+                await client.OpenAsync();
+                return client;
+            }
+            catch (NpgsqlException e) when (e.InnerException is SocketException && !start.IsFaulted)
+            {
+                await client.DisposeAsync(); // nobody listens yet
+            }
+            catch
+            {
+                await client.DisposeAsync();
+                throw;
+            }
+        }
+    }
 
     private static async Task ExecuteAsync(PostgresCluster cluster, string sql)
     {

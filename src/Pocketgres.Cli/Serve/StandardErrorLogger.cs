@@ -16,7 +16,7 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
     private static readonly TimeSpan s_flushPatience = TimeSpan.FromSeconds(1);
 
     private readonly object _queueLock = new();
-    private readonly Queue<(DateTime Time, string Text)> _queue = new();
+    private readonly Queue<Line> _queue = new();
     private Thread? _writer;
     private int _dropped;
     private bool _closed;
@@ -73,7 +73,7 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
                 return;
             }
 
-            _queue.Enqueue((DateTime.UtcNow, text));
+            _queue.Enqueue(new Line(DateTime.UtcNow, text));
             if (_writer is null)
             {
                 _writer = new Thread(Run, WriterStack) { IsBackground = true, Name = "log" };
@@ -120,5 +120,8 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
     }
 
     private static void Append(StringBuilder lines, DateTime time, string text) =>
-        lines.Append(CultureInfo.InvariantCulture, $"{time:yyyy-MM-ddTHH:mm:ss.fffZ} ").Append(text.Replace("\n", "\n    ", StringComparison.Ordinal)).Append('\n');
+        lines.Append(time.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)).Append(' ')
+            .Append(text.Replace("\n", "\n    ", StringComparison.Ordinal)).Append('\n');
+
+    private sealed record Line(DateTime Time, string Text);
 }

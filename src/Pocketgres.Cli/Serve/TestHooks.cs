@@ -5,7 +5,8 @@ namespace Pocketgres.Cli.Serve;
 
 /// <summary>
 /// With POCKETGRES_TEST_HOOKS=1 in the environment: commands on stdin, one a line, each answered by one line on stdout.
-/// <c>crash PID</c> ends that server process as a segmentation fault would; <c>memory</c> reports this process's memory in bytes.
+/// <c>crash PID</c> ends that server process as a segmentation fault would; <c>memory</c> reports this process's memory in bytes
+/// (<c>managed</c>: what a full collection leaves of .NET's heap).
 /// </summary>
 internal static class TestHooks
 {
@@ -43,6 +44,6 @@ internal static class TestHooks
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .Where(words => words is [_, _, "kB"])
             .ToDictionary(words => words[0].TrimEnd(':'), words => long.Parse(words[1], CultureInfo.InvariantCulture) * 1024, StringComparer.Ordinal);
-        return string.Create(CultureInfo.InvariantCulture, $"{{\"rss\": {fields["Rss"]}, \"pss\": {fields["Pss"]}}}");
+        return string.Create(CultureInfo.InvariantCulture, $"{{\"rss\": {fields["Rss"]}, \"pss\": {fields["Pss"]}, \"managed\": {GC.GetTotalMemory(forceFullCollection: true)}}}");
     }
 }

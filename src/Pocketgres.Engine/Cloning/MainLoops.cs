@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Pglite;
@@ -76,7 +75,7 @@ internal static unsafe class MainLoops
     public static Action<Process> Body(int loop) => process =>
     {
         byte* m = process.Memory;
-        RandomNumberGenerator.Fill(new Span<byte>(m + PgliteAddresses.PgGlobalPrngState, 16));
+        HostRandom.Fill(new Span<byte>(m + PgliteAddresses.PgGlobalPrngState, 16));
         if (loop == 0)
         {
             ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.ProcExit))(m, 0);

@@ -28,12 +28,20 @@ internal static class ClusterCreation
     /// <summary>What a directory is.</summary>
     public static DirectoryKind Inspect(IFileSystem files, string directory)
     {
-        var names = FileTree.List(files, directory).Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
-        return names.Contains(Finished) ? DirectoryKind.Finished
-            : names.Contains(VersionFile) ? DirectoryKind.Cluster
-            : names.All(n => n is Unfinished or DirectoryLock.Name) ? DirectoryKind.Empty
-            : names.Contains("lost+found") && names.All(n => n is Unfinished or DirectoryLock.Name or "lost+found") ? DirectoryKind.MountPoint
-            : DirectoryKind.Foreign;
+        bool finished = false, version = false, mountPoint = false, foreign = false;
+        foreach (var entry in FileTree.List(files, directory))
+        {
+            finished |= entry.Name == Finished;
+            version |= entry.Name == VersionFile;
+            mountPoint |= entry.Name == "lost+found";
+            foreign |= entry.Name is not (Unfinished or DirectoryLock.Name or "lost+found");
+        }
+
+        return finished ? DirectoryKind.Finished
+            : version ? DirectoryKind.Cluster
+            : foreign ? DirectoryKind.Foreign
+            : mountPoint ? DirectoryKind.MountPoint
+            : DirectoryKind.Empty;
     }
 
     /// <summary>Makes a cluster in an empty directory, or finishes what an earlier attempt decided.</summary>
@@ -46,7 +54,9 @@ internal static class ClusterCreation
         {
             // No holes: writing the log must not fail for lack of space, which would be a PANIC (as with wal_init_zero).
             template.ExtractTo(target, path, sync: false, writeZeroes: true);
+            template.ForgetPages(); // most servers make one cluster
             SystemIdentity.Assign(target, path, SystemIdentity.NewIdentifier());
+            MachineSize.Fit(target, path);
             EngineStamp.Current.Write(target, path, sync: false);
         });
 
@@ -108,7 +118,7 @@ internal static class ClusterCreation
         // As initdb does. The template's root has the same mode.
         FileSystemException.ThrowIf(files.ChangeMode(directory, OwnerOnly), "set the mode of", directory);
         bool hasVersion = false;
-        foreach (var entry in FileTree.List(files, finished).ToList())
+        foreach (var entry in FileTree.List(files, finished))
         {
             if (entry.Name == VersionFile)
             {

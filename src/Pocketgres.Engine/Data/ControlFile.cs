@@ -90,7 +90,7 @@ internal sealed class ControlFile
     public void SetIdentity(ulong identifier)
     {
         BinaryPrimitives.WriteUInt64LittleEndian(_bytes, identifier);
-        System.Security.Cryptography.RandomNumberGenerator.Fill(_bytes.AsSpan(NonceOffset, NonceLength));
+        Kernel.HostRandom.Fill(_bytes.AsSpan(NonceOffset, NonceLength));
         BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(CrcOffset), Crc32C.Compute(_bytes.AsSpan(0, CrcOffset)));
     }
 

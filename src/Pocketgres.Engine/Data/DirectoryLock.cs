@@ -66,7 +66,7 @@ internal sealed partial class DirectoryLock : IDisposable
         _file = file;
         file.SetLength(0);
         file.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $"process {Environment.ProcessId} on {Environment.MachineName} (pocketgres {EngineStamp.Version}, since {DateTime.UtcNow:yyyy-MM-ddTHH:mm:ssZ})\n")));
+            $"process {Environment.ProcessId} on {Environment.MachineName} (pocketgres {EngineStamp.Version}, since {DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)})\n")));
     }
 
     /// <summary>Releases the lock. The file stays, empty: deleting it could take a lock away from somebody who just got it.</summary>

@@ -39,8 +39,16 @@ internal sealed record EngineStamp(int Format, string MadeBy, string Engine)
             return null;
         }
 
-        var values = Encoding.UTF8.GetString(FileTree.ReadAll(files, path, 4096)).Split('\n')
-            .Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string line in Encoding.UTF8.GetString(FileTree.ReadAll(files, path, 4096)).Split('\n'))
+        {
+            int equals = line.IndexOf('=', StringComparison.Ordinal);
+            if (equals >= 0)
+            {
+                values[line[..equals]] = line[(equals + 1)..];
+            }
+        }
+
         return values.TryGetValue("format", out string? text) && int.TryParse(text, CultureInfo.InvariantCulture, out int format)
             ? new EngineStamp(format, values.GetValueOrDefault("made_by", "?"), values.GetValueOrDefault("engine", "?"))
             : throw new InvalidDataException($"{path} names no format: it is damaged");

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 
@@ -22,7 +21,7 @@ internal static class SystemIdentity
         long ticks = DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks;
         ulong seconds = (ulong)(ticks / TimeSpan.TicksPerSecond);
         ulong microseconds = (ulong)(ticks % TimeSpan.TicksPerSecond / 10);
-        return (seconds << 32) | (microseconds << 12) | (uint)RandomNumberGenerator.GetInt32(1 << 12);
+        return (seconds << 32) | (microseconds << 12) | (HostRandom.Next() & 0xFFF);
     }
 
     /// <summary>Rewrites the identity of the data directory at <paramref name="dataDirectory"/>; makes nothing durable.</summary>

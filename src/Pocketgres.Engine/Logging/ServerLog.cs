@@ -33,7 +33,7 @@ internal sealed class ServerLog(ILogger? logger)
 
     private readonly Lock _lock = new();
     private readonly Queue<ServerLogEntry> _recent = new();
-    private bool _saidReady;
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Called for each entry, on the writing process's thread under the global lock.</summary>
     public event Action<ServerLogEntry>? Written;
@@ -50,8 +50,8 @@ internal sealed class ServerLog(ILogger? logger)
         }
     }
 
-    /// <summary>The server has said that it lets clients in (unless log_min_messages keeps it from saying so).</summary>
-    public bool SaidReady => Volatile.Read(ref _saidReady);
+    /// <summary>Completes when the server has said that it lets clients in (unless log_min_messages keeps it from saying so).</summary>
+    public Task Ready => _ready.Task;
 
     /// <summary>Takes one write of the server.</summary>
     public void Write(ReadOnlySpan<byte> bytes)
@@ -66,7 +66,7 @@ internal sealed class ServerLog(ILogger? logger)
         {
             if (entry.ProcessId != 0 && entry.Message.StartsWith("database system is ready to accept", StringComparison.Ordinal))
             {
-                Volatile.Write(ref _saidReady, true);
+                _ready.TrySetResult();
             }
 
             lock (_lock)

@@ -22,7 +22,7 @@ public static unsafe class ChildLaunch
         bool isRestart = kind == BackendType.Startup && ++PostgresProcess.Of(postmaster).Startups > 1;
         try
         {
-            return postmaster.Fork(kind.ToString(), PostgresProcess.Child(kind, postmaster), child =>
+            var launched = postmaster.Fork(kind.ToString(), PostgresProcess.Child(kind, postmaster), child =>
             {
                 try
                 {
@@ -32,7 +32,13 @@ public static unsafe class ChildLaunch
                 {
                     throw; // never reached: the filter only looks on
                 }
-            }).Pid;
+            });
+            if (kind == BackendType.Startup)
+            {
+                PostgresProcess.Of(postmaster).Hold = isRestart ? null : new StartHold(launched, PostgresProcess.Of(postmaster).Ready);
+            }
+
+            return launched.Pid;
         }
         catch (Exception e) when (e is HostResourceException or OutOfMemoryException)
         {

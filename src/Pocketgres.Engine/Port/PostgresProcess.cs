@@ -7,8 +7,9 @@ namespace Pocketgres.Engine.Port;
 /// <summary>What the engine keeps beside each kernel process that runs postgres. Used under the global lock.</summary>
 internal sealed class PostgresProcess
 {
-    private readonly List<(int Address, int Length)> _segments = [];
+    private readonly List<Segment> _segments = [];
     private readonly Process? _postmaster;
+    private Dictionary<int, IncrementalHash>? _hmacContexts;
 
     private PostgresProcess(EnginePrograms programs, BackendType type, Process? postmaster)
     {
@@ -35,17 +36,23 @@ internal sealed class PostgresProcess
     /// <summary>Startup processes the postmaster has launched: more than one after a crash.</summary>
     public int Startups { get; set; }
 
+    /// <summary>In the postmaster: whether it is to accept connections already (<see cref="StartHold"/>), or null for always.</summary>
+    public StartHold? Hold { get; set; }
+
     /// <summary>Callbacks (table slot, argument) that CacheRegisterRelSyncCallback registered.</summary>
     public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
 
     /// <summary>Running HMAC computations of libpq, by the address of their context.</summary>
-    public Dictionary<int, IncrementalHash> HmacContexts { get; } = [];
+    public Dictionary<int, IncrementalHash> HmacContexts => _hmacContexts ??= [];
 
     /// <summary>True when this is a child whose postmaster has ended.</summary>
     public bool PostmasterIsDead => _postmaster is { HasExited: true };
 
+    /// <summary>In a postmaster: completes when it has said that it lets clients in; null when nobody reads its log.</summary>
+    public Task? Ready { get; init; }
+
     /// <summary>State of a process that is its own master.</summary>
-    public static PostgresProcess Master(EnginePrograms programs) => new(programs, BackendType.Invalid, null);
+    public static PostgresProcess Master(EnginePrograms programs, Task? ready = null) => new(programs, BackendType.Invalid, null) { Ready = ready };
 
     /// <summary>State of a child that <paramref name="postmaster"/> forks.</summary>
     public static PostgresProcess Child(BackendType type, Process postmaster) => new(Of(postmaster).Programs, type, postmaster);
@@ -65,12 +72,10 @@ internal sealed class PostgresProcess
     public static PostgresProcess Of(Process process) => (PostgresProcess)process.Tag!;
 
     /// <summary>Address of a shared segment of this length made earlier, or null.</summary>
-    public int? FindSegment(int length)
-    {
-        int i = _segments.FindIndex(s => s.Length == length);
-        return i < 0 ? null : _segments[i].Address;
-    }
+    public int? FindSegment(int length) => _segments.Find(s => s.Length == length)?.Address;
 
     /// <summary>Remembers a shared segment.</summary>
-    public void AddSegment(int address, int length) => _segments.Add((address, length));
+    public void AddSegment(int address, int length) => _segments.Add(new Segment(address, length));
+
+    private sealed record Segment(int Address, int Length);
 }

@@ -7,6 +7,7 @@ namespace Pocketgres.Engine.Port;
 public static unsafe class SharedSegment
 {
     private const int MapShared = 1, MapAnonymous = 0x20;
+    private const int PageSize = 65536; // WebAssembly's: what the C library's mmap aligns to
 
     /// <summary>
     /// mmap(2) in CreateSharedMemoryAndSemaphores. After a backend crashed the postmaster makes the segment anew, but its munmap was
@@ -24,14 +25,22 @@ public static unsafe class SharedSegment
             return old;
         }
 
-        int result = ((delegate*<byte*, int, int, int, int, int, long, int>)process.Function(PgliteFunctions.Mmap))(
-            m, address, length, protection, flags, fd, offset);
-        if (shared && result != -1)
+        if (shared)
         {
-            process.MapSharedMemory("pocketgres-shm", result, (uint)length);
-            state.AddSegment(result, length);
+            // The C library's mmap would take the same block from the heap and clear it, page by page: 20 ms, and pages that the mapping replaces at once.
+            int size = (length + PageSize - 1) & ~(PageSize - 1);
+            int block = ((delegate*<byte*, int, int, int>)process.Export("emscripten_builtin_memalign"))(m, PageSize, size);
+            if (block == 0)
+            {
+                return LibcError.Result(m, Errno.ENOMEM);
+            }
+
+            process.MapSharedMemory("pocketgres-shm", block, (uint)length);
+            state.AddSegment(block, length);
+            return block;
         }
 
-        return result;
+        return ((delegate*<byte*, int, int, int, int, int, long, int>)process.Function(PgliteFunctions.Mmap))(
+            m, address, length, protection, flags, fd, offset);
     }
 }

@@ -49,7 +49,7 @@ public static unsafe class WaitEventSets
             // A look of its own at the sockets is needed only where no sleep looks at them, before or after: every client's message passes here.
             if (!slept && (found > 0 || timeout == 0))
             {
-                sockets = PrepareSockets(m, set, count, process, entries, eventOf);
+                sockets = Hold(process) > 0 ? 0 : PrepareSockets(m, set, count, process, entries, eventOf);
                 _ = Process.PollNow(entries, sockets);
             }
 
@@ -80,10 +80,29 @@ public static unsafe class WaitEventSets
                 nanoseconds = (long)(left * (1e9 / Stopwatch.Frequency));
             }
 
-            sockets = PrepareSockets(m, set, count, process, entries, eventOf);
-            process.Block(entries, sockets, nanoseconds);
+            long hold = Hold(process);
+            sockets = hold > 0 ? 0 : PrepareSockets(m, set, count, process, entries, eventOf);
+            process.Block(entries, sockets, hold > 0 && (nanoseconds < 0 || hold < nanoseconds) ? hold : nanoseconds);
             slept = true;
         }
+    }
+
+    // Of the postmaster while it starts: it waits for its latch only.
+    private static long Hold(Process process)
+    {
+        var state = PostgresProcess.Of(process);
+        if (state.Hold is not { } hold)
+        {
+            return 0;
+        }
+
+        long remaining = hold.Remaining();
+        if (remaining == 0)
+        {
+            state.Hold = null;
+        }
+
+        return remaining;
     }
 
     // pgstat_report_wait_start/end: what pg_stat_activity shows as the wait event.

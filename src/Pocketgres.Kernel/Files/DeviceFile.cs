@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 
 namespace Pocketgres.Kernel.Files;
 
@@ -41,7 +40,7 @@ internal sealed unsafe class DeviceFile : OpenFile
                 new Span<byte>(buffer, count).Clear();
                 return count;
             case DeviceKind.Random:
-                RandomNumberGenerator.Fill(new Span<byte>(buffer, count));
+                HostRandom.Fill(new Span<byte>(buffer, count));
                 return count;
             case DeviceKind.Directory:
                 return -(int)Errno.EISDIR;

@@ -163,7 +163,7 @@ internal sealed unsafe class FileContent
 
         if (keep < _slots.Length)
         {
-            Array.Resize(ref _slots, keep);
+            Resize(keep);
         }
     }
 
@@ -270,7 +270,15 @@ internal sealed unsafe class FileContent
     {
         if (count > _slots.Length)
         {
-            Array.Resize(ref _slots, Math.Max(count, Math.Min(_slots.Length + (_slots.Length / 2), MaxChunks)));
+            Resize(Math.Max(count, Math.Min(_slots.Length + (_slots.Length / 2), MaxChunks)));
         }
+    }
+
+    // Array.Resize of a number type is compiled at its first use.
+    private void Resize(int count)
+    {
+        var slots = new nint[count];
+        Array.Copy(_slots, slots, Math.Min(count, _slots.Length));
+        _slots = slots;
     }
 }

@@ -158,7 +158,9 @@ public sealed class FileDescriptorTable(int limit = FileDescriptorTable.DefaultL
     {
         if (fd >= _slots.Length)
         {
-            Array.Resize(ref _slots, Math.Min(Limit, Math.Max(fd + 1, _slots.Length * 2)));
+            var slots = new Slot[Math.Min(Limit, Math.Max(fd + 1, _slots.Length * 2))];
+            Array.Copy(_slots, slots, _slots.Length);
+            _slots = slots;
         }
 
         _slots[fd] = new Slot { File = file, CloseOnExec = closeOnExec };

@@ -95,11 +95,11 @@ public sealed unsafe partial class FileSystemImage
         Check(target.Open(path, flags, mode | 0x80, out var file), "create", path);
         try
         {
-            var e = Entries[entry];
+            var e = EntryAt(entry);
             long done = 0;
             for (int i = 0; i < e.ExtentCount; i++)
             {
-                var extent = Extents[e.FirstExtent + i];
+                var extent = ExtentAt(e.FirstExtent + i);
                 long start = (long)extent.FirstChunk * ChunkPool.ChunkSize;
                 if (writeZeroes)
                 {

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using static Pocketgres.Kernel.Files.HostCalls;
 
@@ -30,9 +32,8 @@ public sealed unsafe partial class FileSystemImage : IDisposable
         _index = index;
         _data = data;
         _dataLength = dataLength;
-        var header = MemoryMarshal.Cast<byte, int>(index.AsSpan(0, HeaderSize));
-        _entries = header[2];
-        _extents = header[3];
+        _entries = Header(index, 2);
+        _extents = Header(index, 3);
     }
 
     /// <summary>Number of files, directories and links, the root included.</summary>
@@ -41,10 +42,18 @@ public sealed unsafe partial class FileSystemImage : IDisposable
     /// <summary>Bytes of contents that are mapped.</summary>
     public long DataLength => _dataLength;
 
-    private ReadOnlySpan<Entry> Entries => MemoryMarshal.Cast<byte, Entry>(_index.AsSpan(HeaderSize, _entries * sizeof(Entry)));
+    // References into the index instead of spans of these types, whose methods .NET would compile at each start.
+    private ref readonly Entry EntryAt(int entry)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)entry, (uint)_entries, nameof(entry));
+        return ref Unsafe.As<byte, Entry>(ref _index[HeaderSize + (entry * sizeof(Entry))]);
+    }
 
-    private ReadOnlySpan<Extent> Extents =>
-        MemoryMarshal.Cast<byte, Extent>(_index.AsSpan(HeaderSize + (_entries * sizeof(Entry)), _extents * sizeof(Extent)));
+    private ref readonly Extent ExtentAt(int extent)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)extent, (uint)_extents, nameof(extent));
+        return ref Unsafe.As<byte, Extent>(ref _index[HeaderSize + (_entries * sizeof(Entry)) + (extent * sizeof(Extent))]);
+    }
 
     private ReadOnlySpan<byte> Names => _index.AsSpan(HeaderSize + (_entries * sizeof(Entry)) + (_extents * sizeof(Extent)));
 
@@ -87,6 +96,16 @@ public sealed unsafe partial class FileSystemImage : IDisposable
         }
     }
 
+    /// <summary>Gives back the pages of the contents that were looked at; the next look maps them again.</summary>
+    public void ForgetPages()
+    {
+        const int dontNeed = 4; // MADV_DONTNEED: of a mapping that nobody can write, nothing is lost
+        if (_data != null)
+        {
+            _ = Native.Libc.madvise(_data, (nint)_dataLength, dontNeed);
+        }
+    }
+
     /// <summary>One more user, who calls <see cref="Dispose"/> in turn.</summary>
     public FileSystemImage AddReference()
     {
@@ -103,29 +122,29 @@ public sealed unsafe partial class FileSystemImage : IDisposable
         }
     }
 
-    internal int Parent(int entry) => Entries[entry].Parent;
+    internal int Parent(int entry) => EntryAt(entry).Parent;
 
-    internal string Name(int entry) => PathEncoding.Decode(Names.Slice(Entries[entry].NameOffset, Entries[entry].NameLength));
+    internal string Name(int entry) => PathEncoding.Decode(Names.Slice(EntryAt(entry).NameOffset, EntryAt(entry).NameLength));
 
     /// <summary>Type and permission bits.</summary>
-    internal int Mode(int entry) => Entries[entry].Mode;
+    internal int Mode(int entry) => EntryAt(entry).Mode;
 
-    internal long Size(int entry) => Entries[entry].Size;
+    internal long Size(int entry) => EntryAt(entry).Size;
 
-    internal long Modified(int entry) => Entries[entry].Modified;
+    internal long Modified(int entry) => EntryAt(entry).Modified;
 
-    internal int ChildCount(int directory) => Entries[directory].Extra;
+    internal int ChildCount(int directory) => EntryAt(directory).Extra;
 
-    internal string LinkTarget(int link) => PathEncoding.Decode(Names.Slice(Entries[link].Extra, (int)Entries[link].Size));
+    internal string LinkTarget(int link) => PathEncoding.Decode(Names.Slice(EntryAt(link).Extra, (int)EntryAt(link).Size));
 
     /// <summary>Chunks with content.</summary>
     internal int StoredChunks(int entry)
     {
-        var e = Entries[entry];
+        var e = EntryAt(entry);
         int n = 0;
         for (int i = 0; i < e.ExtentCount; i++)
         {
-            n += Extents[e.FirstExtent + i].Chunks;
+            n += ExtentAt(e.FirstExtent + i).Chunks;
         }
 
         return n;
@@ -134,11 +153,11 @@ public sealed unsafe partial class FileSystemImage : IDisposable
     /// <summary>Addresses of a file's chunks in the mapping, marked as borrowed; see <see cref="FileContent"/>.</summary>
     internal nint[] Slots(int entry)
     {
-        var e = Entries[entry];
+        var e = EntryAt(entry);
         var slots = new nint[(e.Size + ChunkPool.ChunkSize - 1) / ChunkPool.ChunkSize];
         for (int i = 0; i < e.ExtentCount; i++)
         {
-            var extent = Extents[e.FirstExtent + i];
+            var extent = ExtentAt(e.FirstExtent + i);
             for (int k = 0; k < extent.Chunks; k++)
             {
                 slots[extent.FirstChunk + k] = ((nint)_data + (nint)extent.Offset + ((nint)k * ChunkPool.ChunkSize)) | 1;
@@ -151,15 +170,15 @@ public sealed unsafe partial class FileSystemImage : IDisposable
     internal static uint Checksum(ReadOnlySpan<byte> bytes)
     {
         uint crc = uint.MaxValue;
-        var words = MemoryMarshal.Cast<byte, ulong>(bytes);
-        foreach (ulong word in words)
+        int i = 0;
+        for (; i + sizeof(ulong) <= bytes.Length; i += sizeof(ulong))
         {
-            crc = BitOperations.Crc32C(crc, word);
+            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes[i..]));
         }
 
-        foreach (byte b in bytes[(words.Length * sizeof(ulong))..])
+        for (; i < bytes.Length; i++)
         {
-            crc = BitOperations.Crc32C(crc, b);
+            crc = BitOperations.Crc32C(crc, bytes[i]);
         }
 
         return ~crc;
@@ -167,20 +186,22 @@ public sealed unsafe partial class FileSystemImage : IDisposable
 
     private static long Validate(byte[] index, string path)
     {
-        if (index.Length < HeaderSize || MemoryMarshal.Read<uint>(index) != Magic)
+        if (index.Length < HeaderSize || (uint)Header(index, 0) != Magic)
         {
             throw new InvalidDataException($"{path} is not a file system image of this version");
         }
 
-        var header = MemoryMarshal.Cast<byte, int>(index.AsSpan(0, HeaderSize));
-        long size = HeaderSize + ((long)header[2] * sizeof(Entry)) + ((long)header[3] * sizeof(Extent)) + header[4];
-        if (header[2] < 1 || header[3] < 0 || size != index.Length || Checksum(index.AsSpan(HeaderSize)) != (uint)header[1])
+        int entries = Header(index, 2), extents = Header(index, 3);
+        long size = HeaderSize + ((long)entries * sizeof(Entry)) + ((long)extents * sizeof(Extent)) + Header(index, 4);
+        if (entries < 1 || extents < 0 || size != index.Length || Checksum(index.AsSpan(HeaderSize)) != (uint)Header(index, 1))
         {
             throw new InvalidDataException($"{path} is damaged");
         }
 
-        return MemoryMarshal.Read<long>(index.AsSpan(24));
+        return BinaryPrimitives.ReadInt64LittleEndian(index.AsSpan(24));
     }
+
+    private static int Header(byte[] index, int field) => BinaryPrimitives.ReadInt32LittleEndian(index.AsSpan(field * sizeof(int)));
 
     /// <summary>One file, directory or link.</summary>
     /// <param name="Parent">Index of the directory.</param>

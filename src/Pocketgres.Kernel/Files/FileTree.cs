@@ -24,13 +24,22 @@ public static unsafe partial class FileTree
 
     /// <summary>The entries of a directory without "." and "..", in no particular order.</summary>
     /// <exception cref="FileSystemException">It cannot be read.</exception>
-    public static IEnumerable<DirectoryEntry> List(IFileSystem files, string path)
+    public static List<DirectoryEntry> List(IFileSystem files, string path)
     {
         FileSystemException.ThrowIf(files.Open(path, OpenFlags.ReadOnly | OpenFlags.Directory, 0, out var directory), "read", path);
         var error = directory!.ReadDirectory(out var entries);
         directory.Release();
         FileSystemException.ThrowIf(error, "read", path);
-        return entries.Where(e => e.Name is not ("." or ".."));
+        var below = new List<DirectoryEntry>(entries.Count);
+        for (int i = 0; i < entries.Count; i++)
+        {
+            if (entries[i].Name is not ("." or ".."))
+            {
+                below.Add(entries[i]);
+            }
+        }
+
+        return below;
     }
 
     /// <summary>A whole file, or its first <paramref name="limit"/> bytes.</summary>
@@ -108,7 +117,7 @@ public static unsafe partial class FileTree
     /// <exception cref="FileSystemException">Something cannot be made durable.</exception>
     public static void SyncTree(IFileSystem files, string path)
     {
-        foreach (var entry in List(files, path).ToList())
+        foreach (var entry in List(files, path))
         {
             string below = Combine(path, entry.Name);
             FileSystemException.ThrowIf(files.Stat(below, followLink: false, out var status), "look at", below);
@@ -142,7 +151,7 @@ public static unsafe partial class FileTree
             return;
         }
 
-        foreach (var entry in List(files, path).ToList())
+        foreach (var entry in List(files, path))
         {
             Remove(files, Combine(path, entry.Name));
         }

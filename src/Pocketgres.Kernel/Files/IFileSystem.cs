@@ -113,4 +113,4 @@ public readonly record struct FileStatus(
 public readonly record struct FileSystemStatus(int BlockSize, long Blocks, long FreeBlocks, long AvailableBlocks, long Files, long FreeFiles);
 
 /// <summary>A directory entry; <paramref name="Type"/> is DT_DIR 4, DT_REG 8, DT_LNK 10, DT_SOCK 12, DT_FIFO 1, DT_CHR 2, DT_UNKNOWN 0.</summary>
-public readonly record struct DirectoryEntry(string Name, long Inode, byte Type);
+public sealed record DirectoryEntry(string Name, long Inode, byte Type);

@@ -31,12 +31,20 @@ public sealed class MountTable : IDisposable
         }
 
         prefix = prefix.TrimEnd('/');
-        if (_mounts.Any(m => m.Prefix == prefix))
+        var mounts = new List<MountPoint>(_mounts); // the longest prefix first
+        int position = 0;
+        foreach (var mount in _mounts)
         {
-            throw new InvalidOperationException($"something is mounted at {prefix}/ already");
+            if (mount.Prefix == prefix)
+            {
+                throw new InvalidOperationException($"something is mounted at {prefix}/ already");
+            }
+
+            position += mount.Prefix.Length >= prefix.Length ? 1 : 0;
         }
 
-        _mounts = [.. _mounts.Append(new MountPoint(prefix, fileSystem)).OrderByDescending(m => m.Prefix.Length).ThenBy(m => m.Prefix, StringComparer.Ordinal)];
+        mounts.Insert(position, new MountPoint(prefix, fileSystem));
+        _mounts = [.. mounts];
     }
 
     /// <summary>Takes a file system out of the name space; the caller owns it again. Null when nothing is mounted there.</summary>
@@ -62,9 +70,9 @@ public sealed class MountTable : IDisposable
     public FileDescriptorTable StandardDescriptors()
     {
         var table = new FileDescriptorTable();
-        foreach (var (path, flags) in (ReadOnlySpan<(string, OpenFlags)>)[
-            ("/dev/stdin", OpenFlags.ReadOnly), ("/dev/stdout", OpenFlags.WriteOnly), ("/dev/stderr", OpenFlags.WriteOnly)])
+        foreach (string path in (string[])["/dev/stdin", "/dev/stdout", "/dev/stderr"])
         {
+            var flags = table.Count == 0 ? OpenFlags.ReadOnly : OpenFlags.WriteOnly;
             var error = Resolve(path, true, out var location);
             OpenFile? file = null;
             if (error != Errno.None || (error = location.FileSystem.Open(location.Path, flags, 0, out file)) != Errno.None)

@@ -7,7 +7,7 @@ namespace Pocketgres.Kernel.Memory;
 internal sealed unsafe partial class AddressSpace
 {
     // Parts of the region where shared memory lay since the image was mapped: what is there now does not come from the image.
-    private readonly List<(long Offset, long Length)> _covered = [];
+    private readonly List<MemoryRange> _covered = [];
 
     /// <summary>A space whose private pages are a copy-on-write copy of an image.</summary>
     /// <param name="image">As <see cref="Capture"/> made it.</param>
@@ -40,7 +40,7 @@ internal sealed unsafe partial class AddressSpace
     public MemoryImage Capture(uint breakAddress)
     {
         long end = RoundUp(InstanceLayout.NegativeBytes + breakAddress);
-        var image = new MemoryImage("pocketgres-snapshot", end, [.. PrivateRanges(end)]);
+        var image = new MemoryImage("pocketgres-snapshot", end, PrivateRanges(end));
         try
         {
             using var pageMap = new PageMap(_pageMapPath);
@@ -72,7 +72,7 @@ internal sealed unsafe partial class AddressSpace
     private IEnumerable<(long Offset, long Length, bool IsBacked)> Backed(long offset, long length)
     {
         long at = offset, end = offset + length, imageEnd = _image?.Length ?? 0;
-        foreach (var (start, count) in _covered.Append((Offset: imageEnd, Length: long.MaxValue - imageEnd)).OrderBy(c => c.Offset).ToList())
+        foreach (var (start, count) in _covered.Append(new MemoryRange(imageEnd, long.MaxValue - imageEnd)).OrderBy(c => c.Offset).ToList())
         {
             long stop = start > long.MaxValue - count ? long.MaxValue : start + count;
             if (stop <= at || start >= end)

@@ -48,7 +48,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     }
 
     /// <summary>A mapping shared with other processes, backed by a memory file.</summary>
-    public readonly record struct SharedMapping(uint Address, long Length, SharedMemory Memory);
+    public sealed record SharedMapping(uint Address, long Length, SharedMemory Memory);
 
     /// <summary>Byte 0 of linear memory.</summary>
     public byte* Base => _region + InstanceLayout.NegativeBytes;
@@ -59,7 +59,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     /// <summary>Accessible bytes of linear memory.</summary>
     public long Size { get; private set; }
 
-    /// <summary>Shared mappings, in the order they were made.</summary>
+    /// <summary>Shared mappings, by address.</summary>
     public IReadOnlyList<SharedMapping> SharedMappings => _shared;
 
     /// <summary>What is known of the working sets of its children, by kind.</summary>
@@ -157,8 +157,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
             throw;
         }
 
-        _shared.Add(new SharedMapping(address, length, memory));
-        _covered.Add((InstanceLayout.NegativeBytes + address, length));
+        int position = _shared.FindIndex(s => s.Address > address);
+        _shared.Insert(position < 0 ? _shared.Count : position, new SharedMapping(address, length, memory));
+        _covered.Add(new MemoryRange(InstanceLayout.NegativeBytes + address, length));
         _layout++;
     }
 
@@ -234,26 +235,27 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         }
 
         _workingSet = null;
-        var written = new List<long>();
+        var written = new PageList();
         using var pageMap = new PageMap(_pageMapPath);
         foreach (var (offset, length) in PrivateRanges(InstanceLayout.NegativeBytes + Size))
         {
-            written.AddRange(pageMap.PrivatePages(_region + offset, length).Select(page => offset + page));
+            pageMap.ForEachPrivatePage(_region + offset, length, page => written.Add(offset + page));
         }
 
-        set.Learn(written);
+        set.Learn(written.ToArray());
     }
 
     /// <summary>Parts of [0, end) of the region that no shared mapping covers.</summary>
-    internal IEnumerable<(long Offset, long Length)> PrivateRanges(long end)
+    internal List<MemoryRange> PrivateRanges(long end)
     {
+        var ranges = new List<MemoryRange>();
         long position = 0;
-        foreach (var s in _shared.OrderBy(s => s.Address))
+        foreach (var s in _shared)
         {
             long start = InstanceLayout.NegativeBytes + s.Address;
             if (start > position && position < end)
             {
-                yield return (position, Math.Min(start, end) - position);
+                ranges.Add(new MemoryRange(position, Math.Min(start, end) - position));
             }
 
             position = Math.Max(position, start + s.Length);
@@ -261,8 +263,10 @@ internal sealed unsafe partial class AddressSpace : IDisposable
 
         if (end > position)
         {
-            yield return (position, end - position);
+            ranges.Add(new MemoryRange(position, end - position));
         }
+
+        return ranges;
     }
 
     /// <summary>What must happen under the global lock before <see cref="Dispose"/>, which needs none: shared memory forgets this space.</summary>

@@ -19,7 +19,7 @@ internal sealed unsafe class MemoryImage
     /// <param name="length">Bytes, a multiple of the page size.</param>
     /// <param name="ranges">The parts of it that are mapped; the rest is holes.</param>
     /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
-    public MemoryImage(string name, long length, IReadOnlyList<(long Offset, long Length)> ranges)
+    public MemoryImage(string name, long length, IReadOnlyList<MemoryRange> ranges)
     {
         Length = length;
         Ranges = ranges;
@@ -39,7 +39,7 @@ internal sealed unsafe class MemoryImage
     public long Length { get; }
 
     /// <summary>The parts that are mapped.</summary>
-    public IReadOnlyList<(long Offset, long Length)> Ranges { get; }
+    public IReadOnlyList<MemoryRange> Ranges { get; }
 
     /// <summary>Bytes of content.</summary>
     public long ContentBytes => DataExtents(Descriptor, 0, Length).Sum(e => e.Length);

@@ -72,11 +72,11 @@ internal sealed unsafe partial class PageMap(string path) : IDisposable
     }
 
     /// <summary>The offsets of these pages; none where the host has no pagemap.</summary>
-    public List<long> PrivatePages(byte* from, long length)
+    public long[] PrivatePages(byte* from, long length)
     {
-        var pages = new List<long>();
+        var pages = new PageList();
         ForEachPrivatePage(from, length, pages.Add);
-        return pages;
+        return pages.ToArray();
     }
 
     /// <inheritdoc/>

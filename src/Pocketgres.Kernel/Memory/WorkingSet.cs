@@ -18,8 +18,7 @@ internal sealed unsafe class WorkingSet
     private const int SmallGap = 1; // pages between two ranges that are not worth a system call
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<long, int> _writers = [];
-    private int _samples;
+    private readonly List<long[]> _samples = [];
     private volatile (long Offset, long Length)[]? _ranges;
 
     /// <summary>True once enough is known: <see cref="Learn"/> is not called for then.</summary>
@@ -30,25 +29,22 @@ internal sealed unsafe class WorkingSet
 
     /// <summary>Learns from a process that ends.</summary>
     /// <param name="written">Offsets of the pages that it wrote.</param>
-    public void Learn(IReadOnlyCollection<long> written)
+    public void Learn(long[] written)
     {
         lock (_lock)
         {
-            if (IsKnown || written.Count is 0 or > MaximumPages)
+            if (IsKnown || written.Length is 0 or > MaximumPages)
             {
                 return;
             }
 
-            foreach (long page in written)
+            // Evaluated once, at the end: the first samples come while the server starts.
+            _samples.Add(written);
+            if (_samples.Count == Samples)
             {
-                _writers[page] = _writers.GetValueOrDefault(page) + 1;
-            }
-
-            if (++_samples == Samples)
-            {
-                _ranges = Merge(_writers.Where(w => w.Value >= Agreeing).Select(w => w.Key));
-                _writers.Clear();
-                _writers.TrimExcess();
+                _ranges = Merge(_samples.SelectMany(s => s).CountBy(page => page).Where(w => w.Value >= Agreeing).Select(w => w.Key));
+                _samples.Clear();
+                _samples.TrimExcess();
             }
         }
     }

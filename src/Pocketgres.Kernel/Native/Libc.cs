@@ -59,6 +59,13 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int close(int fd);
 
+    /// <summary>1 if the text is a numeric address of the family, which is then written to the buffer.</summary>
+    [LibraryImport("libc")]
+    public static partial int inet_pton(int family, byte* text, void* address);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint getrandom(void* buffer, nint count, uint flags);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint read(int fd, void* buffer, nint count);
 

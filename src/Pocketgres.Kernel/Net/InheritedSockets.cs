@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Pocketgres.Kernel.Native;
 
@@ -8,41 +7,54 @@ namespace Pocketgres.Kernel.Net;
 /// Listening sockets that the host bound before the program started ("socket activation"): bind(2) to the same address takes the
 /// host's socket instead of a new one. So a port chosen by the system is known, and a busy one reported, before the program runs.
 /// </summary>
-public sealed class InheritedSockets : IDisposable
+public sealed unsafe class InheritedSockets : IDisposable
 {
+    private const int AddressSize = 28; // struct sockaddr_in6
+    private const int Inet6 = 10;
+
     private readonly Lock _lock = new();
-    private readonly List<(IPEndPoint Address, Socket Socket)> _sockets = [];
+    private readonly List<Inherited> _sockets = [];
 
     /// <summary>Gives a bound TCP socket to the kernel, which closes it with the last descriptor on it.</summary>
     public void Add(Socket socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        lock (_lock)
-        {
-            _sockets.Add(((IPEndPoint)socket.LocalEndPoint!, socket));
-        }
+        Add((int)socket.Handle, socket);
+    }
+
+    /// <inheritdoc cref="Add(Socket)"/>
+    public void Add(HostListener listener)
+    {
+        ArgumentNullException.ThrowIfNull(listener);
+        Add(listener.Descriptor, listener);
     }
 
     /// <summary>A duplicate of the host's descriptor bound to this address, or -1. The socket is non-blocking from then on.</summary>
-    internal int Take(IPEndPoint address)
+    /// <param name="address">struct sockaddr_in or sockaddr_in6.</param>
+    /// <param name="length">Its size.</param>
+    internal int Take(byte* address, int length)
     {
         lock (_lock)
         {
-            int i = _sockets.FindIndex(s => s.Address.Equals(address));
-            if (i < 0)
+            foreach (var socket in _sockets)
             {
-                return -1;
+                if (!IsSame(new ReadOnlySpan<byte>(address, length), socket.Address))
+                {
+                    continue;
+                }
+
+                // A blocking accept of a connection that vanished after poll had reported it would wait with the global lock held.
+                int fd = Libc.fcntl(socket.Descriptor, Libc.DuplicateCloseOnExec, 0);
+                int flags = fd < 0 ? -1 : Libc.fcntl(fd, Libc.GetStatusFlags, 0);
+                if (flags >= 0)
+                {
+                    _ = Libc.fcntl(fd, Libc.SetStatusFlags, flags | Libc.SockNonBlocking);
+                }
+
+                return fd;
             }
 
-            // A blocking accept of a connection that vanished after poll had reported it would wait with the global lock held.
-            int fd = Libc.fcntl((int)_sockets[i].Socket.Handle, Libc.DuplicateCloseOnExec, 0);
-            int flags = fd < 0 ? -1 : Libc.fcntl(fd, Libc.GetStatusFlags, 0);
-            if (flags >= 0)
-            {
-                _ = Libc.fcntl(fd, Libc.SetStatusFlags, flags | Libc.SockNonBlocking);
-            }
-
-            return fd;
+            return -1;
         }
     }
 
@@ -51,8 +63,30 @@ public sealed class InheritedSockets : IDisposable
     {
         lock (_lock)
         {
-            _sockets.ForEach(s => s.Socket.Dispose());
+            _sockets.ForEach(s => s.Owner.Dispose());
             _sockets.Clear();
         }
     }
+
+    private void Add(int descriptor, IDisposable owner)
+    {
+        var address = new byte[AddressSize];
+        int length = AddressSize;
+        fixed (byte* a = address)
+        {
+            _ = Libc.getsockname(descriptor, a, &length); // of a descriptor that is no socket, the address is that of no socket
+        }
+
+        lock (_lock)
+        {
+            _sockets.Add(new Inherited(descriptor, address, owner));
+        }
+    }
+
+    /// <summary>Family, port and address; not the scope, which bind(2) takes from the interface.</summary>
+    private static bool IsSame(ReadOnlySpan<byte> one, ReadOnlySpan<byte> other) =>
+        one[..4].SequenceEqual(other[..4])
+        && (one[0] == Inet6 ? one.Length >= AddressSize && one.Slice(8, 16).SequenceEqual(other.Slice(8, 16)) : one.Slice(4, 4).SequenceEqual(other.Slice(4, 4)));
+
+    private sealed record Inherited(int Descriptor, byte[] Address, IDisposable Owner);
 }

@@ -12,42 +12,77 @@ internal sealed unsafe class DynamicLinker
     private const int DsoMemoryAllocated = 8, DsoMemoryAddress = 12, DsoMemorySize = 16, DsoTableAddress = 20, DsoTableSize = 24, DsoName = 36;
 
     private readonly Process _process;
-    private readonly Dictionary<int, LoadedModule> _handles;
-    private readonly Dictionary<int, HostLibrary> _hostHandles;
-    private readonly Dictionary<nint, int> _hostPointers;
-    private readonly Dictionary<string, LoadedModule> _loaded;
-    private readonly Dictionary<string, int> _appended;
-    private IReadOnlyDictionary<string, int>? _hostVariables;
+    private LinkedModules _modules; // shared with parent and children until one of them changes it
+    private bool _isShared;
 
     public DynamicLinker(Process process)
     {
         _process = process;
-        _handles = [];
-        _hostHandles = [];
-        _hostPointers = [];
-        _loaded = new(StringComparer.Ordinal);
-        _appended = new(StringComparer.Ordinal);
+        _modules = new LinkedModules();
     }
 
     private DynamicLinker(Process process, DynamicLinker parent)
     {
         _process = process;
-        _handles = new(parent._handles);
-        _hostHandles = new(parent._hostHandles);
-        _hostPointers = new(parent._hostPointers);
-        _loaded = new(parent._loaded, StringComparer.Ordinal);
-        _appended = new(parent._appended, StringComparer.Ordinal);
-        TableLength = parent.TableLength;
-        _hostVariables = parent._hostVariables;
+        _modules = parent._modules;
+        _isShared = parent._isShared = true;
     }
 
-    /// <summary>The same bookkeeping for no process, to copy from later.</summary>
+    /// <summary>The same bookkeeping for no process, to copy from later. Under the global lock, as everything here.</summary>
     public DynamicLinker Detached() => new(null!, this);
+
+    /// <summary>The bookkeeping, to be changed.</summary>
+    private LinkedModules Own()
+    {
+        if (_isShared)
+        {
+            _modules = new LinkedModules(_modules);
+            _isShared = false;
+        }
+
+        return _modules;
+    }
 
     private sealed record LoadedModule(ModuleImage Image, int MemoryBase, int TableBase);
 
+    /// <summary>What is loaded into a process.</summary>
+    private sealed class LinkedModules
+    {
+        public LinkedModules()
+        {
+        }
+
+        public LinkedModules(LinkedModules other)
+        {
+            Handles = new(other.Handles);
+            HostHandles = new(other.HostHandles);
+            HostPointers = new(other.HostPointers);
+            Loaded = new(other.Loaded, StringComparer.Ordinal);
+            Appended = new(other.Appended, StringComparer.Ordinal);
+            HostVariables = other.HostVariables;
+            TableLength = other.TableLength;
+        }
+
+        /// <summary>By the address of the C library's dso struct.</summary>
+        public Dictionary<int, LoadedModule> Handles { get; } = [];
+
+        /// <inheritdoc cref="Handles"/>
+        public Dictionary<int, HostLibrary> HostHandles { get; } = [];
+
+        /// <summary>C function pointers of host functions, boxed: .NET has native code for dictionaries of objects.</summary>
+        public Dictionary<object, object> HostPointers { get; } = [];
+
+        public Dictionary<string, LoadedModule> Loaded { get; } = new(StringComparer.Ordinal);
+
+        public Dictionary<string, int> Appended { get; } = new(StringComparer.Ordinal);
+
+        public IReadOnlyDictionary<string, int>? HostVariables { get; set; }
+
+        public int TableLength { get; set; }
+    }
+
     /// <summary>Slots of the function table in use.</summary>
-    public int TableLength { get; private set; }
+    public int TableLength => _modules.TableLength;
 
     private byte* Memory => _process.Memory;
 
@@ -62,9 +97,14 @@ internal sealed unsafe class DynamicLinker
         var manifest = Main.Manifest;
         _process.AddressSpace.MapImage(Main.DataPath);
         nint empty = (nint)(delegate*<byte*, void>)&WasmRuntime.EmptyTableSlot;
-        new Span<nint>(Memory + InstanceLayout.TableOffset, InstanceLayout.TableSlots).Fill(empty);
-        Main.FillTable(Memory + InstanceLayout.TableOffset);
-        TableLength = Math.Max(manifest.TableEnd, 1);
+        var table = (nint*)(Memory + InstanceLayout.TableOffset);
+        for (int i = 0; i < InstanceLayout.TableSlots; i++)
+        {
+            table[i] = empty;
+        }
+
+        Main.FillTable((byte*)table);
+        Own().TableLength = Math.Max(manifest.TableEnd, 1);
         SetGlobals(manifest);
         if (manifest.StartFunction >= 0)
         {
@@ -90,17 +130,19 @@ internal sealed unsafe class DynamicLinker
         }
 
         *(nint*)(Memory + InstanceLayout.TableOffset + (8L * TableLength)) = code;
-        return TableLength++;
+        return Own().TableLength++;
     }
 
     /// <summary>The C function pointer of a host function: always the same one.</summary>
     public int HostPointer(nint code)
     {
-        if (!_hostPointers.TryGetValue(code, out int index))
+        if (_modules.HostPointers.TryGetValue(code, out object? known))
         {
-            index = _hostPointers[code] = AppendFunction(code);
+            return (int)known;
         }
 
+        int index = AppendFunction(code);
+        Own().HostPointers[code] = index;
         return index;
     }
 
@@ -113,7 +155,7 @@ internal sealed unsafe class DynamicLinker
         string path = CString.Read(Memory, handle + DsoName), baseName = Path.GetFileNameWithoutExtension(path);
         if (_process.Program.FindHostLibrary(baseName) is { } library)
         {
-            _hostHandles[handle] = library; // no memory, no table slots until a symbol is asked for
+            Own().HostHandles[handle] = library; // no memory, no table slots until a symbol is asked for
             return baseName;
         }
 
@@ -123,14 +165,14 @@ internal sealed unsafe class DynamicLinker
         *(int*)(dso + DsoMemorySize) = module.Image.Manifest.MemorySize;
         *(int*)(dso + DsoTableAddress) = module.TableBase;
         *(int*)(dso + DsoTableSize) = module.Image.Manifest.TableSize;
-        _handles[handle] = module;
+        Own().Handles[handle] = module;
         return baseName;
     }
 
     private LoadedModule Load(string path)
     {
         string baseName = Path.GetFileNameWithoutExtension(path);
-        if (_loaded.TryGetValue(baseName, out var module))
+        if (_modules.Loaded.TryGetValue(baseName, out var module))
         {
             return module;
         }
@@ -151,12 +193,12 @@ internal sealed unsafe class DynamicLinker
 
         module = Place(image);
         Initialise(module);
-        _loaded.Add(baseName, module);
+        Own().Loaded.Add(baseName, module);
         return module;
     }
 
     private bool IsDefined(ModuleImage self, ModuleManifest.GotEntry entry) =>
-        _loaded.Values.Select(m => m.Image).Prepend(Main).Append(self).Any(image =>
+        _modules.Loaded.Values.Select(m => m.Image).Prepend(Main).Append(self).Any(image =>
             image.Manifest.Functions.ContainsKey(entry.Name) || (!entry.IsFunction && image.Manifest.Variables.ContainsKey(entry.Name)))
         || (HostSymbols is { } host && (host.TryGetFunction(entry.Name, out _) || (!entry.IsFunction && host.DefinesVariable(entry.Name))));
 
@@ -165,12 +207,12 @@ internal sealed unsafe class DynamicLinker
     /// <summary>dlsym(3): a table index for a function, an address for a variable, 0 when the module has no such symbol.</summary>
     public int Symbol(int handle, string name)
     {
-        if (_hostHandles.TryGetValue(handle, out var library))
+        if (_modules.HostHandles.TryGetValue(handle, out var library))
         {
             return library.Functions.TryGetValue(name, out nint code) ? HostPointer(code) : 0;
         }
 
-        if (!_handles.TryGetValue(handle, out var module))
+        if (!_modules.Handles.TryGetValue(handle, out var module))
         {
             return 0;
         }
@@ -220,7 +262,7 @@ internal sealed unsafe class DynamicLinker
         }
 
         int tableBase = manifest.TableSize > 0 ? TableLength : 0;
-        TableLength += manifest.TableSize;
+        Own().TableLength += manifest.TableSize;
         return new LoadedModule(image, memoryBase, tableBase);
     }
 
@@ -263,7 +305,7 @@ internal sealed unsafe class DynamicLinker
             return address;
         }
 
-        foreach (var module in _loaded.Values.Append(self))
+        foreach (var module in _modules.Loaded.Values.Append(self))
         {
             if (module.Image.Manifest.Variables.TryGetValue(name, out int offset))
             {
@@ -281,21 +323,21 @@ internal sealed unsafe class DynamicLinker
     }
 
     /// <summary>Address of a variable of the host.</summary>
-    public int HostVariable(string name) => (_hostVariables ??= HostSymbols!.MakeVariables(_process, HostPointer))[name];
+    public int HostVariable(string name) => (_modules.HostVariables ?? MakeHostVariables())[name];
 
     private int FunctionPointer(LoadedModule self, string name, bool weak)
     {
-        if (_appended.TryGetValue(name, out int index))
+        if (_modules.Appended.TryGetValue(name, out int index))
         {
             return index;
         }
 
         if (Main.Manifest.Functions.TryGetValue(name, out var f))
         {
-            return f.TableSlot >= 0 ? f.TableSlot : _appended[name] = AppendFunction(Main.Function(f.Index));
+            return f.TableSlot >= 0 ? f.TableSlot : Append(name, Main.Function(f.Index));
         }
 
-        foreach (var module in _loaded.Values.Append(self))
+        foreach (var module in _modules.Loaded.Values.Append(self))
         {
             if (TryFunctionPointer(module, name, out index))
             {
@@ -323,11 +365,25 @@ internal sealed unsafe class DynamicLinker
         }
 
         string key = module.Image.Name + "!" + name;
-        if (!_appended.TryGetValue(key, out index))
+        if (!_modules.Appended.TryGetValue(key, out index))
         {
-            index = _appended[key] = AppendFunction(module.Image.Function(f.Index));
+            index = Append(key, module.Image.Function(f.Index));
         }
 
         return true;
+    }
+
+    private int Append(string key, nint code)
+    {
+        int index = AppendFunction(code);
+        Own().Appended[key] = index;
+        return index;
+    }
+
+    private IReadOnlyDictionary<string, int> MakeHostVariables()
+    {
+        var variables = HostSymbols!.MakeVariables(_process, HostPointer);
+        Own().HostVariables = variables;
+        return variables;
     }
 }

@@ -11,6 +11,7 @@ public sealed class ModuleImage
 
     private readonly Assembly _assembly;
     private readonly nint[] _functions;
+    private readonly Lazy<nint[]> _table;
 
     private ModuleImage(Assembly assembly, ModuleManifest manifest, string dataPath)
     {
@@ -18,6 +19,7 @@ public sealed class ModuleImage
         Manifest = manifest;
         DataPath = dataPath;
         _functions = new nint[manifest.DefinedFunctions];
+        _table = new(MakeTable);
     }
 
     /// <summary>Simple name of the translated assembly.</summary>
@@ -53,7 +55,7 @@ public sealed class ModuleImage
         if (code == 0)
         {
             // Racing threads compute the same value.
-            code = _assembly.ManifestModule.ResolveMethod(MethodDefToken + i + 1)!.MethodHandle.GetFunctionPointer();
+            code = Method(i + 1);
             Volatile.Write(ref _functions[i], code);
         }
 
@@ -67,14 +69,38 @@ public sealed class ModuleImage
             ? Function(f.Index)
             : throw new MissingMethodException($"module {Name} does not export function {name}");
 
-    /// <summary>Fills the table slots of the module's element segments, from <paramref name="firstSlot"/> on.</summary>
+    /// <summary>
+    /// Computes now what <see cref="FillTable"/> copies: some microseconds a function, because the runtime has to find its code. Any thread; for one that
+    /// has time before the first process starts.
+    /// </summary>
+    public void Prepare() => _ = _table.Value;
+
+    /// <summary>Fills the table slots of the module's element segments, from <paramref name="firstSlot"/> on; other slots stay.</summary>
     internal unsafe void FillTable(byte* firstSlot)
     {
-        var init = _assembly.GetType(Name + ".Init")!;
-        for (int i = 0; i < Manifest.TableParts; i++)
+        var table = _table.Value;
+        for (int i = 0; i < table.Length; i++)
         {
-            var part = (delegate*<byte*, void>)init.GetMethod("T" + i)!.MethodHandle.GetFunctionPointer();
-            part(firstSlot);
+            if (table[i] != 0)
+            {
+                ((nint*)firstSlot)[i] = table[i];
+            }
         }
     }
+
+    private unsafe nint[] MakeTable()
+    {
+        var table = GC.AllocateArray<nint>(Math.Max(Manifest.TableEnd, 0), pinned: true);
+        fixed (nint* first = table)
+        {
+            for (int i = 0; i < Manifest.TableParts; i++)
+            {
+                ((delegate*<byte*, void>)Method(Manifest.TableRow + i))((byte*)first);
+            }
+        }
+
+        return table;
+    }
+
+    private nint Method(int row) => _assembly.ManifestModule.ResolveMethod(MethodDefToken + row)!.MethodHandle.GetFunctionPointer();
 }

@@ -28,11 +28,20 @@ public static unsafe class WasmRuntime
 
     /// <summary>
     /// <c>memory.fill</c>. Not inlined: what is inside becomes a helper call that .NET 10's JIT believes not to write memory, so it would move the
-    /// caller's loads across it.
+    /// caller's loads across it. Zeroes, which is nearly all that is ever asked for, have code of their own: other fills are compiled at their first use.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void MemoryFill(byte* m, int destination, int value, int count) =>
-        NativeMemory.Fill(m + (uint)destination, (uint)count, (byte)value);
+    public static void MemoryFill(byte* m, int destination, int value, int count)
+    {
+        if ((byte)value == 0)
+        {
+            NativeMemory.Clear(m + (uint)destination, (uint)count);
+        }
+        else
+        {
+            Unsafe.InitBlockUnaligned(m + (uint)destination, (byte)value, (uint)count);
+        }
+    }
 
     /// <summary>
     /// <c>f64.min</c>. Not <see cref="Math.Min(double, double)"/>: .NET 10's JIT gets the sign of zero wrong when an operand is a constant.

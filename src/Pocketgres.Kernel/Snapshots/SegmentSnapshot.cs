@@ -26,7 +26,7 @@ internal sealed record SegmentSnapshot(long Length, MemoryImage? Image, uint? Ad
 
         uint address = uses[0].Address;
         bool everywhere = uses.Count == processes.Count && uses.All(u => u.Address == address && u.Length == length);
-        var image = new MemoryImage("pocketgres-snapshot-shm", length, [(0, length)]);
+        var image = new MemoryImage("pocketgres-snapshot-shm", length, [new MemoryRange(0, length)]);
         memory.CopyTo(image, processes.FirstOrDefault(p => p.MappedSpace?.SharedMappings.Any(s => s.Memory == memory && s.Address == address) == true)?.AddressSpace, address);
         return new SegmentSnapshot(length, image, everywhere ? address : null, null, 0);
     }

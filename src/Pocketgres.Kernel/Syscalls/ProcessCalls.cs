@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using Pocketgres.Kernel.Programs;
 
@@ -62,7 +61,13 @@ public static unsafe class ProcessCalls
     {
         var environment = Process.From(m).Environment;
         *(int*)(m + (uint)count) = environment.Count;
-        *(int*)(m + (uint)size) = environment.Sum(e => Encoding.UTF8.GetByteCount(e) + 1);
+        int bytes = 0;
+        foreach (string entry in environment)
+        {
+            bytes += Encoding.UTF8.GetByteCount(entry) + 1;
+        }
+
+        *(int*)(m + (uint)size) = bytes;
         return 0;
     }
 
@@ -86,7 +91,7 @@ public static unsafe class ProcessCalls
     [HostFunction("random_get")]
     public static int RandomGet(byte* m, int buffer, int count)
     {
-        RandomNumberGenerator.Fill(new Span<byte>(m + (uint)buffer, count));
+        HostRandom.Fill(new Span<byte>(m + (uint)buffer, count));
         return 0;
     }
 

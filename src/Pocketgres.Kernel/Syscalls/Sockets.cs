@@ -206,26 +206,22 @@ public static unsafe class Sockets
         const int noName = -2, outOfMemory = -10;
         int family = hint == 0 ? 0 : *(int*)(m + (uint)hint + 4);
         bool passive = hint != 0 && (*(int*)(m + (uint)hint) & 1) != 0;
-        IPAddress? ip;
-        if (node == 0)
+        byte* bytes = stackalloc byte[16];
+        uint scope = 0;
+        bool v6 = family == Inet6;
+        if (node == 0 || CString.Read(m, node) == "localhost")
         {
-            bool v6Only = family == Inet6;
-            ip = passive ? (v6Only ? IPAddress.IPv6Any : IPAddress.Any) : (v6Only ? IPAddress.IPv6Loopback : IPAddress.Loopback);
+            new Span<byte>(bytes, 16).Clear();
+            if (node != 0 || !passive)
+            {
+                (bytes[0], bytes[3], bytes[15]) = v6 ? ((byte)0, (byte)0, (byte)1) : ((byte)127, (byte)1, (byte)0); // ::1, 127.0.0.1
+            }
         }
-        else
+        else if (!TryReadAddress(m + (uint)node, CString.Read(m, node), bytes, out v6, out scope))
         {
-            string name = CString.Read(m, node);
-            if (name == "localhost")
-            {
-                ip = family == Inet6 ? IPAddress.IPv6Loopback : IPAddress.Loopback;
-            }
-            else if (!IPAddress.TryParse(name, out ip))
-            {
-                return noName;
-            }
+            return noName;
         }
 
-        bool v6 = ip.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
         if ((family == Inet && v6) || (family == Inet6 && !v6))
         {
             return noName;
@@ -252,10 +248,10 @@ public static unsafe class Sockets
         new Span<byte>(a, addressLength).Clear();
         *(ushort*)a = (ushort)(v6 ? Inet6 : Inet);
         BinaryPrimitives.WriteUInt16BigEndian(new Span<byte>(a + 2, 2), (ushort)port);
-        ip.TryWriteBytes(new Span<byte>(a + (v6 ? 8 : 4), v6 ? 16 : 4), out _);
+        Buffer.MemoryCopy(bytes, a + (v6 ? 8 : 4), 16, v6 ? 16 : 4);
         if (v6)
         {
-            *(uint*)(a + 24) = (uint)ip.ScopeId;
+            *(uint*)(a + 24) = scope;
         }
 
         byte* i = m + (uint)info;
@@ -283,13 +279,18 @@ public static unsafe class Sockets
                 return WriteName(m, host, hostSize, "localhost") && WriteName(m, service, serviceSize, path) ? 0 : -12;
             case Inet when length >= 16:
             case Inet6 when length >= 28:
-                var endPoint = ReadInternet(a);
-                return WriteName(m, host, hostSize, endPoint.Address.ToString())
-                    && WriteName(m, service, serviceSize, endPoint.Port.ToString(CultureInfo.InvariantCulture)) ? 0 : -12;
+                int port = BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(a + 2, 2));
+                return WriteName(m, host, hostSize, AddressText(a))
+                    && WriteName(m, service, serviceSize, port.ToString(CultureInfo.InvariantCulture)) ? 0 : -12;
             default:
                 return -6;
         }
     }
+
+    // IPAddress.ToString is compiled at its first use.
+    private static string AddressText(byte* a) => *(ushort*)a == Inet
+        ? $"{a[4].ToString(CultureInfo.InvariantCulture)}.{a[5].ToString(CultureInfo.InvariantCulture)}.{a[6].ToString(CultureInfo.InvariantCulture)}.{a[7].ToString(CultureInfo.InvariantCulture)}"
+        : new IPAddress(new ReadOnlySpan<byte>(a + 8, 16)).ToString();
 
     private static bool WriteName(byte* m, int target, int size, string value) =>
         target == 0 || size <= 0 || CString.TryWrite(m, target, size, value);
@@ -341,7 +342,7 @@ public static unsafe class Sockets
 
     private static int Bind(Process process, SocketFile socket, byte* address, int length)
     {
-        int inherited = length >= 16 && *(ushort*)address is Inet or Inet6 ? process.Kernel.InheritedSockets.Take(ReadInternet(address)) : -1;
+        int inherited = length >= 16 && *(ushort*)address is Inet or Inet6 ? process.Kernel.InheritedSockets.Take(address, length) : -1;
         if (inherited >= 0)
         {
             // The program's socket becomes the host's: under the same host descriptor, so that what refers to it stays right.
@@ -362,11 +363,31 @@ public static unsafe class Sockets
         return 0;
     }
 
-    private static IPEndPoint ReadInternet(byte* a)
+    /// <summary>A numeric address as 4 or 16 bytes.</summary>
+    private static bool TryReadAddress(byte* text, string name, byte* bytes, out bool v6, out uint scope)
     {
-        bool v6 = *(ushort*)a == Inet6;
-        return new IPEndPoint(new IPAddress(new ReadOnlySpan<byte>(a + (v6 ? 8 : 4), v6 ? 16 : 4)),
-            BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(a + 2, 2)));
+        scope = 0;
+        v6 = false;
+        if (Libc.inet_pton(Inet, text, bytes) == 1)
+        {
+            return true;
+        }
+
+        v6 = true;
+        if (Libc.inet_pton(Inet6, text, bytes) == 1)
+        {
+            return true;
+        }
+
+        // With a scope (fe80::1%eth0), or in one of the forms of inet_aton(3).
+        if (!IPAddress.TryParse(name, out var address))
+        {
+            return false;
+        }
+
+        v6 = address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+        scope = v6 ? (uint)address.ScopeId : 0;
+        return address.TryWriteBytes(new Span<byte>(bytes, v6 ? 16 : 4), out _);
     }
 
     private static void SetOption(int fd, int level, int option)

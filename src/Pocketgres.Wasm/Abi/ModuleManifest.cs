@@ -8,7 +8,7 @@ namespace Pocketgres.Wasm.Abi;
 /// </summary>
 internal sealed class ModuleManifest
 {
-    private const uint Magic = 0x314D5047; // "GPM1"
+    private const uint Magic = 0x324D5047; // "GPM2"
 
     /// <summary>Simple name of the translated assembly, also the namespace of its types.</summary>
     public required string AssemblyName { get; init; }
@@ -43,6 +43,9 @@ internal sealed class ModuleManifest
     /// <summary>Number of <c>Init.T0..Tn(byte* firstSlot)</c> methods that fill the table.</summary>
     public int TableParts { get; init; }
 
+    /// <summary>MethodDef row of <c>Init.T0</c>; the others follow.</summary>
+    public int TableRow { get; init; }
+
     /// <summary>Side module: offsets of the slots that receive the memory base and the table base.</summary>
     public int MemoryBaseSlot { get; init; }
 
@@ -68,13 +71,13 @@ internal sealed class ModuleManifest
     public List<string> Unresolved { get; } = [];
 
     /// <summary>An exported function: its index, its table slot (relative for side modules) or -1, its signature ("iij": result, parameters).</summary>
-    public readonly record struct FunctionExport(int Index, int TableSlot, string Signature);
+    public sealed record FunctionExport(int Index, int TableSlot, string Signature);
 
     /// <summary>Initial value of a mutable global; <paramref name="Is64"/> for i64 and f64.</summary>
-    public readonly record struct GlobalInit(int Slot, bool Is64, long Value);
+    public sealed record GlobalInit(int Slot, bool Is64, long Value);
 
     /// <summary>A GOT.mem or GOT.func import: the slot to fill with the address or table index of the named symbol.</summary>
-    public readonly record struct GotEntry(int Slot, bool IsFunction, string Name, bool Weak);
+    public sealed record GotEntry(int Slot, bool IsFunction, string Name, bool Weak);
 
     /// <summary>Writes the manifest.</summary>
     public void Save(Stream stream)
@@ -84,7 +87,7 @@ internal sealed class ModuleManifest
         w.Write(AssemblyName);
         w.Write(IsSideModule);
         foreach (int v in (ReadOnlySpan<int>)[ImportedFunctions, DefinedFunctions, MemorySize, MemoryAlignment, TableSize, TableEnd,
-            InitialPages, StartFunction, TableParts, MemoryBaseSlot, TableBaseSlot])
+            InitialPages, StartFunction, TableParts, TableRow, MemoryBaseSlot, TableBaseSlot])
         {
             w.Write(v);
         }
@@ -152,6 +155,7 @@ internal sealed class ModuleManifest
             InitialPages = r.ReadInt32(),
             StartFunction = r.ReadInt32(),
             TableParts = r.ReadInt32(),
+            TableRow = r.ReadInt32(),
             MemoryBaseSlot = r.ReadInt32(),
             TableBaseSlot = r.ReadInt32(),
         };

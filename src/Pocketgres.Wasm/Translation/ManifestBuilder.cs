@@ -24,6 +24,7 @@ internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linka
             InitialPages = module.InitialPages,
             StartFunction = module.StartFunction,
             TableParts = tableParts,
+            TableRow = context.NextOutlinedRow,
             MemoryBaseSlot = context.Globals.MemoryBaseSlot,
             TableBaseSlot = context.Globals.TableBaseSlot,
         };

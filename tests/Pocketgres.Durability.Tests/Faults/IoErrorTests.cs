@@ -122,7 +122,7 @@ public sealed class IoErrorTests : IDisposable
         _files.Clear();
         await using NpgsqlConnection next = await server.OpenAsync();
         Assert.Equal(50_000, await next.ScalarAsync<long>(sort));
-        await Wait.UntilAsync(() => !FileTree.List(_power, "/base/pgsql_tmp").Any(), "no temporary file is left");
+        await Wait.UntilAsync(() => FileTree.List(_power, "/base/pgsql_tmp").Count == 0, "no temporary file is left");
         Assert.DoesNotContain(server.Log, l => l.Severity == "PANIC");
         await KeptAsync(server, Rows);
     }

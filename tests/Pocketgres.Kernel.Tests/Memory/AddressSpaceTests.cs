@@ -133,9 +133,9 @@ public sealed unsafe class AddressSpaceTests
         space.MapShared(22 * Page, 2 * Page, SharedMemory.Create("ktest-overlap", 2 * Page));
         long n = InstanceLayout.NegativeBytes;
         Assert.Equal(
-            [(0L, n + (20 * Page)), (n + (30 * Page), 10L * Page)],
+            [new MemoryRange(0L, n + (20 * Page)), new MemoryRange(n + (30 * Page), 10L * Page)],
             space.PrivateRanges(n + (40 * Page)));
-        Assert.Equal([(0L, n + (20 * Page))], space.PrivateRanges(n + (25 * Page)));
-        Assert.Equal([(0L, n + (5 * Page))], space.PrivateRanges(n + (5 * Page)));
+        Assert.Equal([new MemoryRange(0L, n + (20 * Page))], space.PrivateRanges(n + (25 * Page)));
+        Assert.Equal([new MemoryRange(0L, n + (5 * Page))], space.PrivateRanges(n + (5 * Page)));
     }
 }

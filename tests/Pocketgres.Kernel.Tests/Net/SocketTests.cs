@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -277,6 +278,33 @@ public sealed unsafe class SocketTests
             Assert.Equal(1, calls.ReceiveWaiting(client, 10, out _));
         });
     }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
+    [InlineData("0.0.0.0")]
+    public void A_listener_of_the_host_is_taken_over_by_address(string address)
+    {
+        using var listener = HostListener.Open(IPAddress.Parse(address), 0, 16);
+        Assert.InRange(listener.Port, 1, 65535);
+        var busy = Assert.Throws<Win32Exception>(() => HostListener.Open(IPAddress.Parse(address), listener.Port, 16));
+        Assert.Equal(98, busy.NativeErrorCode); // EADDRINUSE
+        using var kernel = new TestKernel();
+        kernel.Kernel.InheritedSockets.Add(listener);
+        kernel.Run(p =>
+        {
+            var calls = new Calls(p);
+            int descriptor = calls.CreateBound(address, listener.Port);
+            Assert.True(descriptor >= 0);
+            Assert.Equal(0, calls.Listen(descriptor));
+            using var client = new TcpClient(address.Contains(':', StringComparison.Ordinal) ? "::1" : "127.0.0.1", listener.Port);
+            Assert.True(calls.Accept(descriptor, out _) >= 0);
+        });
+    }
+
+    [Fact]
+    public void An_address_of_another_machine_cannot_be_listened_on() =>
+        Assert.Equal(99, Assert.Throws<Win32Exception>(() => HostListener.Open(IPAddress.Parse("192.0.2.1"), 0, 1)).NativeErrorCode); // EADDRNOTAVAIL
 
     [Fact]
     public void The_host_reads_and_writes_a_socket_of_the_kernel_blocking()

@@ -1,0 +1,216 @@
+using System.Globalization;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Pocketgres.Server;
+
+namespace Pocketgres.Cli.Serve;
+
+/// <summary>The arguments of <c>serve</c> as they were given: null for what was not.</summary>
+internal sealed class ServeArguments
+{
+    private const string LoopbackAddress = "127.0.0.1";
+
+    private const int MaximumNameBytes = 63; // NAMEDATALEN - 1: Postgres would cut a longer one silently
+
+    public string? Url { get; set; }
+
+    public string? Host { get; set; }
+
+    public string? Port { get; set; }
+
+    public bool NoTcp { get; set; }
+
+    public string? SocketDirectory { get; set; }
+
+    public string? Database { get; set; }
+
+    public string? ParentPid { get; set; }
+
+    public string? Log { get; set; }
+
+    /// <summary><c>name=value</c>.</summary>
+    public IReadOnlyList<string> Settings { get; set; } = [];
+
+    /// <summary>
+    /// Reads a command line that is plainly written: <c>serve</c>, then options and their values as words of their own, each at most once but for settings.
+    /// Null for everything else, errors and requests for help included, which is the command line parser's business: a start that does not need it is
+    /// 8 ms shorter.
+    /// </summary>
+    public static ServeArguments? ReadPlain(IReadOnlyList<string> args)
+    {
+        if (args.Count == 0 || args[0] != ServeCommand.Name)
+        {
+            return null;
+        }
+
+        var read = new ServeArguments();
+        var settings = new List<string>();
+        for (int i = 1; i < args.Count; i++)
+        {
+            string word = args[i];
+            if (word == "--no-tcp" && !read.NoTcp)
+            {
+                read.NoTcp = true;
+                continue;
+            }
+
+            bool isOption = word.StartsWith('-');
+            string value = word;
+            if (isOption)
+            {
+                if (++i == args.Count)
+                {
+                    return null;
+                }
+
+                value = args[i];
+            }
+
+            if (value.Length == 0 || value[0] is '-' or '@' || !read.Take(isOption ? word : "", value, settings))
+            {
+                return null;
+            }
+        }
+
+        read.Settings = settings;
+        return read;
+    }
+
+    private bool Take(string option, string value, List<string> settings)
+    {
+        switch (option)
+        {
+            case "" when Url is null:
+                Url = value;
+                return true;
+            case "--host" when Host is null:
+                Host = value;
+                return true;
+            case "--port" when Port is null:
+                Port = value;
+                return true;
+            case "--unix-socket-dir" when SocketDirectory is null:
+                SocketDirectory = value;
+                return true;
+            case "--database" when Database is null:
+                Database = value;
+                return true;
+            case "--parent-pid" when ParentPid is null:
+                ParentPid = value;
+                return true;
+            case "--log-level" when Log is null:
+                Log = value;
+                return true;
+            case "-c" or "--set":
+                settings.Add(value);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>What they mean.</summary>
+    /// <exception cref="UsageException">A value does not make sense.</exception>
+    public ServeSettings ToSettings()
+    {
+        if (!PostgresUrl.TryParse(Url ?? "file:", out var url, out string? error))
+        {
+            throw new UsageException(error);
+        }
+
+        if (NoTcp && Host is not null)
+        {
+            throw new UsageException("--no-tcp and --host contradict each other: give one of them");
+        }
+
+        if (NoTcp && SocketDirectory is null)
+        {
+            throw new UsageException("with --no-tcp nobody could connect: give --unix-socket-dir too");
+        }
+
+        int port = Number("--port", Port ?? "5432", 0, IPEndPoint.MaxPort);
+        if (NoTcp && port == 0)
+        {
+            throw new UsageException("--port 0 picks a free TCP port, which --no-tcp forbids: give the Unix socket a port number");
+        }
+
+        var address = NoTcp ? null : Address(Host ?? LoopbackAddress);
+        return new ServeSettings
+        {
+            Server = new ServerOptions
+            {
+                Url = url,
+                ListenAddress = address,
+                Port = port,
+                UnixSocketDirectory = SocketDirectory is null ? null : Path.GetFullPath(SocketDirectory),
+                Database = DatabaseName(Database ?? ServerOptions.DefaultDatabase),
+                Settings = ReadSettings(Settings),
+                TrimMemory = true,
+            },
+            ListensBeyondLoopback = address is not null && !IPAddress.IsLoopback(address),
+            ParentPid = ParentPid is { } pid ? Number("--parent-pid", pid, 1, int.MaxValue) : null,
+            LogLevel = Level(Log ?? "info"),
+        };
+    }
+
+    // The usual one without IPAddress.Parse, which .NET compiles at first use.
+    private static IPAddress Address(string text) => text is LoopbackAddress or "localhost" ? IPAddress.Loopback
+        : IPAddress.TryParse(text, out var address) ? address
+        : throw new UsageException($"--host {text} is not an IP address: give one, for example 127.0.0.1, ::1, or 0.0.0.0 for all");
+
+    private static int Number(string option, string text, int minimum, int maximum) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= minimum && value <= maximum
+            ? value
+            : throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"{option} takes a number from {minimum} to {maximum}, not \"{text}\""));
+
+    private static LogLevel Level(string text) => text switch
+    {
+        "quiet" => LogLevel.None,
+        "error" => LogLevel.Error,
+        "warning" => LogLevel.Warning,
+        "info" => LogLevel.Information,
+        "debug" => LogLevel.Trace,
+        _ => throw new UsageException($"--log-level takes one of quiet, error, warning, info, debug, not \"{text}\""),
+    };
+
+    private static string DatabaseName(string name)
+    {
+        int bytes = System.Text.Encoding.UTF8.GetByteCount(name);
+        return bytes is 0 or > MaximumNameBytes || name.Contains('\0', StringComparison.Ordinal)
+            ? throw new UsageException($"--database takes a name of 1 to {MaximumNameBytes} bytes, not {bytes}")
+            : name;
+    }
+
+    private static Dictionary<string, string> ReadSettings(IReadOnlyList<string> pairs)
+    {
+        var settings = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (string pair in pairs)
+        {
+            int equals = pair.IndexOf('=', StringComparison.Ordinal);
+            string name = equals < 0 ? "" : pair[..equals].Trim();
+            if (name.Length == 0)
+            {
+                throw new UsageException($"-c takes name=value, not \"{pair}\"");
+            }
+
+            if (OptionFor(name) is { } instead)
+            {
+                throw new UsageException($"-c {name}: use {instead} instead");
+            }
+
+            settings[name] = pair[(equals + 1)..]; // as in Postgres, the last one wins
+        }
+
+        return settings;
+    }
+
+    // Settings that this program decides on, because it must know them.
+    private static string? OptionFor(string setting) => setting.ToLowerInvariant() switch
+    {
+        "port" => "--port",
+        "listen_addresses" => "--host",
+        "unix_socket_directories" => "--unix-socket-dir",
+        "data_directory" => "the URL file:DIR",
+        _ => null,
+    };
+}
