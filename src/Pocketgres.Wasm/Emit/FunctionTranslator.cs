@@ -99,6 +99,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
 
         Il.Call(context.Emitter.Method(host), type.CallStackDelta);
         Il.Return();
+        Il.ResolveLabels();
     }
 
     private void Reset(ByteRange body, FunctionType functionType, FunctionPatches? functionPatches)

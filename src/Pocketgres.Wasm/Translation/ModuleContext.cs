@@ -37,7 +37,13 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
     /// <summary>Name of the type that holds a defined function, counted without imports.</summary>
     public static string TypeName(int definedIndex) => $"F{definedIndex / MethodsPerType}";
 
-    /// <summary>The method to call (or take the address of) for a function index.</summary>
+    /// <summary>The method whose address stands in the table. A host function takes no lock: its forwarding method does, if that is needed.</summary>
+    public EntityHandle TableEntry(int index) =>
+        PrivateCode.TakesLockAtEntry(index) && Module.IsDefinedFunction(index)
+            ? MetadataTokens.MethodDefinitionHandle(index - Module.ImportedFunctionCount + 1)
+            : Function(index);
+
+    /// <summary>The method to call for a function index.</summary>
     public EntityHandle Function(int index)
     {
         int defined = index - Module.ImportedFunctionCount;

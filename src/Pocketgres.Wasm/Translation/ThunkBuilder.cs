@@ -35,7 +35,7 @@ internal sealed class ThunkBuilder(ModuleContext context)
             il.Int32Constant((firstSlot + i) * 8);
             il.Unary(ILOpCode.Conv_i);
             il.Binary(ILOpCode.Add);
-            il.Token(ILOpCode.Ldftn, context.Function(functions[i]), 1);
+            il.Token(ILOpCode.Ldftn, context.TableEntry(functions[i]), 1);
             il.StoreIndirect(ILOpCode.Stind_i);
         }
 

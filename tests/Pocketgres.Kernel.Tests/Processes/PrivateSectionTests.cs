@@ -11,6 +11,7 @@ public sealed unsafe class PrivateSectionTests
     [Theory]
     [InlineData("open_call", 101)] // a private function calls one that is not
     [InlineData("by_table", 201)] // the same through the table
+    [InlineData("replaced", 701)] // through the table to a function that the host replaced
     [InlineData("host", 301)] // a private function calls the host
     [InlineData("argument", 401)] // an argument of the call begins the section
     [InlineData("returns", 501)] // a private function returns to one that is not
@@ -33,6 +34,20 @@ public sealed unsafe class PrivateSectionTests
             Assert.Equal(mode != PrivateSectionMode.Off, kernel.Kernel.Scheduler.Activity.Sections > 0);
             Assert.Equal(0, kernel.Kernel.Scheduler.ActiveSections);
         }
+    }
+
+    [Fact]
+    public void Who_has_the_lock_does_not_take_it_again()
+    {
+        using var kernel = new TestKernel(SectionProgram.Image, On);
+        GuestState? state = null;
+        kernel.Run(p =>
+        {
+            state = (GuestState)p.Tag!;
+            Call(p, "replaced_with_lock", 1);
+        });
+        Assert.Equal([(801, true)], state!.Reports);
+        Assert.Equal(0, kernel.Kernel.Scheduler.Activity.Sections);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ internal static class SectionProgram
 {
     public const int RescheduleFlag = 1040;
     public const int Shared = 0x180000, SharedLength = 0x10000;
-    public const int OpenSlot = 1, StarterSlot = 2;
+    public const int OpenSlot = 1, StarterSlot = 2, ReplacedSlot = 3;
 
     private static readonly Lazy<ProgramImage> Translated = new(Build);
 
@@ -39,6 +39,9 @@ internal static class SectionProgram
         int open = b.Function("ii", c => c.Get(0).Call(report));
         b.Export("open", open);
 
+        // Replaced by the host: it still takes the lock when it is called through the table.
+        int replaced = b.Function("ii", c => c.Get(0));
+
         // Private: the hook of "begin" starts a section, so it is a starter, and so is who calls it.
         int begin = b.Function("ii", c => c.Get(0));
         int starter = b.Function("ii", c => c.Get(0).Call(begin));
@@ -47,16 +50,17 @@ internal static class SectionProgram
 
         int callsOpen = b.Function("ii", c => c.Get(0).Call(begin).I32(100).Op(WasmOpcode.I32Add).Call(open));
         int callsByTable = b.Function("ii", c => c.Get(0).Call(begin).I32(200).Op(WasmOpcode.I32Add).I32(OpenSlot).CallIndirect(b.Type("ii")));
+        int callsReplaced = b.Function("ii", c => c.Get(0).Call(begin).I32(700).Op(WasmOpcode.I32Add).I32(ReplacedSlot).CallIndirect(b.Type("ii")));
         int callsHost = b.Function("ii", c => c.Get(0).Call(begin).I32(300).Op(WasmOpcode.I32Add).Call(report));
 
         // The argument itself begins a section: the lock is taken after it was computed.
         int callsWithStarter = b.Function("ii", c => c.I32(400).Get(0).Call(starter).Call(add).Call(open));
         int spins = b.Function("ii", c => c.Get(0).Call(begin).Call(spin));
         int traps = b.Function("ii", c => c.Get(0).Call(begin).Op(WasmOpcode.Unreachable));
-        int[] privateFunctions = [begin, starter, spin, add, callsOpen, callsByTable, callsHost, callsWithStarter, spins, traps];
+        int[] privateFunctions = [begin, starter, spin, add, callsOpen, callsByTable, callsReplaced, callsHost, callsWithStarter, spins, traps];
 
         // Not private, called by the test: each calls private code and then reports what it returned.
-        foreach (var (name, function) in new[] { ("open_call", callsOpen), ("by_table", callsByTable), ("host", callsHost), ("argument", callsWithStarter),
+        foreach (var (name, function) in new[] { ("open_call", callsOpen), ("by_table", callsByTable), ("replaced", callsReplaced), ("host", callsHost), ("argument", callsWithStarter),
             ("spins", spins), ("traps", traps) })
         {
             b.Function("ii", c => c.Get(0).Call(function).Call(report), name);
@@ -64,9 +68,14 @@ internal static class SectionProgram
 
         b.Function("ii", c => c.Get(0).Call(starter).I32(500).Op(WasmOpcode.I32Add).Call(report), "returns");
         b.Function("ii", c => c.Get(0).I32(StarterSlot).CallIndirect(b.Type("ii")).I32(600).Op(WasmOpcode.I32Add).Call(report), "returns_by_table");
-        b.Elements(OpenSlot, [open, starter]);
+        b.Function("ii", c => c.Get(0).I32(800).Op(WasmOpcode.I32Add).I32(ReplacedSlot).CallIndirect(b.Type("ii")), "replaced_with_lock");
+        b.Elements(OpenSlot, [open, starter, replaced]);
         b.Data(1024, BitConverter.GetBytes(0x200000));
-        var patches = new ModulePatches { new EntryHook("begin", begin, "ktest_section_begin") };
+        var patches = new ModulePatches
+        {
+            new EntryHook("begin", begin, "ktest_section_begin"),
+            new FunctionReplacement("replaced", replaced, "ktest_section_report"),
+        };
         var code = new PrivateCode(privateFunctions.ToHashSet(), privateFunctions.Except([add]).ToHashSet(), null, new HashSet<int>());
         var (image, _) = ModuleFiles.Translate(b, "ktest_sections", patches, code);
         return new ProgramImage(image, new ProgramAbi { RaiseFunction = raiseFunction, RescheduleFlag = RescheduleFlag }, _ => null);
