@@ -32,9 +32,9 @@ public class CheckTests
         string pages = native.Output.Split('\n').Single(line => line.StartsWith("Blocks scanned:", StringComparison.Ordinal)).Split(':')[1].Trim();
         Assert.Equal($"intact: {pages} pages", intact.Output[..$"intact: {pages} pages".Length]);
 
-        Flip(Path.Combine(data, table), (7 * 8192) + 100);
-        Flip(Path.Combine(data, index), 4000);
-        Flip(Path.Combine(data, "global/pg_filenode.map"), 20);
+        Damage.Flip(Path.Combine(data, table), (7 * 8192) + 100);
+        Damage.Flip(Path.Combine(data, index), 4000);
+        Damage.Flip(Path.Combine(data, "global/pg_filenode.map"), 20);
         ToolResult damaged = await CliServer.RunToEndAsync("check", "--files-only", data);
         Assert.Equal(6, damaged.ExitCode);
         string[] lines = damaged.Output.TrimEnd().Split('\n');
@@ -62,12 +62,12 @@ public class CheckTests
 
         ToolResult intact = (await CliServer.RunToEndAsync("check", data)).Succeeded();
         Assert.Contains("not stopped cleanly", intact.Output, StringComparison.Ordinal);
-        Flip(Path.Combine(data, "base/5/1259"), 5000);
+        Damage.Flip(Path.Combine(data, "base/5/1259"), 5000);
         ToolResult undecided = await CliServer.RunToEndAsync("check", "--files-only", data);
         Assert.Equal(7, undecided.ExitCode);
         Assert.Contains("undecided: 1 problem,", undecided.Output, StringComparison.Ordinal);
 
-        Flip(Path.Combine(data, "global/pg_control"), 40);
+        Damage.Flip(Path.Combine(data, "global/pg_control"), 40);
         ToolResult control = await CliServer.RunToEndAsync("check", data);
         Assert.Equal(6, control.ExitCode);
         Assert.StartsWith("global/pg_control: wrong checksum", control.Output, StringComparison.Ordinal);
@@ -81,14 +81,5 @@ public class CheckTests
         Assert.Equal(4, result.ExitCode);
         Assert.Contains(directory.Path, result.Error, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(directory.Path));
-    }
-
-    static void Flip(string path, long offset)
-    {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite);
-        file.Position = offset;
-        int value = file.ReadByte();
-        file.Position = offset;
-        file.WriteByte((byte)(value ^ 0x40));
     }
 }

@@ -75,7 +75,7 @@ public partial class RowCheckTests
         }
 
         // A torn write of a page that was changed since the last checkpoint: its full image is in the log.
-        Flip(logged, 5000);
+        Damage.Flip(logged, 5000);
         Dictionary<string, string> before = Fingerprint(data);
         ToolResult files = await CheckAsync(directory.Path, "--files-only", data);
         Assert.Equal(7, files.ExitCode);
@@ -84,7 +84,7 @@ public partial class RowCheckTests
         Assert.Equal(before, Fingerprint(data));
 
         // A page that nobody has touched: recovery does not look at it.
-        Flip(old, 5000);
+        Damage.Flip(old, 5000);
         ToolResult damaged = await CheckAsync(directory.Path, data);
         Assert.Equal(6, damaged.ExitCode);
         Assert.Contains($"{Path.GetRelativePath(data, old)}: block 0: checksum", damaged.Output, StringComparison.Ordinal);
@@ -130,7 +130,7 @@ public partial class RowCheckTests
         Dictionary<string, string> before = Fingerprint(directory.Path);
         (await CheckAsync(directory.Path, data)).Succeeded();
         Assert.Equal(before, Fingerprint(directory.Path));
-        Flip(path, 5000);
+        Damage.Flip(path, 5000);
         before = Fingerprint(directory.Path);
         ToolResult damaged = await CheckAsync(directory.Path, data);
         Assert.Equal(6, damaged.ExitCode);
@@ -320,15 +320,6 @@ public partial class RowCheckTests
         p => Path.GetRelativePath(directory, p),
         p => string.Create(CultureInfo.InvariantCulture,
             $"{File.GetUnixFileMode(p)} {File.GetLastWriteTimeUtc(p):O} {(File.Exists(p) ? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(p))) : "directory")}"));
-
-    static void Flip(string path, long offset)
-    {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite);
-        file.Position = offset;
-        int value = file.ReadByte();
-        file.Position = offset;
-        file.WriteByte((byte)(value ^ 0x40));
-    }
 
     [GeneratedRegex(@"^intact: [0-9]+ pages in [0-9]+ files, (?<tables>[0-9]+) tables and (?<indexes>[0-9]+) indexes in (?<databases>[0-9]+) databases\n$")]
     private static partial Regex Verdict { get; }
