@@ -27,7 +27,7 @@ public abstract class PostgresTest<TTemplate> : IAsyncLifetime
     protected NpgsqlDataSource DataSource => Postgres.DataSource;
 
     /// <inheritdoc/>
-    public virtual async Task InitializeAsync() => _postgres = await SharedTemplate.CloneAsync<TTemplate>().ConfigureAwait(false);
+    public virtual Task InitializeAsync() => PoolContinuation.After(CloneAsync());
 
     /// <inheritdoc/>
     public virtual async Task DisposeAsync()
@@ -37,6 +37,8 @@ public abstract class PostgresTest<TTemplate> : IAsyncLifetime
             await _postgres.DisposeAsync().ConfigureAwait(false);
         }
     }
+
+    private async Task CloneAsync() => _postgres = await SharedTemplate.CloneAsync<TTemplate>().ConfigureAwait(false);
 }
 
 /// <summary>A database that the tests of one class share, for <c>IClassFixture</c>, or those of a collection, for <c>ICollectionFixture</c>.</summary>
