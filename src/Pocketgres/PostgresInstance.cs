@@ -44,6 +44,11 @@ public sealed partial class PostgresInstance : IAsyncDisposable
             builder.UseLoggerFactory(options.LoggerFactory);
         }
 
+        if (options.ConfigureDataSource is null)
+        {
+            backend.Mappings?.LendTo(builder);
+        }
+
         options.ConfigureDataSource?.Invoke(builder);
         _dataSource = builder.Build();
         _ = WatchAsync();

@@ -318,4 +318,100 @@ public sealed class CopyTests
             Assert.Equal(i % 2 == 0 ? "even" : 5, await own.ExecuteScalarAsync());
         }
     }
+
+    [Fact]
+    public async Task Clones_that_share_type_mappings_map_as_others_do()
+    {
+        await using var original = await Database.StartAsync();
+        await original.ExecuteAsync("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE point2 AS (x int, y int)");
+        await using var snapshot = await original.SnapshotAsync();
+        var clone = await snapshot.CloneAsync();
+        try
+        {
+            // Known some time after the second clone was started; never of a server elsewhere.
+            for (int i = 0; clone.Backend.Mappings is null && original.Url.StartsWith("memory:", StringComparison.Ordinal); i++)
+            {
+                Assert.True(i < 500, "the mappings never became known");
+                await clone.DisposeAsync();
+                clone = await snapshot.CloneAsync();
+            }
+
+            await using var own = new Npgsql.NpgsqlDataSourceBuilder(clone.ConnectionString).Build();
+            string[] values =
+            [
+                "1::int", "1::int8", "1.5::numeric", "true", "'a'", "'a'::bytea", "'2024-01-02'::date", "now()::timestamp - now()::timestamp", "'2024-01-02 UTC'::timestamptz",
+                "ARRAY[1,2]", "ARRAY['a']", "'{1,NULL}'::int[]", "int4range(1,5)", "'{[1,2],[5,6]}'::int4multirange", "ARRAY[int4range(1,5)]", "'{\"a\":1}'::jsonb", "'10.0.0.1'::inet",
+                "'(1,2)'::point", "'a b'::tsvector", "'happy'::mood", "ARRAY['happy']::mood[]", "(1,2)::point2", "(1,'a')", "gen_random_uuid() IS NULL", "'5'::xid", "null",
+            ];
+            foreach (string value in values)
+            {
+                Assert.Equal((value, await ReadAsync(own, value)), (value, await ReadAsync(clone.DataSource, value)));
+            }
+
+            foreach (object parameter in new object[] { 1, 1L, "a", 1.5m, new[] { 1, 2 }, new List<string> { "a" }, Guid.Empty, DateTime.UnixEpoch, new Dictionary<string, int>(), this })
+            {
+                Assert.Equal(await WriteAsync(own, parameter), await WriteAsync(clone.DataSource, parameter));
+            }
+        }
+        finally
+        {
+            await clone.DisposeAsync();
+        }
+
+        await using var mapped = await snapshot.CloneAsync(o => o with { ConfigureDataSource = b => b.MapEnum<Mood>("mood") });
+        await using var command = mapped.DataSource.CreateCommand("SELECT 'happy'::mood");
+        Assert.Equal(Mood.Happy, await command.ExecuteScalarAsync());
+
+#pragma warning disable CS0618 // Obsolete is not gone.
+        Npgsql.NpgsqlConnection.GlobalTypeMapper.MapEnum<Mood>("mood");
+        try
+        {
+            await using var global = await snapshot.CloneAsync();
+            await using var other = global.DataSource.CreateCommand("SELECT 'sad'::mood");
+            Assert.Equal(Mood.Sad, await other.ExecuteScalarAsync());
+        }
+        finally
+        {
+            Npgsql.NpgsqlConnection.GlobalTypeMapper.UnmapEnum<Mood>("mood");
+        }
+#pragma warning restore CS0618
+
+        static async Task<string> ReadAsync(Npgsql.NpgsqlDataSource source, string value)
+        {
+            await using var command = source.CreateCommand("SELECT " + value);
+            await using var reader = await command.ExecuteReaderAsync();
+            Assert.True(await reader.ReadAsync());
+            string type = "";
+            try
+            {
+                type = reader.GetFieldType(0).ToString();
+                object read = reader.GetValue(0);
+                return $"{type} {read.GetType()} {System.Text.Json.JsonSerializer.Serialize(read is System.Collections.IEnumerable list and not string ? string.Join(';', list.Cast<object?>()) : read.ToString())}";
+            }
+            catch (Exception e) when (e is InvalidCastException or NotSupportedException or InvalidOperationException)
+            {
+                return $"{type} {e.GetType()} {e.Message}";
+            }
+        }
+
+        static async Task<string> WriteAsync(Npgsql.NpgsqlDataSource source, object value)
+        {
+            await using var command = source.CreateCommand("SELECT pg_typeof($1)::text || $1::text");
+            command.Parameters.Add(new Npgsql.NpgsqlParameter { Value = value });
+            try
+            {
+                return (string)(await command.ExecuteScalarAsync())!;
+            }
+            catch (Exception e) when (e is InvalidCastException or NotSupportedException or InvalidOperationException)
+            {
+                return $"{e.GetType()} {e.Message}";
+            }
+        }
+    }
+
+    private enum Mood
+    {
+        Sad,
+        Happy,
+    }
 }

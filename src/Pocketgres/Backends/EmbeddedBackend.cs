@@ -14,6 +14,7 @@ internal sealed class EmbeddedBackend : InstanceBackend
     private readonly PrivateDirectory _sockets;
     private readonly ClusterStorage _storage;
     private readonly PostgresInstanceOptions _options;
+    private TypeCatalog? _types;
 
     private EmbeddedBackend(PostgresServer server, PrivateDirectory sockets, ClusterStorage storage, PostgresInstanceOptions options)
     {
@@ -37,6 +38,8 @@ internal sealed class EmbeddedBackend : InstanceBackend
     }
 
     public override NpgsqlConnectionStringBuilder Connection { get; }
+
+    public override SharedMappings? Mappings => _types?.Mappings;
 
     /// <summary>For tests of crashes.</summary>
     internal PostgresServer Server => _server;
@@ -82,6 +85,13 @@ internal sealed class EmbeddedBackend : InstanceBackend
             await storage.DisposeAsync().ConfigureAwait(false);
             throw;
         }
+    }
+
+    /// <summary>Spares Npgsql finding out what is known. Before the first connection.</summary>
+    public void Use(TypeCatalog types)
+    {
+        _types = types;
+        types.Offer(Connection);
     }
 
     public override async Task StopAsync(TimeSpan patience, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using Npgsql;
+using Pocketgres.Connections;
 
 namespace Pocketgres.Backends;
 
@@ -10,6 +11,9 @@ internal abstract class InstanceBackend : IAsyncDisposable
 {
     /// <summary>How this process connects.</summary>
     public abstract NpgsqlConnectionStringBuilder Connection { get; }
+
+    /// <summary>Type mappings that a data source with Npgsql's defaults may share; null when none are known.</summary>
+    public virtual SharedMappings? Mappings => null;
 
     /// <summary>How other programs connect: a libpq URI.</summary>
     public abstract string ConnectionUrl { get; }

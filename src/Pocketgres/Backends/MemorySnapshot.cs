@@ -16,7 +16,11 @@ internal sealed class MemorySnapshot(ClusterSnapshot snapshot, PostgresInstanceO
         bool sameDatabase = options.Database == source.Database;
         var known = sameDatabase ? types.ForNextClone() : null;
         var clone = await StartAsync(snapshot, source, options, cancellationToken).ConfigureAwait(false);
-        known?.Offer(clone.Connection);
+        if (known is not null)
+        {
+            clone.Use(known);
+        }
+
         return clone;
     }
 

@@ -21,7 +21,10 @@ internal sealed class TypeCatalog
     private readonly NpgsqlDatabaseInfo _info;
     private readonly IReadOnlyList<PostgresType> _types;
 
-    private TypeCatalog(NpgsqlDatabaseInfo info, IReadOnlyList<PostgresType> types) => (_info, _types) = (info, types);
+    private TypeCatalog(NpgsqlDatabaseInfo info, IReadOnlyList<PostgresType> types, SharedMappings mappings) => (_info, _types, Mappings) = (info, types, mappings);
+
+    /// <summary>Type mappings for data sources with Npgsql's defaults.</summary>
+    public SharedMappings Mappings { get; }
 
     /// <summary>Reads the types of a database through a connection of its own; null when Npgsql does not show them.</summary>
     /// <param name="connectionString">A database whose host nobody else uses.</param>
@@ -32,10 +35,14 @@ internal sealed class TypeCatalog
         s_factory.Watched[settings.Host!] = null;
         try
         {
-            var connection = new NpgsqlConnection(settings.ConnectionString);
-            await using (connection.ConfigureAwait(false))
+            var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+            var mappings = new SharedMappings();
+            mappings.BorrowFrom(builder);
+            var source = builder.Build();
+            await using (source.ConfigureAwait(false))
             {
-                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                var connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+                await using var _ = connection.ConfigureAwait(false);
                 if (s_factory.Watched.GetValueOrDefault(settings.Host!)?.DatabaseInfo is not { } info
                     || typeof(NpgsqlDatabaseInfo).GetMethod("GetTypes", BindingFlags.Instance | BindingFlags.NonPublic)?.Invoke(info, null)
                         is not IEnumerable<PostgresType> types)
@@ -43,7 +50,14 @@ internal sealed class TypeCatalog
                     return null;
                 }
 
-                return new TypeCatalog(info, [.. types]);
+                // A value is read, so that the mappings are made and lent.
+                var command = new NpgsqlCommand("SELECT 'x'", connection);
+                await using (command.ConfigureAwait(false))
+                {
+                    await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                return new TypeCatalog(info, [.. types], mappings);
             }
         }
         finally
