@@ -188,7 +188,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
 
                 PrivateDirectory.RemoveLeftovers();
                 return await EmbeddedBackend.StartAsync(
-                    ClusterStorage.Open(address.Embedded, isTemporary), options, fromMemory: false, databaseExists: false, cancellationToken).ConfigureAwait(false);
+                    ClusterStorage.Open(address.Embedded, isTemporary), options, fromMemory: false, databaseExists: false, sockets: null, cancellationToken).ConfigureAwait(false);
             },
             cancellationToken).ConfigureAwait(false);
         return await CreateAsync(backend, options).ConfigureAwait(false);

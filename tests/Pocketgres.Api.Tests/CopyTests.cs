@@ -409,6 +409,36 @@ public sealed class CopyTests
         }
     }
 
+    [Fact]
+    public async Task Clones_of_a_snapshot_share_a_directory_and_no_address()
+    {
+        var addresses = new HashSet<string>();
+        string directory = "";
+        var original = await PostgresInstance.StartAsync("memory:");
+        var snapshot = await original.SnapshotAsync();
+        await original.DisposeAsync();
+        for (int i = 0; i < 3; i++)
+        {
+            await using var clone = await snapshot.CloneAsync();
+            var address = new Npgsql.NpgsqlConnectionStringBuilder(clone.ConnectionString);
+            directory = address.Host!;
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory));
+            Assert.True(addresses.Add($"{directory} {address.Port}"));
+            Assert.Null(clone.Port);
+            Assert.True(File.Exists(Path.Combine(directory, $".s.PGSQL.{address.Port}")));
+        }
+
+        Assert.Single(addresses.Select(a => a.Split(' ')[0]).Distinct());
+        await using (var last = await snapshot.CloneAsync())
+        {
+            await snapshot.DisposeAsync();
+            Assert.Equal(1, await last.QueryAsync<int>("SELECT 1"));
+        }
+
+        // The types of a snapshot are read in one more clone, in the background; disposing the snapshot has waited for it.
+        Assert.False(Directory.Exists(directory));
+    }
+
     private enum Mood
     {
         Sad,

@@ -11,7 +11,7 @@ internal sealed class DirectorySnapshot(DirectoryStorage storage) : SnapshotBack
     public override async Task<InstanceBackend> StartAsync(PostgresInstanceOptions options, CancellationToken cancellationToken)
     {
         var copy = await Task.Run(() => Use(storage.Copy), cancellationToken).ConfigureAwait(false);
-        return await EmbeddedBackend.StartAsync(copy, options, fromMemory: false, databaseExists: false, cancellationToken).ConfigureAwait(false);
+        return await EmbeddedBackend.StartAsync(copy, options, fromMemory: false, databaseExists: false, sockets: null, cancellationToken).ConfigureAwait(false);
     }
 
     public override Task SaveAsync(string directory, CancellationToken cancellationToken) => Task.Run(

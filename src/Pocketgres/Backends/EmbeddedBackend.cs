@@ -7,25 +7,22 @@ namespace Pocketgres.Backends;
 /// <summary>A cluster that runs in this process, reached through a Unix socket in a private directory.</summary>
 internal sealed class EmbeddedBackend : InstanceBackend
 {
-    // The number in the socket's name when no TCP port gives one.
-    private const int SocketNumber = 5432;
-
     private readonly PostgresServer _server;
-    private readonly PrivateDirectory _sockets;
+    private readonly SocketPlace _socket;
     private readonly ClusterStorage _storage;
     private readonly PostgresInstanceOptions _options;
     private TypeCatalog? _types;
 
-    private EmbeddedBackend(PostgresServer server, PrivateDirectory sockets, ClusterStorage storage, PostgresInstanceOptions options)
+    private EmbeddedBackend(PostgresServer server, SocketPlace socket, ClusterStorage storage, PostgresInstanceOptions options)
     {
         _server = server;
-        _sockets = sockets;
+        _socket = socket;
         _storage = storage;
         _options = options;
         Completion = CompleteAsync();
         Connection = new NpgsqlConnectionStringBuilder
         {
-            Host = sockets.Path,
+            Host = socket.Directory,
             Port = server.Port,
             Username = ConnectionAddress.User,
             Database = server.Database,
@@ -55,33 +52,36 @@ internal sealed class EmbeddedBackend : InstanceBackend
     /// <param name="options">How.</param>
     /// <param name="fromMemory">Whether it goes on from the memory in the storage's origin, settings included.</param>
     /// <param name="databaseExists">Whether the database is known to be there.</param>
+    /// <param name="sockets">Where clones of the storage's origin have their sockets; null for none.</param>
     /// <param name="cancellationToken">Cancels.</param>
     public static async Task<EmbeddedBackend> StartAsync(
-        ClusterStorage storage, PostgresInstanceOptions options, bool fromMemory, bool databaseExists, CancellationToken cancellationToken)
+        ClusterStorage storage, PostgresInstanceOptions options, bool fromMemory, bool databaseExists, CloneSockets? sockets,
+        CancellationToken cancellationToken)
     {
-        PrivateDirectory? sockets = null;
+        SocketPlace? socket = null;
         try
         {
-            sockets = PrivateDirectory.Create();
+            // A TCP port gives the socket its number, and a server that starts from files makes more files beside it.
+            socket = fromMemory && options.Port is null && sockets is not null ? sockets.Take() : SocketPlace.Alone();
             var server = await PostgresServer.StartAsync(
                 new ServerOptions
                 {
                     Url = storage.Url,
                     Origin = (storage as MemoryStorage)?.Origin,
                     ListenAddress = options.Port is null ? null : ReadAddress(options.ListenAddress),
-                    Port = options.Port ?? SocketNumber,
-                    UnixSocketDirectory = sockets.Path,
+                    Port = options.Port ?? socket.Number,
+                    UnixSocketDirectory = socket.Directory,
                     Database = options.Database ?? ServerOptions.DefaultDatabase,
                     DatabaseExists = databaseExists,
                     Settings = fromMemory ? new Dictionary<string, string>() : options.Settings.AsReadOnly(),
                     Logger = options.LoggerFactory?.CreateLogger("Pocketgres.Server"),
                 },
                 cancellationToken).ConfigureAwait(false);
-            return new EmbeddedBackend(server, sockets, storage, options);
+            return new EmbeddedBackend(server, socket, storage, options);
         }
         catch
         {
-            sockets?.Dispose();
+            socket?.Dispose();
             await storage.DisposeAsync().ConfigureAwait(false);
             throw;
         }
@@ -98,7 +98,7 @@ internal sealed class EmbeddedBackend : InstanceBackend
     {
         _server.Cluster.KeepFiles = true;
         await _server.StopAsync(patience).WaitAsync(cancellationToken).ConfigureAwait(false);
-        _sockets.Dispose();
+        _socket.Dispose();
     }
 
     public override async Task<SnapshotBackend> SnapshotAsync(NpgsqlDataSource connections, CancellationToken cancellationToken)
@@ -119,10 +119,10 @@ internal sealed class EmbeddedBackend : InstanceBackend
             await _server.StopAsync(_options.StopTimeout).ConfigureAwait(false);
         }
 
-        TypeCatalog.Withdraw(_sockets.Path);
+        TypeCatalog.Withdraw(Connection);
         await _server.DisposeAsync().ConfigureAwait(false);
         _server.Cluster.FilesAtEnd?.Dispose();
-        _sockets.Dispose();
+        _socket.Dispose();
         await _storage.DisposeAsync().ConfigureAwait(false);
     }
 

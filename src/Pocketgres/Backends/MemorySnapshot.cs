@@ -15,7 +15,7 @@ internal sealed class MemorySnapshot(ClusterSnapshot snapshot, PostgresInstanceO
     {
         bool sameDatabase = options.Database == source.Database;
         var known = sameDatabase ? types.ForNextClone() : null;
-        var clone = await StartAsync(snapshot, source, options, cancellationToken).ConfigureAwait(false);
+        var clone = await StartAsync(snapshot, source, options, types.Sockets, cancellationToken).ConfigureAwait(false);
         if (known is not null)
         {
             clone.Use(known);
@@ -26,7 +26,7 @@ internal sealed class MemorySnapshot(ClusterSnapshot snapshot, PostgresInstanceO
 
     /// <summary>Starts a clone.</summary>
     public static async Task<EmbeddedBackend> StartAsync(
-        ClusterSnapshot snapshot, PostgresInstanceOptions source, PostgresInstanceOptions options, CancellationToken cancellationToken)
+        ClusterSnapshot snapshot, PostgresInstanceOptions source, PostgresInstanceOptions options, CloneSockets sockets, CancellationToken cancellationToken)
     {
         // A reference of its own: this snapshot may be disposed while the clone starts.
         using var own = new ClusterSnapshot(snapshot.Content);
@@ -34,7 +34,7 @@ internal sealed class MemorySnapshot(ClusterSnapshot snapshot, PostgresInstanceO
         // Settings are in the memory of the original's processes. Only others, or a first port, need a start from the files.
         bool fromMemory = own.HasMemory && (options.Port is null || source.Port is not null) && SameSettings(options.Settings, source.Settings);
         return await EmbeddedBackend.StartAsync(
-            new MemoryStorage(own), options, fromMemory, databaseExists: options.Database == source.Database, cancellationToken).ConfigureAwait(false);
+            new MemoryStorage(own), options, fromMemory, databaseExists: options.Database == source.Database, sockets, cancellationToken).ConfigureAwait(false);
     }
 
     public override Task SaveAsync(string directory, CancellationToken cancellationToken) => Task.Run(

@@ -77,7 +77,7 @@ internal sealed class MemoryStorage(ClusterSnapshot? origin) : ClusterStorage
             }
 
             var ownOptions = options.Copy() with { Port = null, LoggerFactory = null };
-            types = new SnapshotTypes(snapshot.Content, (s, c) => MemorySnapshot.StartAsync(s, options, ownOptions, c));
+            types = new SnapshotTypes(snapshot.Content, (s, sockets, c) => MemorySnapshot.StartAsync(s, options, ownOptions, sockets, c));
             if (!_disposed)
             {
                 former = _types;

@@ -11,7 +11,7 @@ namespace Pocketgres.Backends;
 internal sealed class SnapshotTypes : IAsyncDisposable
 {
     private readonly ClusterSnapshot _snapshot;
-    private readonly Func<ClusterSnapshot, CancellationToken, Task<EmbeddedBackend>> _start;
+    private readonly Func<ClusterSnapshot, CloneSockets, CancellationToken, Task<EmbeddedBackend>> _start;
     private readonly CancellationTokenSource _released = new();
     private Task<TypeCatalog?> _reading = Task.FromResult<TypeCatalog?>(null);
     private int _clones;
@@ -20,7 +20,7 @@ internal sealed class SnapshotTypes : IAsyncDisposable
     /// <summary>Types of a snapshot.</summary>
     /// <param name="content">The snapshot; a reference is taken.</param>
     /// <param name="start">Starts a clone of it.</param>
-    public SnapshotTypes(SnapshotContent content, Func<ClusterSnapshot, CancellationToken, Task<EmbeddedBackend>> start)
+    public SnapshotTypes(SnapshotContent content, Func<ClusterSnapshot, CloneSockets, CancellationToken, Task<EmbeddedBackend>> start)
     {
         _snapshot = new ClusterSnapshot(content);
         _start = start;
@@ -28,6 +28,9 @@ internal sealed class SnapshotTypes : IAsyncDisposable
 
     /// <summary>Which snapshot's.</summary>
     public SnapshotContent Content => _snapshot.Content;
+
+    /// <summary>Where its clones have their sockets.</summary>
+    public CloneSockets Sockets { get; } = new();
 
     /// <summary>Adds a reference. The caller has, or is known to have, one.</summary>
     public SnapshotTypes AddReference()
@@ -55,6 +58,7 @@ internal sealed class SnapshotTypes : IAsyncDisposable
             await _released.CancelAsync().ConfigureAwait(false);
             await Volatile.Read(ref _reading).ConfigureAwait(false);
             _snapshot.Dispose();
+            Sockets.Release();
             _released.Dispose();
         }
     }
@@ -63,7 +67,7 @@ internal sealed class SnapshotTypes : IAsyncDisposable
     {
         try
         {
-            var clone = await _start(_snapshot, _released.Token).ConfigureAwait(false);
+            var clone = await _start(_snapshot, Sockets, _released.Token).ConfigureAwait(false);
             await using (clone.ConfigureAwait(false))
             {
                 return await TypeCatalog.ReadAsync(clone.Connection.ConnectionString, _released.Token).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Reflection;
 using Npgsql;
 using Npgsql.Internal;
@@ -27,12 +28,12 @@ internal sealed class TypeCatalog
     public SharedMappings Mappings { get; }
 
     /// <summary>Reads the types of a database through a connection of its own; null when Npgsql does not show them.</summary>
-    /// <param name="connectionString">A database whose host nobody else uses.</param>
+    /// <param name="connectionString">A database to whose address nobody else connects.</param>
     /// <param name="cancellationToken">Cancels.</param>
     public static async Task<TypeCatalog?> ReadAsync(string connectionString, CancellationToken cancellationToken)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false };
-        s_factory.Watched[settings.Host!] = null;
+        s_factory.Watched[KeyOf(settings)] = null;
         try
         {
             var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
@@ -43,7 +44,7 @@ internal sealed class TypeCatalog
             {
                 var connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
                 await using var _ = connection.ConfigureAwait(false);
-                if (s_factory.Watched.GetValueOrDefault(settings.Host!)?.DatabaseInfo is not { } info
+                if (s_factory.Watched.GetValueOrDefault(KeyOf(settings))?.DatabaseInfo is not { } info
                     || typeof(NpgsqlDatabaseInfo).GetMethod("GetTypes", BindingFlags.Instance | BindingFlags.NonPublic)?.Invoke(info, null)
                         is not IEnumerable<PostgresType> types)
                 {
@@ -62,15 +63,17 @@ internal sealed class TypeCatalog
         }
         finally
         {
-            s_factory.Watched.TryRemove(settings.Host!, out _);
+            s_factory.Watched.TryRemove(KeyOf(settings), out _);
         }
     }
 
-    /// <summary>Has the next connection to a host that wants to know its types get these. Once: whoever reloads types means it.</summary>
-    public void Offer(NpgsqlConnectionStringBuilder address) => s_factory.Offered[address.Host!] = (this, address.Database);
+    /// <summary>Has the next connection to an address that wants to know its types get these. Once: whoever reloads types means it.</summary>
+    public void Offer(NpgsqlConnectionStringBuilder address) => s_factory.Offered[KeyOf(address)] = (this, address.Database);
 
     /// <summary>Takes an offer back.</summary>
-    public static void Withdraw(string host) => s_factory.Offered.TryRemove(host, out _);
+    public static void Withdraw(NpgsqlConnectionStringBuilder address) => s_factory.Offered.TryRemove(KeyOf(address), out _);
+
+    private static string KeyOf(NpgsqlConnectionStringBuilder address) => string.Create(CultureInfo.InvariantCulture, $"{address.Port} {address.Host}");
 
     private static Factory Register()
     {
@@ -88,12 +91,12 @@ internal sealed class TypeCatalog
 
         public Task<NpgsqlDatabaseInfo?> Load(NpgsqlConnector conn, NpgsqlTimeout timeout, bool async)
         {
-            string host = conn.Settings.Host ?? "";
-            if (Watched.ContainsKey(host))
+            string key = KeyOf(conn.Settings);
+            if (Watched.ContainsKey(key))
             {
-                Watched[host] = conn;
+                Watched[key] = conn;
             }
-            else if (Offered.TryGetValue(host, out var offer) && offer.Database == conn.Settings.Database && Offered.TryRemove(host, out offer))
+            else if (Offered.TryGetValue(key, out var offer) && offer.Database == conn.Settings.Database && Offered.TryRemove(key, out offer))
             {
                 return Task.FromResult<NpgsqlDatabaseInfo?>(new KnownDatabase(conn.Settings, offer.Catalog));
             }
