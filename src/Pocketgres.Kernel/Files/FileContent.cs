@@ -18,6 +18,8 @@ internal sealed unsafe class FileContent
     /// <summary>Chunks a file can have: 128 GiB. Postgres' segments end at 1 GiB.</summary>
     public const int MaxChunks = 1 << 24;
 
+    private const int MaximumGathered = 64;
+
     private static readonly nint ZeroChunk = (nint)NativeMemory.AllocZeroed(ChunkSize) | 1; // immutable, shared by everybody, never freed
 
     private readonly ChunkPool _pool;
@@ -102,6 +104,38 @@ internal sealed unsafe class FileContent
             offset += n;
             count -= n;
         }
+    }
+
+    /// <summary>Copies what is not zero to a memory object that is zero everywhere, neighbouring chunks together. False when the host refuses.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="size">The file's size.</param>
+    public bool CopyTo(MemoryNode.SharedContent target, long size)
+    {
+        var vectors = stackalloc IoVector[MaximumGathered];
+        int gathered = 0;
+        int end = (int)Math.Min(_slots.Length, (size + ChunkSize - 1) / ChunkSize);
+        for (int i = 0; i <= end; i++)
+        {
+            byte* chunk = i == end || _slots[i] == ZeroChunk ? null : (byte*)(_slots[i] & ~1);
+            nint length = chunk == null ? 0 : (nint)Math.Min(ChunkSize, size - ((long)i * ChunkSize));
+            bool isData = chunk != null && new ReadOnlySpan<byte>(chunk, (int)length).ContainsAnyExcept((byte)0);
+            if (gathered > 0 && (!isData || gathered == MaximumGathered))
+            {
+                if (!target.Write(vectors, gathered, (long)(i - gathered) * ChunkSize))
+                {
+                    return false;
+                }
+
+                gathered = 0;
+            }
+
+            if (isData)
+            {
+                vectors[gathered++] = new IoVector((nint)chunk, length);
+            }
+        }
+
+        return true;
     }
 
     /// <summary>

@@ -167,7 +167,7 @@ public sealed unsafe partial class MemoryFileSystem
         {
             long used = node.UsedChunks;
             var shared = MemoryNode.SharedContent.Create(Math.Max(length, node.Size));
-            if (shared == null || !CopyOut(node, shared))
+            if (shared == null || (node.Content ?? FromImage(node))?.CopyTo(shared, node.Size) == false)
             {
                 shared?.Dispose();
                 return -1;
@@ -185,23 +185,6 @@ public sealed unsafe partial class MemoryFileSystem
         }
 
         return node.Shared.Descriptor;
-    }
-
-    private bool CopyOut(MemoryNode node, MemoryNode.SharedContent shared)
-    {
-        byte* chunk = stackalloc byte[ChunkPool.ChunkSize];
-        for (long offset = 0; offset < node.Size;)
-        {
-            int n = Read(node, chunk, ChunkPool.ChunkSize, offset);
-            if (new ReadOnlySpan<byte>(chunk, n).ContainsAnyExcept((byte)0) && shared.Write(chunk, n, offset) != n)
-            {
-                return false;
-            }
-
-            offset += n;
-        }
-
-        return true;
     }
 
     /// <summary>Content that only this file system owns.</summary>

@@ -206,6 +206,24 @@ internal sealed class MemoryNode
             return n < 0 ? -(int)HostErrno.Last() : (int)n;
         }
 
+        /// <summary>Writes from several buffers, one after the other. False unless all of it was written.</summary>
+        public bool Write(IoVector* vectors, int count, long offset)
+        {
+            nint total = 0;
+            for (int i = 0; i < count; i++)
+            {
+                total += vectors[i].Length;
+            }
+
+            if (pwritev(Descriptor, vectors, count, offset) != total)
+            {
+                return false;
+            }
+
+            Length = Math.Max(Length, offset + total);
+            return true;
+        }
+
         public void Dispose() => _ = close(Descriptor);
     }
 }
