@@ -35,9 +35,14 @@ public sealed partial class PostgresInstance : IAsyncDisposable
         _backend = backend;
         _options = options;
         _logger = options.LoggerFactory?.CreateLogger<PostgresInstance>() ?? NullLogger<PostgresInstance>.Instance;
-        var connection = new NpgsqlConnectionStringBuilder(backend.Connection.ConnectionString);
-        options.ConfigureConnection?.Invoke(connection);
-        ConnectionString = connection.ConnectionString;
+        ConnectionString = backend.Connection.ConnectionString;
+        if (options.ConfigureConnection is { } configure)
+        {
+            var connection = new NpgsqlConnectionStringBuilder(ConnectionString);
+            configure(connection);
+            ConnectionString = connection.ConnectionString;
+        }
+
         var builder = new NpgsqlDataSourceBuilder(ConnectionString);
         if (options.LoggerFactory is not null)
         {
