@@ -16,6 +16,7 @@ public sealed partial class PosixKernel
 
     private SharedMemory[] _segments = [];
     private volatile bool _isAbandoned;
+    private AddressSpace? _firstSpace;
 
     /// <summary>Whether <see cref="Abandon"/> was called.</summary>
     internal bool IsAbandoned => _isAbandoned;
@@ -25,6 +26,33 @@ public sealed partial class PosixKernel
     /// is not kept for them. Any thread.
     /// </summary>
     public void Abandon() => _isAbandoned = true;
+
+    /// <summary>
+    /// A process of a clone that is given up ends. The first one's space stays until the others have ended: so the clone's copy-on-write pages, which move
+    /// from who ends to who is left, are in the first one's space at last, and with the next clone that uses it again where they are needed first. Under the
+    /// global lock; the kernel frees the memory when this returns true.
+    /// </summary>
+    internal bool TakesOver(Process process, AddressSpace memory)
+    {
+        if (!_isAbandoned || Cloned is null || process.ParentPid != 0 || !Processes.Snapshot().Any(p => p != process && p.MappedSpace is not null))
+        {
+            return false;
+        }
+
+        _firstSpace = memory;
+        return true;
+    }
+
+    // All processes have ended.
+    private void FreeFirstSpace()
+    {
+        if (_firstSpace is { } space)
+        {
+            space.LeaveShared();
+            space.Dispose();
+            _firstSpace = null;
+        }
+    }
 
     /// <summary>In a clone: the copy-on-write shared memory.</summary>
     internal ClonedMemory? Cloned { get; private set; }

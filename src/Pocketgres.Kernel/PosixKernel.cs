@@ -160,6 +160,7 @@ public sealed partial class PosixKernel : IDisposable
             Task.WaitAll([.. living.Select(p => p.Exited)]);
         }
 
+        FreeFirstSpace();
         InheritedSockets.Dispose();
         Scheduler.Dispose();
         if (Options.Threads is null)

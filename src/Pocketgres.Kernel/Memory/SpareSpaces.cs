@@ -24,13 +24,16 @@ internal sealed unsafe class SpareSpaces : IDisposable
     public sealed record Spare(string Kind, long Size, nint Reservation, nint Region, (uint Address, long Length, MemoryImage Origin) Cloned, bool HasClonedPages);
 
     /// <summary>Spaces that are kept.</summary>
-    public int Count
+    public int Count => Kept.Count;
+
+    /// <summary>Those that are kept at the moment.</summary>
+    public IReadOnlyList<Spare> Kept
     {
         get
         {
             lock (_lock)
             {
-                return _spares.Count;
+                return [.. _spares];
             }
         }
     }

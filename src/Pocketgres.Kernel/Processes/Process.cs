@@ -259,6 +259,11 @@ public sealed unsafe partial class Process
         Files.CloseAll();
         LearnWorkingSets();
         var memory = Detach();
+        if (memory is not null && Kernel.TakesOver(this, memory))
+        {
+            memory = null;
+        }
+
         memory?.LeaveShared();
         Volatile.Write(ref _exited, true);
         Kernel.Processes.Exited(this);

@@ -58,6 +58,55 @@ public sealed unsafe partial class SnapshotTests
         parent.Post(Signal.Kill);
     }
 
+    [Fact]
+    public void What_clones_write_in_shared_memory_stays_with_the_first_process_that_ends_before_others()
+    {
+        using var source = new TestKernel();
+        var (parent, child) = ParentAndChild(source, SetUp);
+        int before = HostResources.Reservations();
+        var snapshot = Take(source);
+        var spares = snapshot.Processes.Single(p => p.Pid == parent.Pid).Memory.Spares;
+        var seen = new List<Content>();
+        for (int round = 0; round < Rounds; round++)
+        {
+            using var wrote = new ManualResetEventSlim();
+            using var mayEnd = new ManualResetEventSlim();
+            using var clone = Clone(snapshot, source, p =>
+            {
+                seen.Add(Content.Of(p));
+                new Content(round + 10, round + 20, round + 30, 0).WriteTo(p);
+                p.Fork("worker", p.Tag, w =>
+                {
+                    new Content(round + 11, round + 21, round + 31, round + 41).WriteTo(w);
+                    wrote.Set();
+                    w.RunBlocking(() =>
+                    {
+                        mayEnd.Wait();
+                        return 0;
+                    });
+                    Assert.Equal(round + 21, Content.Of(w).Common);
+                });
+                p.RunBlocking(() =>
+                {
+                    wrote.Wait();
+                    return 0;
+                });
+            });
+            var copy = clone.Processes.Find(parent.Pid)!;
+            copy.Thaw();
+            clone.Abandon();
+            Eventually.Holds(() => copy.HasExited);
+            mayEnd.Set();
+        }
+
+        Assert.All(seen, s => Assert.Equal(new Content(1, 5, 0, 0), s));
+        Assert.NotEqual("worker", Assert.Single(spares.Kept, s => s.HasClonedPages).Kind);
+        snapshot.Dispose();
+        Assert.Equal(before, HostResources.Reservations());
+        child.Post(Signal.Kill);
+        parent.Post(Signal.Kill);
+    }
+
     private static void SetUp(Process p)
     {
         *(int*)(p.Memory + Private) = 1;
