@@ -43,6 +43,9 @@ internal sealed unsafe class Scheduler : IDisposable
     /// <summary>The process that holds the lock, or null.</summary>
     public Process? Current => _current;
 
+    /// <summary>True while a process holds the lock or waits for it.</summary>
+    public bool Busy => _current is not null || Volatile.Read(ref _waiting) != 0;
+
     /// <summary>Number of threads that wait for the lock.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 
