@@ -11,8 +11,8 @@ namespace Pocketgres.Kernel.Scheduling;
 /// </summary>
 /// <remarks>
 /// What the process's last waits were like decides: after some short ones it looks; when that finds nothing it sleeps, and the next time it takes twice as
-/// many short waits in a row until it looks again. So a session that thinks, or whose client needs this core, costs nothing. Nobody looks while another
-/// process of the kernel runs or wants to: it has the better use for a core.
+/// many short waits in a row until it looks again. So a session that thinks, or whose client needs this core, costs nothing. Nobody looks while other
+/// processes of the kernel run too: they and their clients have the better use for a core.
 /// </remarks>
 internal sealed class BusyWait
 {
@@ -30,6 +30,7 @@ internal sealed class BusyWait
     private int _inARow; // short waits
     private int _needed = FirstTrial;
     private int _found;
+    private long _switches; // the scheduler's, at the last wait
 
     /// <summary>True when the next wait is likely to be short.</summary>
     public bool Promising => _inARow >= _needed;
@@ -41,7 +42,9 @@ internal sealed class BusyWait
     /// <returns>The number of descriptors that are ready; 0 when the process shall sleep.</returns>
     public unsafe int Look(Scheduler scheduler, PollEntry* fds, int count)
     {
-        if (!Promising || scheduler.Busy)
+        bool alone = scheduler.Switches == _switches;
+        _switches = scheduler.Switches;
+        if (!alone || !Promising || scheduler.Busy)
         {
             return 0;
         }

@@ -73,13 +73,16 @@ public sealed unsafe class BusyWaitTests : IDisposable
     }
 
     [Fact]
-    public void Does_not_look_while_another_process_runs()
+    public void Does_not_look_while_another_process_runs_nor_after_one_has_run()
     {
         ShortWaits(BusyWait.FirstTrial);
         Signal();
-        int found = -1;
-        _kernel.Run(_ => found = Look());
-        Assert.Equal(0, found);
+        int found = -1, again = -1;
+        _kernel.Run(_ => (found, again) = (Look(), Look()));
+        Assert.Equal((0, 0), (found, again));
+        Assert.Equal(1, Look());
+        _kernel.Run(_ => { });
+        Assert.Equal(0, Look());
         Assert.Equal(1, Look());
     }
 
