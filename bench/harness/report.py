@@ -93,8 +93,8 @@ def load(results):
     return sorted(documents, key=lambda d: d["run"]["date"])
 
 
-def newest(documents, has=lambda result: result["peers"]):
-    """(result, run) of every line that still exists, from the newest run that has it."""
+def newest(documents, has=lambda result: "ours" in result["peers"]):
+    """(result, run) of every line that still exists, from the newest run that has it with our server (or what `has` asks for)."""
     found = {result["name"]: (result, d["run"]) for d in documents for result in d["lines"] if has(result)}
     return [found[line.name] for line in lines.LINES if line.name in found]
 
