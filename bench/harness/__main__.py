@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import chart, lines, machine, measures, pglite, report, servers
+from . import chart, driven, lines, machine, measures, report, servers
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REPOSITORY = os.path.dirname(HERE)
@@ -24,8 +24,9 @@ def options():
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="rounds of each line; in each, every peer is measured once")
     parser.add_argument("--seconds", type=int, default=3, metavar="S", help="length of one measurement of a rate")
     parser.add_argument("--rows", type=int, default=1_000_000, metavar="N", help="rows of the tables for the bulk lines")
-    parser.add_argument("--peers", default="ours,native", metavar="LIST",
-                        help="what is compared: ours, native, pglite (in process in Node), pglite-socket; NAME=PATH is another build's pocketgres")
+    parser.add_argument("--peers", metavar="LIST",
+                        help="by default ours,native; what is compared: ours, native, in-process (ours inside a .NET program), pglite (inside Node), "
+                             "pglite-socket; NAME=PATH is another build's pocketgres")
     parser.add_argument("--smoke", action="store_true", help="about 20 s, that only check that every kind of line works; nothing is kept")
     parser.add_argument("--list", action="store_true", help="say which lines there are")
     parser.add_argument("--no-build", action="store_true", help="measure the build that is there (read by bench/run)")
@@ -42,8 +43,8 @@ def make_peers(text):
         name, _, path = item.partition("=")
         if name == "native":
             peers.append(servers.Native(name, path or os.path.join(REPOSITORY, "artifacts/pg18/bin")))
-        elif name in ("pglite", "pglite-socket"):
-            peers.append(pglite.make(name, os.path.join(HERE, "peers")))
+        elif name in ("in-process", "pglite", "pglite-socket"):
+            peers.append(driven.make(name, path, HERE))
         else:
             settings = {"pocketgres.several_cores": "on"} if name == "several-cores" else None
             peers.append(servers.Ours(name, path or os.path.join(REPOSITORY, "src/Pocketgres.Cli/bin/Release/net10.0/pocketgres"), settings))
@@ -76,8 +77,7 @@ class Run:
         for profile in lines.PROFILES:
             of_profile = [line for line in chosen_lines if line.profile == profile]
             try:
-                if any(not line.measure.own for line in of_profile):
-                    self._start(profile, {d for line in of_profile if not line.measure.own for d in databases_of(line.measure)})
+                self._start(profile, [line for line in of_profile if not line.measure.own])
                 for line in of_profile:
                     self.results.append(self._line(line))
             finally:
@@ -92,9 +92,10 @@ class Run:
                 say(str(e))
         self._servers = {}
 
-    def _start(self, profile, databases):
+    def _start(self, profile, of_profile):
         for peer in self.peers:
-            if not any(peer.can(line) and line.profile == profile for line in lines.LINES):
+            databases = {d for line in of_profile if peer.can(line) for d in databases_of(line.measure)}
+            if not databases:
                 continue
             directory = os.path.join(self.context.work, peer.name + "-cluster")
             if not os.path.isdir(directory):
@@ -163,7 +164,9 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen_lines = choose(chosen)
     try:
-        peers = make_peers(chosen.peers)
+        peers = make_peers(chosen.peers or "ours,native")
+        if chosen.smoke and not chosen.peers:
+            peers.append(driven.make("in-process", "", HERE, only=("point",)))  # one line: that it works
     except servers.PeerError as e:
         sys.exit(f"bench: {e}")
     work = tempfile.mkdtemp(prefix="pocketgres-bench-", dir=chosen.work)

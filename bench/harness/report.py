@@ -5,6 +5,7 @@ import os
 from . import lines, measures
 
 REFERENCE = "native"
+IN_PROCESS, IN_NODE = "in-process", "pglite"  # compared with each other too: like with like
 
 
 def result_of(line, context, samples, failed, other_load, stolen):
@@ -14,7 +15,6 @@ def result_of(line, context, samples, failed, other_load, stolen):
         "unit": line.unit, "more_is_better": line.more_is_better, "ratio_goal": line.ratio_goal, "limit": line.limit, "must": line.must,
         "profile": line.profile, "other_load_cores": round(other_load, 2), "stolen_cores": round(stolen, 2), "failed": failed, "peers": {},
     }
-    reference = [s["value"] for s in samples.get(REFERENCE, [])]
     for name, of_peer in samples.items():
         if not of_peer:
             continue
@@ -22,15 +22,24 @@ def result_of(line, context, samples, failed, other_load, stolen):
         peer = result["peers"][name] = {"values": values, "median": measures.median(values), "spread": spread(values)}
         for key in sorted({k for s in of_peer for k in s if k != "value"}):
             peer.setdefault("also", {})[key] = measures.median([s[key] for s in of_peer if key in s])
-        if name != REFERENCE and reference:
-            pairs = [(v, r) if line.more_is_better else (r, v) for v, r in zip(values, reference)]
-            ratios = [a / b for a, b in pairs if a > 0 and b > 0]  # 10 ms ticks may make an idle server's time 0
-            if ratios:
-                peer["ratios"], peer["ratio"], peer["ratio_spread"] = ratios, measures.median(ratios), spread(ratios)
-            processor = [r["cpu_us"] / v["cpu_us"] for v, r in zip(of_peer, samples[REFERENCE]) if v.get("cpu_us") and r.get("cpu_us")]
-            if processor:
-                peer["cpu_ratio"] = measures.median(processor)
+        if name != REFERENCE:
+            peer.update(_compare(line, of_peer, samples.get(REFERENCE, []), "cpu_us"))
+        if name == IN_PROCESS:
+            peer["against"] = {IN_NODE: _compare(line, of_peer, samples.get(IN_NODE, []), "program_cpu_us")}
     return result
+
+
+def _compare(line, samples, reference, processor):
+    """The speed relative to a reference, round by round: above 1 is better. `processor` is the key of the processor time to compare; nothing without pairs."""
+    found = {}
+    pairs = [(v["value"], r["value"]) if line.more_is_better else (r["value"], v["value"]) for v, r in zip(samples, reference)]
+    ratios = [a / b for a, b in pairs if a > 0 and b > 0]  # 10 ms ticks may make an idle server's time 0
+    if ratios:
+        found.update(ratios=ratios, ratio=measures.median(ratios), ratio_spread=spread(ratios))
+    used = [r[processor] / v[processor] for v, r in zip(samples, reference) if v.get(processor) and r.get(processor)]
+    if used:
+        found["cpu_ratio"] = measures.median(used)
+    return found
 
 
 def spread(values):
@@ -55,7 +64,7 @@ def one_line(result):
 
 def table(document):
     """The table of one run, in Markdown."""
-    return _table([(r, document["run"]) for r in document["lines"]]) + "\n" + _about(document["run"])
+    return "\n".join([_table([(r, document["run"]) for r in document["lines"]]), *_in_process([document]), _about(document["run"])])
 
 
 def write(results):
@@ -67,8 +76,8 @@ def write(results):
     text = ["# Benchmark results", "",
             "Written by `bench/run`; do not edit. What is measured and how: [README.md](README.md). All samples: [results/](results/).", "",
             "![Speed relative to native PostgreSQL 18](RESULTS.svg)", ""]
-    text += [_table(rows), "", "## Runs", ""]
-    used = {id(run) for _, run in rows}
+    text += [_table(rows), "", *_in_process(documents), "## Runs", ""]
+    used = {id(run) for _, run in [*rows, *newest(documents, _both_in_process)]}
     text += [_about(d["run"]) for d in reversed(documents) if id(d["run"]) in used]
     text += ["## History", "", "Speed relative to native (lines without one: our value), oldest first.", "", _history(documents), ""]
     with open(os.path.join(os.path.dirname(os.path.abspath(results)), "RESULTS.md"), "w") as f:
@@ -84,9 +93,9 @@ def load(results):
     return sorted(documents, key=lambda d: d["run"]["date"])
 
 
-def newest(documents):
-    """(result, run) of every line that still exists, from the newest run that has it."""
-    found = {result["name"]: (result, d["run"]) for d in documents for result in d["lines"] if result["peers"]}
+def newest(documents, has=lambda result: "ours" in result["peers"]):
+    """(result, run) of every line that still exists, from the newest run that has it with our server (or what `has` asks for)."""
+    found = {result["name"]: (result, d["run"]) for d in documents for result in d["lines"] if has(result)}
     return [found[line.name] for line in lines.LINES if line.name in found]
 
 
@@ -121,6 +130,28 @@ def _table(rows):
                              "after the other; CPU: the same of the servers' processor time for one transaction or query, which other work on the machine distorts "
                              "less; spread: quartiles (extremes below 5 rounds). others' load: cores kept busy by anything else meanwhile: "
                              "above about 0.3 the absolute numbers are too low. Latency lines: milliseconds at the 95th percentile.\n")
+
+
+def _both_in_process(result):
+    return "ratio" in result["peers"].get(IN_PROCESS, {}).get("against", {}).get(IN_NODE, {})
+
+
+def _in_process(documents):
+    """The table of our engine inside a .NET program against PGlite inside Node; nothing when no run had both."""
+    rows = newest(documents, _both_in_process)
+    if not rows:
+        return []
+    out = ["## In process, against Node PGlite in process", "",
+           "| Line | unit | .NET, Npgsql | Node, PGlite | ratio (spread) | CPU | others' load | run |", "|" + "---|" * 8]
+    for result, run in rows:
+        ours, node = result["peers"][IN_PROCESS], result["peers"][IN_NODE]
+        both = ours["against"][IN_NODE]
+        cells = [result["title"], result["unit"], number(ours["median"]), number(node["median"]),
+                 f"**{both['ratio']:.2f}** ({_range(both['ratio_spread'], '.2f')})", f"{both['cpu_ratio']:.2f}" if "cpu_ratio" in both else "",
+                 f"{result['other_load_cores']:.1f}", f"{run['date'][:16]} {run['machine']['commit'][:7]}"]
+        out.append("| " + " | ".join(cells) + " |")
+    return [*out, "", "Both programs have the database inside, one session, one thread that asks. ratio: speed relative to PGlite; CPU: the same of the whole "
+            "program's processor time. Above 1: ours is better.", ""]
 
 
 def _goal(result):

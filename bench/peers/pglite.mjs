@@ -1,4 +1,4 @@
-// PGlite in Node, driven by harness/pglite.py: one JSON command a line on stdin, one JSON answer a line on stdout.
+// PGlite in Node, driven by harness/driven.py: one JSON command a line on stdin, one JSON answer a line on stdout.
 //   node pglite.mjs DIR|memory [PORT]      opens the database "postgres"; with PORT it is also served by pglite-socket
 import { PGlite } from '@electric-sql/pglite'
 import { createInterface } from 'node:readline'
@@ -36,24 +36,26 @@ async function loop({ database, script, scale, protocol, seconds, before }) {
   if (before) await db.exec(before)
   const steps = parse(script)
   const variables = { scale }
-  const begin = performance.now()
-  let count = 0, now
-  do {
+  return measured(async () => {
     for (const step of steps) {
       if (step.set) variables[step.set] = step.value(variables, random)
       else if (protocol === 'simple') await db.exec(step.line.replace(/(?<!:):(\w+)/g, (_, n) => variables[n]))
       else await db.query(step.numbered, step.names.map((n) => variables[n]))
     }
-    count++
-    now = performance.now()
-  } while (now - begin < seconds * 1000)
-  return (count / (now - begin)) * 1000
+  }, seconds * 1000)
 }
 
-async function timed(db, work) {
-  const begin = performance.now()
-  await work(db)
-  return performance.now() - begin
+// As many calls as are begun in some time, at least one. Milliseconds; processor time is the whole program's.
+async function measured(work, time = 0) {
+  const processor = process.cpuUsage(), begin = performance.now()
+  let count = 0, elapsed
+  do {
+    await work()
+    count++
+    elapsed = performance.now() - begin
+  } while (elapsed < time)
+  const { user, system } = process.cpuUsage(processor)
+  return { count, elapsed, processor: (user + system) / 1000 }
 }
 
 const operations = {
@@ -63,17 +65,17 @@ const operations = {
   time: async ({ database, before, statement, after }) => {
     const db = databases.get(database)
     if (before) await db.exec(before)
-    const elapsed = await timed(db, () => db.exec(statement))
+    const measurement = await measured(() => db.exec(statement))
     if (after) await db.exec(after)
-    return elapsed
+    return measurement
   },
-  copyOut: ({ database, source }) => timed(databases.get(database), (db) => db.query(`COPY ${source} TO '/dev/blob'`)),
+  copyOut: ({ database, source }) => measured(() => databases.get(database).query(`COPY ${source} TO '/dev/blob'`)),
   copyIn: async ({ database, rows }) => {
     const lines = []
     for (let i = 0; i < rows; i++) lines.push(`${i}\t${(i * 7919) % 1000003}\tthe text of row number ${i}\n`)
     const blob = new Blob([lines.join('')])
     await databases.get(database).exec('DROP TABLE IF EXISTS copied; CREATE TABLE copied (id int, k int, t text)')
-    return timed(databases.get(database), (db) => db.query("COPY copied FROM '/dev/blob'", [], { blob }))
+    return measured(() => databases.get(database).query("COPY copied FROM '/dev/blob'", [], { blob }))
   },
 }
 

@@ -29,6 +29,8 @@ internal sealed class BuildOptions
           --no-r2r               leave the assemblies as IL: quick to build, slow to start
           --template PROGRAM     images, all: a program's dll that makes template.image; run as `dotnet PROGRAM ENGINE-DIR OUTPUT-DIR`
           --template-key TEXT    changes when that program makes another image
+          --training PROGRAM     r2r, all: compile with the profile of a program's dll; run as `dotnet PROGRAM ENGINE-DIR`, with instrumented code
+          --training-key TEXT    changes when that program does something else
         """;
 
     private static readonly string[] Commands = ["fetch", "translate", "r2r", "images", "all"];
@@ -59,6 +61,10 @@ internal sealed class BuildOptions
 
     public string TemplateKey { get; private set; } = "";
 
+    public string? Training { get; private set; }
+
+    public string TrainingKey { get; private set; } = "";
+
     /// <summary>Reads the command line.</summary>
     /// <exception cref="BuildException">It does not make sense.</exception>
     public static BuildOptions Parse(IReadOnlyList<string> args)
@@ -82,6 +88,8 @@ internal sealed class BuildOptions
                 case "--no-r2r": options.ReadyToRun = false; break;
                 case "--template": options.Template = Value(); break;
                 case "--template-key": options.TemplateKey = Value(); break;
+                case "--training": options.Training = Value(); break;
+                case "--training-key": options.TrainingKey = Value(); break;
                 default: options.SetCommand(arg); break;
             }
         }
@@ -110,6 +118,11 @@ internal sealed class BuildOptions
         if (Output is null && Command is "translate" or "r2r" or "images")
         {
             throw new BuildException($"{Command} needs --output");
+        }
+
+        if (Training is not null && Template is null && Command == "all")
+        {
+            throw new BuildException("--training needs --template: the program runs on a cluster made from it");
         }
 
         if (CrossGen is null && (Command == "r2r" || (Command == "all" && ReadyToRun)))

@@ -5,6 +5,7 @@ using Pocketgres.Build.Extensions;
 using Pocketgres.Build.Images;
 using Pocketgres.Build.Modules;
 using Pocketgres.Build.Package;
+using Pocketgres.Build.Profiles;
 using Pocketgres.Build.Publishing;
 using Pocketgres.Build.ReadyToRun;
 using Pocketgres.Build.Reports;
@@ -43,11 +44,14 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         Translate(package, IndexOf(package), LoadHostFunctions(), new CacheKey(), directory);
     }
 
-    /// <summary>Compiles a directory's IL assemblies.</summary>
+    /// <summary>Compiles a directory's IL assemblies, with a profile if a training program is given: then the images must be there.</summary>
     public void CompileReadyToRun(string directory)
     {
+        string? profiles = options.Training is { } program
+            ? new ProfileStore(Path.Combine(EngineDirectory, ".profiles"), log).GetOrMake(directory, program, options.TrainingKey)
+            : null;
         var clock = Stopwatch.StartNew();
-        var (compiled, reused) = ReadyToRunCache.CompileAll(directory, options.HostAssemblies);
+        var (compiled, reused) = ReadyToRunCache.CompileAll(directory, options.HostAssemblies, profiles);
         log.WriteLine($"r2r: {compiled} compiled, {reused} from the cache, {clock.ElapsedMilliseconds:N0} ms");
     }
 
@@ -74,12 +78,11 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         {
             Translate(package, index, hostFunctions, key, partial);
             SupportImage.Write(partial, package[PglitePackage.Data], index, ExtensionBundles.Read(package), FetchIcu());
+            WriteTemplate(partial);
             if (options.ReadyToRun)
             {
                 CompileReadyToRun(partial);
             }
-
-            WriteTemplate(partial);
         });
         if (!existed)
         {
@@ -139,6 +142,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         key.Add("host functions", hostFunctions.Fingerprint);
         key.Add("code", options.ReadyToRun ? CrossGenOptions.Identity : "IL");
         key.Add("template", options.Template is null ? "none" : options.TemplateKey);
+        key.Add("profile", options.Training is null ? "none" : options.TrainingKey);
         return key;
     }
 

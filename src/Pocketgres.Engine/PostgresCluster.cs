@@ -228,6 +228,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         Threads = engine.Threads,
         FirstPid = PgliteFoldedCalls.GetPid,
         PrivateSections = SeveralCores.ModeOf(cluster.Settings),
+        BusyWait = BusyWaits.Allowed(cluster.Settings),
         StandardError = log.Write,
         StandardOutput = log.Write,
         ProcessGone = cluster.ProcessGone,

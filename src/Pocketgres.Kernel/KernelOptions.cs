@@ -18,6 +18,12 @@ public sealed record KernelOptions
     /// <summary>Whether processes may run beside each other while they run private functions only.</summary>
     public PrivateSectionMode PrivateSections { get; init; }
 
+    /// <summary>
+    /// Whether a process whose events come within microseconds of each other looks for the next one before it sleeps, on a host with several processors
+    /// for this process. It takes no more processor time than waking it would, and much less time.
+    /// </summary>
+    public bool BusyWait { get; init; } = true;
+
     /// <summary>Id of the first process.</summary>
     public int FirstPid { get; init; } = 42;
 

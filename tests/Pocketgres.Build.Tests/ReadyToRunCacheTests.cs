@@ -40,6 +40,20 @@ public sealed class ReadyToRunCacheTests : IDisposable
     }
 
     [Fact]
+    public void Another_profile_is_another_result_and_is_given_to_the_compiler()
+    {
+        File.WriteAllText(directory["crossgen/tools/crossgen2"], Script + "\ngrep -q mibc \"$rsp\" && printf ' with %s' \"$(sed -n 's/^--mibc://p' \"$rsp\" | xargs cat)\" >> \"$output\"; true");
+        Assert.Equal((2, 0), Cache().CompileAll(Assemblies("first", ("a", "1"), ("b", "2")), []));
+        Directory.CreateDirectory(directory["profiles"]);
+        foreach (string profile in (string[])["p", "q"])
+        {
+            File.WriteAllText(directory["profiles/a.mibc"], profile);
+            Assert.Equal((1, 1), Cache().CompileAll(Assemblies(profile, ("a", "1"), ("b", "2")), [], directory["profiles"]));
+            Assert.Equal($"compiled 1 with {profile}", File.ReadAllText(directory[$"{profile}/a.dll"]));
+        }
+    }
+
+    [Fact]
     public void Prune_removes_what_no_kept_directory_uses()
     {
         Cache().CompileAll(Assemblies("first", ("a", "1"), ("b", "2")), []);

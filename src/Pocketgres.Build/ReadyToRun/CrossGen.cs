@@ -12,9 +12,10 @@ internal sealed class CrossGen(CrossGenOptions options, TextWriter log)
     /// <summary>Compiles assemblies, each on its own (no code of one is inlined into another, so that they can be replaced one by one).</summary>
     /// <param name="inputs">IL assemblies, of different names.</param>
     /// <param name="references">Assemblies they refer to beside the framework.</param>
+    /// <param name="profiles">Directory with profiles, see <see cref="ProfileOf"/>; null for none.</param>
     /// <param name="outputDirectory">Gets a file of the same name for each input.</param>
     /// <exception cref="BuildException">The compiler is missing or fails.</exception>
-    public void Compile(IReadOnlyCollection<string> inputs, IEnumerable<string> references, string outputDirectory)
+    public void Compile(IReadOnlyCollection<string> inputs, IEnumerable<string> references, string? profiles, string outputDirectory)
     {
         if (!File.Exists(options.Executable))
         {
@@ -29,7 +30,7 @@ internal sealed class CrossGen(CrossGenOptions options, TextWriter log)
         string work = Directory.CreateDirectory(Path.Combine(outputDirectory, ".crossgen")).FullName;
         string[] all = [.. references];
         void Run(string input, int threads) =>
-            CompileOne(input, all.Where(r => r != input), Path.Combine(outputDirectory, Path.GetFileName(input)), work, threads);
+            CompileOne(input, all.Where(r => r != input), ProfileOf(input, profiles), Path.Combine(outputDirectory, Path.GetFileName(input)), work, threads);
 
         // The server program is most of the work: it gets all threads. Of the others, each gets one and several run at a time.
         string[] bySize = [.. inputs.OrderByDescending(i => new FileInfo(i).Length)];
@@ -50,11 +51,18 @@ internal sealed class CrossGen(CrossGenOptions options, TextWriter log)
         Directory.Delete(work, recursive: true);
     }
 
-    private void CompileOne(string input, IEnumerable<string> references, string output, string work, int threads)
+    /// <summary>The profile of an assembly in a directory of profiles, or null: most assemblies have none.</summary>
+    public static string? ProfileOf(string assembly, string? profiles)
+    {
+        string? path = profiles is null ? null : Path.Combine(profiles, Path.ChangeExtension(Path.GetFileName(assembly), ".mibc"));
+        return File.Exists(path) ? path : null;
+    }
+
+    private void CompileOne(string input, IEnumerable<string> references, string? profile, string output, string work, int threads)
     {
         var clock = Stopwatch.StartNew();
         string response = Path.Combine(work, Path.GetFileName(input) + ".rsp");
-        File.WriteAllLines(response, ResponseFile(input, references, output, threads));
+        File.WriteAllLines(response, ResponseFile(input, references, profile, output, threads));
         var start = new ProcessStartInfo(options.Executable) { ArgumentList = { "@" + response }, RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
@@ -74,7 +82,7 @@ internal sealed class CrossGen(CrossGenOptions options, TextWriter log)
         }
     }
 
-    private IEnumerable<string> ResponseFile(string input, IEnumerable<string> references, string output, int threads)
+    private IEnumerable<string> ResponseFile(string input, IEnumerable<string> references, string? profile, string output, int threads)
     {
         var (os, architecture) = options.Target;
         yield return input;
@@ -86,6 +94,13 @@ internal sealed class CrossGen(CrossGenOptions options, TextWriter log)
         if (options.InstructionSet is { } set)
         {
             yield return "--instruction-set:" + set;
+        }
+
+        if (profile is not null)
+        {
+            // Embedded, it also serves the code that is compiled again at run time because it runs often.
+            yield return "--mibc:" + profile;
+            yield return "--embed-pgo-data";
         }
 
         foreach (string reference in references.Append(Path.Combine(options.FrameworkDirectory, "*.dll")))

@@ -14,16 +14,17 @@ internal sealed class ReadyToRunCache(string directory, CrossGenOptions options,
     /// <summary>Compiles every assembly of a directory in place, subdirectories included, taking from the cache what it has.</summary>
     /// <param name="assemblyDirectory">Holds the IL assemblies; they are replaced.</param>
     /// <param name="references">Assemblies they refer to beside the framework and each other.</param>
+    /// <param name="profiles">Directory with profiles, <c>NAME.mibc</c> for the assemblies that have one; null for none.</param>
     /// <returns>How many were compiled and how many came from the cache.</returns>
-    public (int Compiled, int Reused) CompileAll(string assemblyDirectory, IReadOnlyCollection<string> references)
+    public (int Compiled, int Reused) CompileAll(string assemblyDirectory, IReadOnlyCollection<string> references, string? profiles = null)
     {
         Directory.CreateDirectory(directory);
         string[] assemblies = [.. Directory.EnumerateFiles(assemblyDirectory, "*.dll", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
-        var keys = assemblies.ToDictionary(a => a, KeyOf);
+        var keys = assemblies.ToDictionary(a => a, a => KeyOf(a, CrossGen.ProfileOf(a, profiles)));
         string[] missing = [.. assemblies.Where(a => !File.Exists(CachePath(keys[a])))];
         if (missing.Length > 0)
         {
-            Compile(missing, [.. references, .. assemblies], keys);
+            Compile(missing, [.. references, .. assemblies], profiles, keys);
         }
 
         foreach (string assembly in assemblies)
@@ -45,12 +46,12 @@ internal sealed class ReadyToRunCache(string directory, CrossGenOptions options,
         }
     }
 
-    private void Compile(string[] missing, string[] references, Dictionary<string, string> keys)
+    private void Compile(string[] missing, string[] references, string? profiles, Dictionary<string, string> keys)
     {
         string temporary = Directory.CreateDirectory(Path.Combine(directory, $".partial-{Environment.ProcessId}")).FullName;
         try
         {
-            new CrossGen(options, log).Compile(missing, references, temporary);
+            new CrossGen(options, log).Compile(missing, references, profiles, temporary);
             foreach (string assembly in missing)
             {
                 File.Move(Path.Combine(temporary, Path.GetFileName(assembly)), CachePath(keys[assembly]), overwrite: true);
@@ -62,7 +63,11 @@ internal sealed class ReadyToRunCache(string directory, CrossGenOptions options,
         }
     }
 
-    private string KeyOf(string assembly) => new CacheKey().Add("options", options.Identity).AddFile("il", assembly).Value;
+    private string KeyOf(string assembly, string? profile)
+    {
+        var key = new CacheKey().Add("options", options.Identity).AddFile("il", assembly);
+        return (profile is null ? key : key.AddFile("profile", profile)).Value;
+    }
 
     private string CachePath(string key) => Path.Combine(directory, key + ".dll");
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 
 namespace Pocketgres.Kernel.Files;
 
@@ -9,7 +10,9 @@ public sealed class FileDescriptorTable(int limit = FileDescriptorTable.DefaultL
     /// <summary>What Linux gives by default (the hard limit); Postgres itself keeps to max_files_per_process.</summary>
     public const int DefaultLimit = 4096;
 
-    private Slot[] _slots = new Slot[32];
+    private const int SmallestSize = 32;
+
+    private Slot[] _slots = new Slot[SmallestSize];
     private int _firstFree; // no free descriptor below
 
     /// <summary>RLIMIT_NOFILE.</summary>
@@ -104,6 +107,14 @@ public sealed class FileDescriptorTable(int limit = FileDescriptorTable.DefaultL
     /// <summary>A table with the same descriptors for the same descriptions, as fork(2) gives the child.</summary>
     public FileDescriptorTable Fork()
     {
+        // A process that only tried how many descriptors it can have (Postgres' postmaster, at its start) would make every child's table that large.
+        int used = _slots.Length;
+        while (used > SmallestSize && _slots[used - 1].File == null)
+        {
+            used--;
+        }
+
+        Array.Resize(ref _slots, Math.Min(_slots.Length, (int)BitOperations.RoundUpToPowerOf2((uint)used)));
         var child = new FileDescriptorTable(Limit) { _slots = (Slot[])_slots.Clone(), _firstFree = _firstFree, Count = Count };
         foreach (var slot in child._slots)
         {

@@ -3,12 +3,14 @@ using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Net;
+using Pocketgres.Kernel.Scheduling;
 
 namespace Pocketgres.Kernel;
 
 /// <content>Waiting: each blocking host call gives up the global lock and is woken by signals through an eventfd.</content>
 public sealed unsafe partial class Process
 {
+    private BusyWait? _busyWait; // null: always sleeps at once
     private int _waiting;
     private int _semaphore;
 
@@ -96,7 +98,7 @@ public sealed unsafe partial class Process
         int ready = _deferredSocket is null ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
         if (ready < 0)
         {
-            ready = Wait(fds, count + 1, timeoutNanoseconds);
+            ready = count > 0 && _busyWait is not null ? LookAndWait(_busyWait, fds, count + 1, timeoutNanoseconds) : Wait(fds, count + 1, timeoutNanoseconds);
         }
 
         Kernel.Scheduler.Acquire(this);
@@ -197,6 +199,19 @@ public sealed unsafe partial class Process
                 _ = Libc.write(_wakeDescriptor, &one, sizeof(ulong));
             }
         }
+    }
+
+    private int LookAndWait(BusyWait busyWait, PollEntry* fds, int count, long timeoutNanoseconds)
+    {
+        long start = Stopwatch.GetTimestamp();
+        int ready = busyWait.Look(Kernel.Scheduler, fds, count);
+        if (ready == 0)
+        {
+            ready = Wait(fds, count, timeoutNanoseconds);
+        }
+
+        busyWait.Waited(Stopwatch.GetTimestamp() - start);
+        return ready;
     }
 
     // poll(2) with a time limit in nanoseconds, negative for none. Signals of the host neither end nor prolong it.

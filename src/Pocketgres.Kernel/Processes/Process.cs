@@ -213,6 +213,8 @@ public sealed unsafe partial class Process
             throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
         }
 
+        _busyWait = Kernel.Options.BusyWait && System.Environment.ProcessorCount > 1 ? new BusyWait() : null;
+
         // From here on nothing fails: what follows is freed at the process's end.
         _handle = GCHandle.Alloc(this);
         *(nint*)(memory.Base + InstanceLayout.ProcessHandle) = GCHandle.ToIntPtr(_handle);

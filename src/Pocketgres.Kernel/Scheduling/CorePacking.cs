@@ -20,9 +20,11 @@ internal sealed class CorePacking
     public const int AnyCore = -1;
 
     private const double WorthIt = 1.08; // a change must gain more than windows differ by chance
+    private const double Difference = 1.5; // of the rates of two crowds
     private static readonly long s_window = Stopwatch.Frequency / 20; // 50 ms
     private static readonly long s_settling = Stopwatch.Frequency / 100; // 10 ms that are not measured after each change
     private static readonly long s_firstPause = Stopwatch.Frequency; // until the next trial; doubles while the answer stays
+    private static readonly long s_pauseOfAnother = Stopwatch.Frequency / 2; // also while the rate goes up and down
     private static readonly long s_longestPause = 16 * Stopwatch.Frequency;
     private static readonly long s_memory = 10 * Stopwatch.Frequency; // a crowd that comes back within it is treated as before
 
@@ -35,7 +37,9 @@ internal sealed class CorePacking
     private bool _trial;
     private double _rateBefore;
     private long _pause = s_firstPause;
+    private double _rateOfTrial; // what the better mode had in the last trial
     private long _nextTrial;
+    private long _nextTrialOfAnother;
     private long _settled;
     private long _windowStart;
     private LockActivity _window;
@@ -70,13 +74,13 @@ internal sealed class CorePacking
 
     /// <summary>Looks how it goes; called about every millisecond by the preemption timer.</summary>
     /// <param name="seen">What the timer sees of the lock.</param>
+    /// <param name="now">The time, as <see cref="Stopwatch"/> counts it.</param>
     /// <returns>
     /// True while several processes take turns on one core: as only one of them runs there at a time, hardly one ever finds the lock taken, and
     /// the timer must not think that the crowd has gone.
     /// </returns>
-    public bool Tick(in LockActivity seen)
+    public bool Tick(in LockActivity seen, long now)
     {
-        long now = Stopwatch.GetTimestamp();
         if (!_crowd)
         {
             BeginCrowd(now, seen);
@@ -101,7 +105,8 @@ internal sealed class CorePacking
 
         long work = seen.Requests - _window.Requests, switches = seen.Switches - _window.Switches;
         double rate = work / (double)elapsed;
-        bool crowd = Packed ? switches * 2 > work && _heldTicks * 3 > _ticks : _waitedTicks * 2 > _ticks;
+        bool takeTurns = switches * 4 > work && _heldTicks * 4 > _ticks;
+        bool crowd = takeTurns || (!Packed && _waitedTicks * 2 > _ticks);
         crowd &= seen.ActiveSections == 0 && seen.Sections == _window.Sections; // who runs without the lock needs a core of its own
         BeginWindow(now, seen);
         if (_allowedCount < 2)
@@ -119,7 +124,7 @@ internal sealed class CorePacking
         {
             Judge(rate, now);
         }
-        else if (now >= _nextTrial)
+        else if (now >= _nextTrial || (now >= _nextTrialOfAnother && IsAnother(rate)))
         {
             _trial = true;
             _rateBefore = rate;
@@ -134,9 +139,10 @@ internal sealed class CorePacking
     }
 
     /// <summary>The crowd has gone and the timer stops.</summary>
-    public void EndCrowd()
+    /// <param name="now">The time, as <see cref="Stopwatch"/> counts it.</param>
+    public void EndCrowd(long now)
     {
-        _crowdEnded = Stopwatch.GetTimestamp();
+        _crowdEnded = now;
         _crowd = false;
         _trial = false;
         Volatile.Write(ref _core, AnyCore);
@@ -176,10 +182,15 @@ internal sealed class CorePacking
         _trial = false;
         bool better = rate > _rateBefore * WorthIt;
         _packedIsFaster = Packed == better;
-        _pause = better ? s_firstPause : Math.Min(2 * _pause, s_longestPause);
+        _pause = better || IsAnother(_rateBefore) ? s_firstPause : Math.Min(2 * _pause, s_longestPause);
+        _rateOfTrial = better ? rate : _rateBefore;
         _nextTrial = now + _pause;
+        _nextTrialOfAnother = now + s_pauseOfAnother;
         Change(_packedIsFaster, now);
     }
+
+    // Another crowd, or one that does something else: what was found for the last one says nothing about it.
+    private bool IsAnother(double rate) => rate > _rateOfTrial * Difference || rate * Difference < _rateOfTrial;
 
     private void Change(bool packed, long now)
     {

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Pocketgres.Kernel.Scheduling;
 
 /// <summary>
@@ -63,7 +65,7 @@ internal sealed class PreemptionTimer(Scheduler scheduler, ProcessThreads thread
                 Thread.Sleep(1);
                 scheduler.Current?.PokeOutput();
                 var seen = scheduler.Activity;
-                if (scheduler.Cores.Tick(seen) || seen.Waited)
+                if (scheduler.Cores.Tick(seen, Stopwatch.GetTimestamp()) || seen.Waited)
                 {
                     idle = 0;
                 }
@@ -78,7 +80,7 @@ internal sealed class PreemptionTimer(Scheduler scheduler, ProcessThreads thread
                 }
             }
 
-            scheduler.Cores.EndCrowd();
+            scheduler.Cores.EndCrowd(Stopwatch.GetTimestamp());
 
             // A waiter that came between the last look and this line saw the timer armed: look once more. The exchange is a full
             // fence: the look must not be answered from before _armed is 0 for all to see.

@@ -43,6 +43,12 @@ internal sealed unsafe class Scheduler : IDisposable
     /// <summary>The process that holds the lock, or null.</summary>
     public Process? Current => _current;
 
+    /// <summary>How often another process than the last one took the lock. Any thread.</summary>
+    public long Switches => Volatile.Read(ref _switches);
+
+    /// <summary>True while a process holds the lock or waits for it.</summary>
+    public bool Busy => _current is not null || Volatile.Read(ref _waiting) != 0;
+
     /// <summary>Number of threads that wait for the lock.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 
@@ -53,7 +59,7 @@ internal sealed unsafe class Scheduler : IDisposable
     public CorePacking Cores { get; } = new();
 
     /// <summary>A look at the lock, without taking it. Any thread.</summary>
-    public LockActivity Activity => new(Volatile.Read(ref _requests), Volatile.Read(ref _switches), Volatile.Read(ref _sections), Volatile.Read(ref _activeSections), _current is not null, Waiting != 0);
+    public LockActivity Activity => new(Volatile.Read(ref _requests), Switches, Volatile.Read(ref _sections), Volatile.Read(ref _activeSections), _current is not null, Waiting != 0);
 
     /// <summary>How often a process gave up the lock because others waited.</summary>
     public long Preemptions { get; private set; }

@@ -81,6 +81,39 @@ public class DescriptorTests
         Assert.Equal(0, fs.LiveChunks);
     }
 
+    [Theory]
+    [InlineData(31)]
+    [InlineData(32)]
+    [InlineData(40)]
+    [InlineData(700)]
+    public void ForkKeepsTheHighestDescriptorAndRoomForMore(int highest)
+    {
+        using var fs = new MemoryFileSystem();
+        MemoryFileSystemTests.Put(fs, "/f", "abc");
+        fs.Open("/f", OpenFlags.ReadOnly, 0, out var file);
+        var parent = new FileDescriptorTable();
+        parent.Add(file!);
+        parent.Duplicate(0, highest, OpenFlags.ReadOnly);
+        parent.Duplicate(0, 1000, OpenFlags.ReadOnly); // closed before the fork: the table was larger than what is copied
+        parent.Close(1000);
+        var child = parent.Fork();
+        foreach (var table in (FileDescriptorTable[])[parent, child])
+        {
+            Assert.True(table.TryGet(highest, out var kept));
+            Assert.Same(file, kept);
+            Assert.False(table.TryGet(1000, out _));
+            Assert.Equal(1000, table.Duplicate(highest, 1000, OpenFlags.ReadOnly));
+            Assert.Equal(1, table.Duplicate(0));
+            Assert.Equal(4, table.Count);
+        }
+
+        fs.Unlink("/f");
+        parent.CloseAll();
+        Assert.Equal(1, fs.LiveChunks);
+        child.CloseAll();
+        Assert.Equal(0, fs.LiveChunks);
+    }
+
     [Fact]
     public void FlagsAreKeptWhereTheyBelong() => Places.Run(Place.Memory, g =>
     {

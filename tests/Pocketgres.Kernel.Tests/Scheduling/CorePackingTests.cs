@@ -9,6 +9,8 @@ public sealed class CorePackingTests
 {
     private static readonly bool s_severalCores = Environment.ProcessorCount > 1;
 
+    private static long Millisecond => Stopwatch.Frequency / 1000;
+
     [Fact]
     public void A_crowd_that_is_faster_on_one_core_is_kept_there()
     {
@@ -26,15 +28,22 @@ public sealed class CorePackingTests
     }
 
     [Fact]
+    public void Another_crowd_is_tried_again_soon()
+    {
+        // The first is faster when spread, and tried ever less often; then comes one that works at another rate and is faster on one core.
+        TimeSpan first = TimeSpan.FromSeconds(40), soon = TimeSpan.FromSeconds(1);
+        var (packed, _) = Drive(t => t > first ? 1_000 : 20_000, t => t > first ? 4_000 : 5_000, first + soon);
+        Assert.Equal(s_severalCores, packed);
+    }
+
+    [Fact]
     public void Without_waiters_nothing_is_tried()
     {
         var packing = new CorePacking();
-        var clock = Stopwatch.StartNew();
-        while (clock.ElapsedMilliseconds < 300)
+        for (long tick = 1; tick < 300; tick++)
         {
-            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, clock.ElapsedMilliseconds, 0, 0, Held: true, Waited: false));
+            packing.Tick(new LockActivity(tick * 100, tick, 0, 0, Held: true, Waited: false), tick * Millisecond);
             Assert.False(packing.Packed);
-            Thread.Sleep(1);
         }
     }
 
@@ -47,12 +56,11 @@ public sealed class CorePackingTests
         }
 
         var packing = new CorePacking();
-        var clock = Stopwatch.StartNew();
-        Pack(packing, clock);
-        while (packing.Packed && clock.Elapsed < TestKernel.Patience)
+        long now = 0;
+        Pack(packing, ref now);
+        for (long end = now + Stopwatch.Frequency; packing.Packed && now < end; now += Millisecond)
         {
-            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, 0, 0, 0, Held: true, Waited: false));
-            Thread.Sleep(1);
+            packing.Tick(new LockActivity(now / Millisecond * 100, 0, 0, 0, Held: true, Waited: false), now);
         }
 
         Assert.False(packing.Packed);
@@ -65,7 +73,8 @@ public sealed class CorePackingTests
         string all = Allowed(), inLock = "", inCall = "", after = "";
         var packing = kernel.Kernel.Scheduler.Cores;
         int thread = 0;
-        Pack(packing, Stopwatch.StartNew());
+        long now = Stopwatch.GetTimestamp();
+        Pack(packing, ref now);
         kernel.Run(p =>
         {
             thread = Environment.CurrentManagedThreadId;
@@ -73,7 +82,7 @@ public sealed class CorePackingTests
             inCall = p.RunBlocking(Allowed);
             after = Allowed();
         });
-        packing.EndCrowd();
+        packing.EndCrowd(now);
         Assert.Equal(all, inCall);
         Assert.Equal(inLock, after);
         Assert.Equal(!s_severalCores, inLock == all);
@@ -92,35 +101,37 @@ public sealed class CorePackingTests
         Assert.True(again);
     }
 
-    private static void Pack(CorePacking packing, Stopwatch clock)
+    private static void Pack(CorePacking packing, ref long now)
     {
+        long begin = now;
         while (!packing.Packed && s_severalCores)
         {
-            Assert.True(clock.Elapsed < TestKernel.Patience);
-            packing.Tick(new LockActivity(clock.ElapsedMilliseconds * 100, clock.ElapsedMilliseconds * 100, 0, 0, Held: true, Waited: true));
-            Thread.Sleep(1);
+            Assert.True(Since(begin, now) < TestKernel.Patience);
+            now += Millisecond;
+            packing.Tick(new LockActivity(now / Millisecond * 100, now / Millisecond * 100, 0, 0, Held: true, Waited: true), now);
         }
     }
 
-    private static (bool Packed, int Changes) Drive(double spreadRate, double packedRate, TimeSpan time)
+    private static (bool Packed, int Changes) Drive(double spreadRate, double packedRate, TimeSpan time) => Drive(_ => spreadRate, _ => packedRate, time);
+
+    // In a time of its own: a tick each millisecond.
+    private static (bool Packed, int Changes) Drive(Func<TimeSpan, double> spreadRate, Func<TimeSpan, double> packedRate, TimeSpan time)
     {
         var packing = new CorePacking();
         double work = 0;
         int changes = 0;
-        long start = Stopwatch.GetTimestamp(), last = start;
-        while (Stopwatch.GetElapsedTime(start) < time)
+        for (long now = 0; Since(0, now) < time; now += Millisecond)
         {
-            Thread.Sleep(1);
-            long now = Stopwatch.GetTimestamp();
             bool packed = packing.Packed;
-            work += (packed ? packedRate : spreadRate) * Stopwatch.GetElapsedTime(last, now).TotalSeconds;
-            last = now;
-            packing.Tick(new LockActivity((long)work, (long)work, 0, 0, Held: true, Waited: !packed));
+            work += (packed ? packedRate : spreadRate)(Since(0, now)) / 1000;
+            packing.Tick(new LockActivity((long)work, (long)work, 0, 0, Held: true, Waited: !packed), now);
             changes += packed == packing.Packed ? 0 : 1;
         }
 
         return (packing.Packed, changes);
     }
+
+    private static TimeSpan Since(long begin, long now) => Stopwatch.GetElapsedTime(begin, now);
 
     private static string Allowed() => File.ReadLines("/proc/thread-self/status").First(l => l.StartsWith("Cpus_allowed:", StringComparison.Ordinal));
 }

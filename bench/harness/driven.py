@@ -1,4 +1,5 @@
-"""The optional peers: PGlite in Node, in process (statements are handed to it by JavaScript in the same process) and through pglite-socket."""
+"""The optional peers that are programs with the database inside, driven on their stdin (one JSON command a line, one JSON answer a line): Pocketgres in
+.NET, PGlite in Node, and PGlite through pglite-socket, where only the tables are made that way."""
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ import time
 from . import measures, processes
 from .servers import PATIENCE, PeerError, Server, free_port
 
-# Made as pgbench -i does; pgbench itself cannot reach a database inside Node.
+# Made as pgbench -i does; pgbench itself cannot reach a database inside another program.
 PGBENCH_TABLES = """
 CREATE TABLE pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
 CREATE TABLE pgbench_tellers (tid int NOT NULL, bid int, tbalance int, filler char(84)) WITH (fillfactor = 100);
@@ -24,16 +25,55 @@ ALTER TABLE pgbench_accounts ADD PRIMARY KEY (aid);
 """
 
 
-def make(name, folder):
-    return Pglite(name, folder, socket=name == "pglite-socket")
+def make(name, path, bench, only=()):
+    if name == "in-process":
+        return InProcess(name, only=only, program=path or os.path.join(bench, "peers/in-process/bin/Release/net10.0/in-process"))
+    return Pglite(name, os.path.join(bench, "peers"), socket=name == "pglite-socket")
 
 
-class Pglite:
+class Driven:
+    """What these peers have in common."""
     in_memory = True
+    only = ()       # names of the lines it is asked for; all when empty
+    socket = False  # one more port for each database, which measures reach as a server's
 
+    def can(self, line):
+        """What needs several sessions, or a cancel, is left out, and what is reached through a port."""
+        measure = line.measure
+        if self.only and line.name not in self.only or isinstance(measure, (measures.Latency, measures.IdleConnection, measures.Churn)):
+            return False
+        if isinstance(measure, measures.Pgbench):
+            return self.socket or measure.clients == 1 and not measure.reconnect
+        return not getattr(measure, "sessions", 0) and "parallel" not in line.name
+
+    def server(self, directory, settings, work):
+        return DrivenServer(self, directory, settings, work)
+
+
+class InProcess(Driven):
+    """Our API and Npgsql in a .NET program: ../peers/in-process."""
+
+    def __init__(self, name, program, only):
+        self.name, self.only, self._program = name, only, os.path.abspath(program)
+        if not os.path.exists(self._program):
+            raise PeerError(f"{self._program} is missing: leave --no-build out")
+
+    def prepare(self, directory):
+        """Nothing: the instance makes the directory."""
+
+    def command(self, directory, settings, port):
+        return [self._program, directory or "memory", *("=".join(item) for item in settings.items())]
+
+    def version(self):
+        with open(self._program + ".deps.json") as f:
+            libraries = json.load(f)["libraries"]
+        return ", ".join(name.replace("/", " ") for name in libraries if name.split("/")[0] in ("Pocketgres", "Npgsql"))
+
+
+class Pglite(Driven):
     def __init__(self, name, folder, socket):
         self.name, self.socket = name, socket
-        self.program = os.path.join(folder, "pglite.mjs")
+        self._program = os.path.join(folder, "pglite.mjs")
         self._modules = os.path.join(folder, "node_modules")
         if not shutil.which("node") or not shutil.which("npm"):
             raise PeerError(f"{name} needs node and npm")
@@ -45,22 +85,18 @@ class Pglite:
                 raise PeerError("npm install failed: " + done.stderr[-300:])
 
     def can(self, line):
-        """One session, not multiplied: what needs several at once, or a cancel, is left out; so are settings PGlite does not take.
+        """Not what takes settings that PGlite does not know.
         COPY from the client through pglite-socket 0.2.17 ends in "protocol synchronization was lost", and nothing works after it."""
-        measure = line.measure
-        if self.socket and isinstance(measure, measures.CopyIn):
+        if line.profile == "durable" or self.socket and isinstance(line.measure, measures.CopyIn):
             return False
-        if line.profile == "durable" or isinstance(measure, (measures.Latency, measures.IdleConnection, measures.Churn)):
-            return False
-        if isinstance(measure, measures.Pgbench):
-            return self.socket or measure.clients == 1 and not measure.reconnect
-        return not getattr(measure, "sessions", 0) and "parallel" not in line.name
+        return super().can(line)
 
     def prepare(self, directory):
         os.makedirs(directory, exist_ok=True)
 
-    def server(self, directory, settings, work):
-        return PgliteServer(self, directory, work)
+    def command(self, directory, settings, port):
+        """Without the settings: PGlite has its own."""
+        return ["node", self._program, directory or "memory", *([str(port)] if self.socket else [])]
 
     def version(self):
         def of(package):
@@ -70,14 +106,14 @@ class Pglite:
         return ", ".join([of("pglite"), *([of("pglite-socket")] if self.socket else []), f"Node {node}"])
 
 
-class PgliteServer:
-    """What servers.Server is, for a program that is spoken to on its stdin; with pglite-socket one more port for each database."""
+class DrivenServer:
+    """What servers.Server is, for a program that is spoken to on its stdin; with pglite-socket one more of them, and a port, for each database."""
 
-    def __init__(self, peer, directory, work):
-        self.peer, self.directory, self._work = peer, directory, work
+    def __init__(self, peer, directory, settings, work):
+        self.peer, self.directory, self.settings, self._work = peer, directory, dict(settings), work
         self._log_path = os.path.join(work, f"{peer.name}-{free_port()}.log")
         self._process = None
-        self._served = {}  # database -> a PgliteServer of its own, and the client side of it
+        self._served = {}  # database -> a DrivenServer of its own, and the client side of it
 
     @property
     def pid(self):
@@ -88,22 +124,22 @@ class PgliteServer:
         return self._process is not None and self._process.poll() is None
 
     def start(self):
-        port = [str(free_port())] if self.peer.socket else []
+        port = free_port() if self.peer.socket else None
         begin = time.perf_counter()
         with open(self._log_path, "ab") as log:
-            self._process = subprocess.Popen(["node", self.peer.program, self.directory or "memory", *port],
+            self._process = subprocess.Popen(self.peer.command(self.directory, self.settings, port),
                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         self._answer()
         if port:
             self._client = Server(self.peer, self.directory, {}, self._work)
-            self._client.port = int(port[0])
+            self._client.port = port
             with self._client.connect("postgres") as c:
                 c.query("select 1")
         return time.perf_counter() - begin
 
     def create(self, database, context, work_setup):
         if self.peer.socket:
-            server = self._served[database] = PgliteServer(self.peer, os.path.join(self.directory, "of-" + database), self._work)
+            server = self._served[database] = DrivenServer(self.peer, os.path.join(self.directory, "of-" + database), {}, self._work)
             os.makedirs(server.directory)
             server.start()
             if database not in context.scales:
@@ -121,16 +157,22 @@ class PgliteServer:
     def run(self, measure, context):
         if self.peer.socket:
             return measure.run(context, _OneDatabase(self._served[measure.database]))
+        done = self._command(database=measure.database, **self._operation(measure, context))
+        value = done["count"] / done["elapsed"] * 1e3 if isinstance(measure, measures.Pgbench) else done["elapsed"]
+        # Not cpu_us: it is the whole program's, the client's part too, not to be compared with a server's.
+        return {"value": value, "program_cpu_us": done["processor"] / done["count"] * 1e3}
+
+    @staticmethod
+    def _operation(measure, context):
         if isinstance(measure, measures.Pgbench):
             with open(os.path.join(context.scripts, measure.script + ".sql")) as f:
-                return self._command(operation="loop", database=measure.database, script=f.read(), scale=context.scales.get(measure.database, 1),
-                                     protocol=measure.protocol, seconds=context.seconds, before=measure.before)
+                return {"operation": "loop", "script": f.read(), "scale": context.scales.get(measure.database, 1),
+                        "protocol": measure.protocol, "seconds": context.seconds, "before": measure.before}
         if isinstance(measure, measures.CopyOut):
-            return self._command(operation="copyOut", database=measure.database, source=measure.source)
+            return {"operation": "copyOut", "source": measure.source}
         if isinstance(measure, measures.CopyIn):
-            return self._command(operation="copyIn", database=measure.database, rows=context.rows)
-        return self._command(operation="time", database=measure.database, **{
-            name: getattr(measure, name).format(rows=context.rows) for name in ("before", "statement", "after")})
+            return {"operation": "copyIn", "rows": context.rows}
+        return {"operation": "time", **{name: getattr(measure, name).format(rows=context.rows) for name in ("before", "statement", "after")}}
 
     def connect(self, database, timeout=PATIENCE):
         return self._client.connect("postgres", timeout)

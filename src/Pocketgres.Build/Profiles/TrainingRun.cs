@@ -1,0 +1,61 @@
+using System.Diagnostics;
+
+namespace Pocketgres.Build.Profiles;
+
+/// <summary>Runs a program on the IL of the engine and has .NET count which branches are taken.</summary>
+/// <remarks>
+/// .NET's own instrumentation, made for tiered compilation, can be written to a file when the process ends. All methods are to be instrumented, and to
+/// stay so: nothing may be compiled again, neither methods that run often nor loops that run long.
+/// </remarks>
+internal static class TrainingRun
+{
+    private static readonly (string Name, string Value)[] s_settings =
+    [
+        ("WritePGOData", "1"),
+        ("TieredCompilation", "1"),
+        ("TieredPGO", "1"),
+        ("TieredPGO_InstrumentOnlyHotCode", "0"),
+        ("TC_CallCounting", "0"),
+        ("TC_OnStackReplacement_InitialCounter", "7fffffff"),
+    ];
+
+    /// <summary>Runs <c>dotnet PROGRAM ENGINE-DIR</c> and returns what was counted in which method.</summary>
+    /// <param name="program">The program's dll.</param>
+    /// <param name="engineDirectory">Translated assemblies without native code (native code is not instrumented).</param>
+    /// <exception cref="BuildException">The program failed, or .NET counted nothing.</exception>
+    public static IReadOnlyList<MethodProfile> Run(string program, string engineDirectory)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            var start = new ProcessStartInfo("dotnet") { ArgumentList = { program, engineDirectory }, RedirectStandardError = true };
+            foreach (string inherited in start.Environment.Keys.Where(k => k.StartsWith("DOTNET_T", StringComparison.OrdinalIgnoreCase) || k.StartsWith("COMPlus_", StringComparison.OrdinalIgnoreCase)).ToArray())
+            {
+                start.Environment.Remove(inherited);
+            }
+
+            foreach (var (name, value) in s_settings)
+            {
+                start.Environment["DOTNET_" + name] = value;
+            }
+
+            start.Environment["DOTNET_PGODataPath"] = file;
+            using var process = Process.Start(start)!;
+            string error = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            if (process.ExitCode != 0)
+            {
+                throw new BuildException($"{program} failed (exit code {process.ExitCode}): {error.ReplaceLineEndings("; ")}");
+            }
+
+            var profiles = ProfileText.Parse(File.ReadLines(file));
+            return profiles.Count > 0
+                ? profiles
+                : throw new BuildException("this .NET runtime wrote no profile of the training run; build without one: -p:PocketgresProfile=false");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}
