@@ -30,6 +30,9 @@ internal sealed class PostgresProcess
     /// <summary>Descriptor of the socket that ListenServerPort works on, -1 when there is none.</summary>
     public int ListenSocket { get; set; } = -1;
 
+    /// <summary>Pages that sequential scans have prepared since the process last waited.</summary>
+    public int ScannedPages { get; set; }
+
     /// <summary>Commands started by popen(3) and not yet closed, by the address of their stream.</summary>
     public Dictionary<int, ICommand> Commands { get; } = [];
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Pocketgres.Kernel;
 using Pocketgres.Pglite;
 
@@ -11,11 +10,17 @@ namespace Pocketgres.Engine.Port;
 public static unsafe class PrivateSections
 {
     private const int FewTuples = 200; // sorting fewer takes no longer than giving up the lock and taking it again
+    private const int FewPages = 4; // a scan of fewer, as of the small tables of short transactions, likewise
 
     /// <summary>Runs before heap_prepare_pagescan (access/heap/heapam.c).</summary>
     [HostFunction("postgres.heap_prepare_pagescan")]
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PreparePage(byte* m) => Process.WantPrivateSection(m);
+    public static void PreparePage(byte* m)
+    {
+        if (++PostgresProcess.Of(Process.From(m)).ScannedPages > FewPages)
+        {
+            Process.WantPrivateSection(m);
+        }
+    }
 
     /// <summary>Runs when SeqNext (executor/nodeSeqscan.c) has the first tuple of a page.</summary>
     [HostFunction("postgres.SeqNext")]

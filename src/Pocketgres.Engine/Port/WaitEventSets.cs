@@ -31,6 +31,7 @@ public static unsafe class WaitEventSets
         int sockets = 0;
         bool yielded = false, slept = false;
         ReportWait(m, waitEventInfo);
+        PostgresProcess.Of(process).ScannedPages = 0;
         while (true)
         {
             process.DeliverSignals();
