@@ -187,6 +187,10 @@ public static class PgliteFunctions
     /// <summary><c>void CreateSharedMemoryAndSemaphores(void)</c> (storage/ipc/ipci.c) with CreateAnonymousSegment inlined.</summary>
     public const int CreateSharedMemoryAndSemaphores = 5453;
 
+    /// <summary><c>bool dsm_impl_op(dsm_op, dsm_handle, Size, void **impl_private, void **mapped_address, Size *mapped_size, int elevel)</c>
+    /// (storage/ipc/dsm_impl.c) with dsm_impl_mmap inlined, whose munmap was folded away.</summary>
+    public const int DsmImplOp = 5439;
+
     /// <summary><c>void *mmap(void *, size_t, int prot, int flags, int fd, off_t)</c> (emscripten's musl).</summary>
     public const int Mmap = 13501;
 

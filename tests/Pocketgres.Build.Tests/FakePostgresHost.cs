@@ -14,6 +14,9 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.RelSyncInvalidation")]
     public static void RelSyncInvalidation(byte* m, int message) => throw Unexpected();
 
+    [HostFunction("postgres.dsm_impl_op")]
+    public static void DsmImplOp(byte* m, int op, int handle, int size, int implPrivate, int mappedAddress, int mappedSize, int errorLevel) => throw Unexpected();
+
     [HostFunction("postgres.CreateExtension")]
     public static void CreateExtension(byte* m, int result, int parseState, int statement) => throw Unexpected();
 

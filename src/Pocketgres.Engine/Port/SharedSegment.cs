@@ -3,10 +3,13 @@ using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine.Port;
 
-/// <summary>The main shared memory segment: an anonymous MAP_SHARED mapping that all children inherit.</summary>
+/// <summary>
+/// Shared memory: the main segment, an anonymous MAP_SHARED mapping that all children inherit; and the end of dynamic segments, files that are mapped.
+/// </summary>
 public static unsafe class SharedSegment
 {
     private const int MapShared = 1, MapAnonymous = 0x20;
+    private const int Detach = 2, Destroy = 3; // dsm_op (storage/dsm_impl.h)
     private const int PageSize = 65536; // WebAssembly's: what the C library's mmap aligns to
 
     /// <summary>
@@ -42,5 +45,20 @@ public static unsafe class SharedSegment
 
         return ((delegate*<byte*, int, int, int, int, int, long, int>)process.Function(PgliteFunctions.Mmap))(
             m, address, length, protection, flags, fd, offset);
+    }
+
+    /// <summary>
+    /// Runs before dsm_impl_op (storage/ipc/dsm_impl.c): the munmap of a segment that is detached or destroyed. It was folded away, so each parallel query
+    /// would leave its segment in the memory of its session.
+    /// </summary>
+    [HostFunction("postgres.dsm_impl_op")]
+    public static void Unmap(byte* m, int op, int handle, int size, int implPrivate, int mappedAddress, int mappedSize, int errorLevel)
+    {
+        int address = *(int*)(m + (uint)mappedAddress);
+        if (op is Detach or Destroy && address != 0)
+        {
+            // Cannot fail: it is what mmap returned, in its whole length.
+            _ = ((delegate*<byte*, int, int, int>)Process.From(m).Export("munmap"))(m, address, *(int*)(m + (uint)mappedSize));
+        }
     }
 }

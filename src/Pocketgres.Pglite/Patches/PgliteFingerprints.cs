@@ -21,6 +21,7 @@ internal static class PgliteFingerprints
         [PgliteFunctions.HeapPreparePagescan] = "52db5dab247d7db8",
         [PgliteFunctions.SeqNext] = "98ca73617e4b4bc6",
         [PgliteFunctions.SLock] = "446a426d57bd9f0e",
+        [PgliteFunctions.DsmImplOp] = "49e659d77706f251",
         [PgliteFunctions.CreateExtension] = "7dd31c941f1a4dd4",
         [PgliteFunctions.ProcExit] = "3f38bd53fe35cac3",
         [PgliteFunctions.ProcKill] = "101dab64dbefd568",

@@ -75,6 +75,9 @@ internal static class PgliteHostFunctions
     /// <summary><c>int (char *cur_ptr, char *output_ptr, char *line_end_ptr, char delimc)</c>: bytes copied.</summary>
     public const string CopyField = "postgres.CopyReadAttributesText";
 
+    /// <summary><c>void (dsm_op, dsm_handle, Size, void **, void **mapped_address, Size *mapped_size, int)</c>: runs before dsm_impl_op; unmaps.</summary>
+    public const string DsmImplOp = "postgres.dsm_impl_op";
+
     /// <summary><c>void (ObjectAddress *result, ParseState *, CreateExtensionStmt *)</c>: runs before CreateExtension.</summary>
     public const string CreateExtension = "postgres.CreateExtension";
 

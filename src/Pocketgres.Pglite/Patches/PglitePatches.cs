@@ -72,6 +72,9 @@ internal static class PglitePatches
         // CreateAnonymousSegment: with huge pages, then without.
         new CallReplacement("CreateAnonymousSegment: mmap", PgliteFunctions.CreateSharedMemoryAndSemaphores, PgliteFunctions.Mmap,
             PgliteHostFunctions.MmapShared, Count: 2),
+
+        // dsm_impl_mmap: munmap became a load of its second argument.
+        new EntryHook("dsm_impl_op: munmap", PgliteFunctions.DsmImplOp, PgliteHostFunctions.DsmImplOp) { PassArguments = true },
     ];
 
     // "MyProcPid == getpid()" guards against code that runs in a child by mistake. The postmaster keeps pid 42: main is not patched.
