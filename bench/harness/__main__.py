@@ -27,7 +27,7 @@ def options():
     parser.add_argument("--peers", metavar="LIST",
                         help="by default ours,native; what is compared: ours, native, in-process (ours inside a .NET program), pglite (inside Node), "
                              "pglite-socket; NAME=PATH is another build's pocketgres")
-    parser.add_argument("--smoke", action="store_true", help="about 20 s, that only check that every kind of line works; nothing is kept")
+    parser.add_argument("--smoke", action="store_true", help="about a minute, that only checks that every kind of line works; nothing is kept")
     parser.add_argument("--list", action="store_true", help="say which lines there are")
     parser.add_argument("--no-build", action="store_true", help="measure the build that is there (read by bench/run)")
     parser.add_argument("--results", default=os.path.join(HERE, "results"), metavar="DIR", help="where the JSON goes; the table and chart go beside")

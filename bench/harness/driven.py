@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from . import measures, processes
-from .servers import PATIENCE, PeerError, Server, free_port
+from .servers import PATIENCE, PeerError, Program, Server, statements
 
 # Made as pgbench -i does; pgbench itself cannot reach a database inside another program.
 PGBENCH_TABLES = """
@@ -106,27 +106,17 @@ class Pglite(Driven):
         return ", ".join([of("pglite"), *([of("pglite-socket")] if self.socket else []), f"Node {node}"])
 
 
-class DrivenServer:
-    """What servers.Server is, for a program that is spoken to on its stdin; with pglite-socket one more of them, and a port, for each database."""
+class DrivenServer(Program):
+    """A program that is spoken to on its stdin; with pglite-socket one more of them, and a port, for each database."""
 
     def __init__(self, peer, directory, settings, work):
-        self.peer, self.directory, self.settings, self._work = peer, directory, dict(settings), work
-        self._log_path = os.path.join(work, f"{peer.name}-{free_port()}.log")
-        self._process = None
+        super().__init__(peer, directory, settings, work)
         self._served = {}  # database -> a DrivenServer of its own, and the client side of it
 
-    @property
-    def pid(self):
-        return self._process.pid
-
-    @property
-    def running(self):
-        return self._process is not None and self._process.poll() is None
-
     def start(self):
-        port = free_port() if self.peer.socket else None
+        port = self.port if self.peer.socket else None
         begin = time.perf_counter()
-        with open(self._log_path, "ab") as log:
+        with open(self.log, "ab") as log:
             self._process = subprocess.Popen(self.peer.command(self.directory, self.settings, port),
                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         self._answer()
@@ -144,14 +134,14 @@ class DrivenServer:
             server.start()
             if database not in context.scales:
                 with server._client.connect("postgres") as c:
-                    for statement in filter(None, map(str.strip, work_setup.format(rows=context.rows).split(";\n"))):
+                    for statement in statements(work_setup.format(rows=context.rows)):
                         c.query(statement)
                 return
         else:
             server = self
             self._command(operation="open", database=database)
         setup = PGBENCH_TABLES.format(scale=context.scales[database]) if database in context.scales else work_setup.format(rows=context.rows)
-        for statement in filter(None, map(str.strip, setup.split(";\n"))):
+        for statement in statements(setup):
             server._command(operation="exec", database="postgres" if self.peer.socket else database, sql=statement)
 
     def run(self, measure, context):
@@ -180,9 +170,6 @@ class DrivenServer:
     def cpu_seconds(self):
         return sum(processes.cpu_seconds(s.pid) for s in (self, *self._served.values()) if s.running)
 
-    def memory_mb(self):
-        return processes.memory_mb(self.pid)
-
     def stop(self):
         for server in self._served.values():
             server.stop()
@@ -197,7 +184,7 @@ class DrivenServer:
             self._process.stdout.close()
 
     def tail(self):
-        with open(self._log_path, "rb") as f:
+        with open(self.log, "rb") as f:
             return f.read()[-500:].decode("utf-8", "replace")
 
     def _command(self, **command):

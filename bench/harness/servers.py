@@ -15,11 +15,16 @@ class PeerError(Exception):
     pass
 
 
-class Server:
-    """One running (or stopped) server: a peer, a data directory (None: in memory), settings."""
+def statements(script):
+    """The statements of a script in which each ends with a semicolon at the end of a line."""
+    return [s for s in map(str.strip, script.split(";\n")) if s]
+
+
+class Program:
+    """A program of a peer, running or stopped: with a data directory (None: in memory), settings, a log."""
 
     def __init__(self, peer, directory, settings, work):
-        self.peer, self.directory, self.settings = peer, directory, dict(settings)
+        self.peer, self.directory, self.settings, self._work = peer, directory, dict(settings), work
         self.port = free_port()
         self.log = os.path.join(work, f"{peer.name}-{self.port}.log")
         self._process = None
@@ -31,6 +36,13 @@ class Server:
     @property
     def running(self):
         return self._process is not None and self._process.poll() is None
+
+    def memory_mb(self):
+        return processes.memory_mb(self.pid)
+
+
+class Server(Program):
+    """A program that is reached through its port."""
 
     def start(self):
         """Starts the program and waits for its first answer; returns the seconds from one to the other."""
@@ -69,14 +81,11 @@ class Server:
                 raise PeerError("pgbench -i: " + done.stderr[-500:])
         else:
             with self.connect(database) as c:
-                for statement in filter(None, map(str.strip, work_setup.format(rows=context.rows).split(";\n"))):
+                for statement in statements(work_setup.format(rows=context.rows)):
                     c.query(statement)
 
     def cpu_seconds(self):
         return processes.cpu_seconds(self.pid)
-
-    def memory_mb(self):
-        return processes.memory_mb(self.pid)
 
     def stop(self):
         if not self.running:
