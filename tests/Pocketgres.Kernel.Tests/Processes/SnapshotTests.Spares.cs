@@ -1,3 +1,4 @@
+using Pocketgres.Kernel.Memory;
 using Pocketgres.Kernel.Tests.Support;
 
 namespace Pocketgres.Kernel.Tests.Processes;
@@ -15,10 +16,7 @@ public sealed unsafe partial class SnapshotTests
     public void A_space_used_again_is_as_the_snapshot_has_it(bool abandon)
     {
         using var source = new TestKernel();
-        var (parent, child) = ParentAndChild(source, SetUp);
-        int before = HostResources.Reservations();
-        var snapshot = Take(source);
-        var spares = snapshot.Processes.Single(p => p.Pid == parent.Pid).Memory.Spares;
+        var (parent, child, before, snapshot, spares) = TakeWithSpares(source);
         var seen = new List<Content>();
         for (int round = 0; round < Rounds; round++)
         {
@@ -39,9 +37,8 @@ public sealed unsafe partial class SnapshotTests
     public void A_space_that_lost_a_part_of_its_image_is_not_used_again()
     {
         using var source = new TestKernel();
-        var (parent, child) = ParentAndChild(source, SetUp);
-        using var snapshot = Take(source);
-        var spares = snapshot.Processes.Single(p => p.Pid == parent.Pid).Memory.Spares;
+        var (parent, child, _, snapshot, spares) = TakeWithSpares(source);
+        using var taken = snapshot;
         var seen = new List<Content>();
         for (int round = 0; round < Rounds; round++)
         {
@@ -62,10 +59,7 @@ public sealed unsafe partial class SnapshotTests
     public void What_clones_write_in_shared_memory_stays_with_the_first_process_that_ends_before_others()
     {
         using var source = new TestKernel();
-        var (parent, child) = ParentAndChild(source, SetUp);
-        int before = HostResources.Reservations();
-        var snapshot = Take(source);
-        var spares = snapshot.Processes.Single(p => p.Pid == parent.Pid).Memory.Spares;
+        var (parent, child, before, snapshot, spares) = TakeWithSpares(source);
         var seen = new List<Content>();
         for (int round = 0; round < Rounds; round++)
         {
@@ -105,6 +99,15 @@ public sealed unsafe partial class SnapshotTests
         Assert.Equal(before, HostResources.Reservations());
         child.Post(Signal.Kill);
         parent.Post(Signal.Kill);
+    }
+
+    // Before: the host's reservations without the snapshot's.
+    private static (Process Parent, Process Child, int Before, KernelSnapshot Snapshot, SpareSpaces Spares) TakeWithSpares(TestKernel source)
+    {
+        var (parent, child) = ParentAndChild(source, SetUp);
+        int before = HostResources.Reservations();
+        var snapshot = Take(source);
+        return (parent, child, before, snapshot, snapshot.Processes.Single(p => p.Pid == parent.Pid).Memory.Spares);
     }
 
     private static void SetUp(Process p)
