@@ -188,7 +188,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
             $"{m.Source.Name}\t{m.Source.AssemblyName}{(preloaded.Contains(m.Source.Name) ? "\t" + EngineArtifacts.PreloadMark : "")}"));
     }
 
-    // Making the template means running initdb on the translated engine, which this tool does not contain: it runs a program that does.
+    // Making the template means running initdb on the translated engine.
     private void WriteTemplate(string directory)
     {
         if (options.Template is not { } program)
@@ -197,14 +197,11 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         }
 
         var clock = Stopwatch.StartNew();
-        var start = new ProcessStartInfo("dotnet") { ArgumentList = { program, directory, directory }, RedirectStandardError = true };
-        using var process = Process.Start(start)!;
-        string error = process.StandardError.ReadToEnd();
-        process.WaitForExit();
+        EngineProgram.Run(program, [directory, directory]);
         string image = Path.Combine(directory, EngineArtifacts.TemplateImage);
-        if (process.ExitCode != 0 || !File.Exists(image))
+        if (!File.Exists(image))
         {
-            throw new BuildException($"{program} made no {image} (exit code {process.ExitCode}): {error.ReplaceLineEndings("; ")}");
+            throw new BuildException($"{program} made no {image}");
         }
 
         log.WriteLine($"template: {clock.ElapsedMilliseconds:N0} ms");

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Pocketgres.Build.Profiles;
 
 /// <summary>Runs a program on the IL of the engine and has .NET count which branches are taken.</summary>
@@ -19,6 +17,8 @@ internal static class TrainingRun
         ("TC_OnStackReplacement_InitialCounter", "7fffffff"),
     ];
 
+    private static readonly string[] s_callers = ["DOTNET_Tiered", "DOTNET_TC_", "COMPlus_"];
+
     /// <summary>Runs <c>dotnet PROGRAM ENGINE-DIR</c> and returns what was counted in which method.</summary>
     /// <param name="program">The program's dll.</param>
     /// <param name="engineDirectory">Translated assemblies without native code (native code is not instrumented).</param>
@@ -28,26 +28,7 @@ internal static class TrainingRun
         string file = Path.GetTempFileName();
         try
         {
-            var start = new ProcessStartInfo("dotnet") { ArgumentList = { program, engineDirectory }, RedirectStandardError = true };
-            foreach (string inherited in start.Environment.Keys.Where(k => k.StartsWith("DOTNET_T", StringComparison.OrdinalIgnoreCase) || k.StartsWith("COMPlus_", StringComparison.OrdinalIgnoreCase)).ToArray())
-            {
-                start.Environment.Remove(inherited);
-            }
-
-            foreach (var (name, value) in s_settings)
-            {
-                start.Environment["DOTNET_" + name] = value;
-            }
-
-            start.Environment["DOTNET_PGODataPath"] = file;
-            using var process = Process.Start(start)!;
-            string error = process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            if (process.ExitCode != 0)
-            {
-                throw new BuildException($"{program} failed (exit code {process.ExitCode}): {error.ReplaceLineEndings("; ")}");
-            }
-
+            EngineProgram.Run(program, [engineDirectory], start => Instrument(start.Environment, file));
             var profiles = ProfileText.Parse(File.ReadLines(file));
             return profiles.Count > 0
                 ? profiles
@@ -57,5 +38,22 @@ internal static class TrainingRun
         {
             File.Delete(file);
         }
+    }
+
+    // The caller's own settings of tiered compilation must not mix with these.
+    private static void Instrument(IDictionary<string, string?> environment, string file)
+    {
+        string[] inherited = [.. environment.Keys.Where(name => s_callers.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))];
+        foreach (string name in inherited)
+        {
+            environment.Remove(name);
+        }
+
+        foreach (var (name, value) in s_settings)
+        {
+            environment["DOTNET_" + name] = value;
+        }
+
+        environment["DOTNET_PGODataPath"] = file;
     }
 }
