@@ -6,6 +6,7 @@ using System.Text;
 using Npgsql;
 using Pocketgres.Bench.Clone;
 using Pocketgres.Engine;
+using Pocketgres.Training;
 
 int rounds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 200;
 int alive = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 0;
@@ -60,7 +61,7 @@ try
     for (int i = 0; i < rounds; i++)
     {
         watch.Restart();
-        using var session = RawSession.Open(source);
+        using var session = Clients.OpenRaw(source);
         session.Query("select count(*) from t7");
         connect.Add(watch.Elapsed.TotalMilliseconds);
     }
@@ -87,7 +88,7 @@ try
             }
             else
             {
-                using var session = RawSession.Open(clone);
+                using var session = Clients.OpenRaw(clone);
                 session.Query("select count(*) from t7");
             }
 
@@ -109,7 +110,7 @@ try
     if (alive > 0)
     {
         var clones = new List<PostgresCluster>();
-        var sessions = new List<RawSession>();
+        var sessions = new List<SimpleSession>();
         GC.Collect();
         var (pss, maps, threads) = Clients.Usage();
         int descriptors = Directory.GetFileSystemEntries("/proc/self/fd").Length;
@@ -119,7 +120,7 @@ try
             clones.Add(await PostgresCluster.StartCloneAsync(snapshot, Options()));
             int number = i;
             clones[^1].LogWritten += entry => Console.WriteLine($"clone {number}: {entry}");
-            sessions.Add(RawSession.Open(clones[^1]));
+            sessions.Add(Clients.OpenRaw(clones[^1]));
             sessions[^1].Query("select count(*) from t7");
         }
 

@@ -30,7 +30,7 @@ internal sealed class Workload(string directory, int port)
 
     public async Task RunAsync()
     {
-        using (var session = new SimpleSession(directory, port))
+        using (var session = SimpleSession.Open(directory, port))
         {
             Run(session, "schema");
             Run(session, "queries");
@@ -111,7 +111,7 @@ internal sealed class Workload(string directory, int port)
     // Several sessions at once: waiting for locks, waking each other.
     private void Beside(int seed)
     {
-        using var session = new SimpleSession(directory, port);
+        using var session = SimpleSession.Open(directory, port);
         var random = new Random(seed);
         for (int i = 0; i < 100; i++)
         {
