@@ -16,7 +16,8 @@ public static unsafe class PrivateSections
     [HostFunction("postgres.heap_prepare_pagescan")]
     public static void PreparePage(byte* m)
     {
-        if (++PostgresProcess.Of(Process.From(m)).ScannedPages > FewPages)
+        var process = Process.From(m);
+        if (process.Kernel.Options.PrivateSections != PrivateSectionMode.Off && ++PostgresProcess.Of(process).ScannedPages > FewPages)
         {
             Process.WantPrivateSection(m);
         }

@@ -10,7 +10,7 @@ namespace Pocketgres.Kernel.Scheduling;
 /// One process at a time runs anyway. Spread over several cores, each hand-over of the lock wakes a thread on a core that has gone to sleep, which
 /// costs as much as a small query (25-35 us on a virtual machine); on one core it is a mere context switch, and the clients have the other cores for
 /// themselves. How it comes out depends on the machine and on who else wants the core, so it is tried: while there is a crowd, a window in
-/// the other mode is compared with the window before it, seldom once the answer repeats.
+/// the other mode is compared with the window before it: seldom once the answer repeats, soon when the rate shows that the crowd is another.
 /// Each thread changes its own affinity, when it next takes the lock. .NET gives the threads it makes the affinity of the whole process, so nobody
 /// inherits ours; programs that the host starts would (see <see cref="Leave"/>).
 /// </remarks>

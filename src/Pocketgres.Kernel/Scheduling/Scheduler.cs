@@ -47,7 +47,7 @@ internal sealed unsafe class Scheduler : IDisposable
     public long Switches => Volatile.Read(ref _switches);
 
     /// <summary>True while a process holds the lock or waits for it.</summary>
-    public bool Busy => _current is not null || Volatile.Read(ref _waiting) != 0;
+    public bool Busy => _current is not null || Waiting != 0;
 
     /// <summary>Number of threads that wait for the lock.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
