@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.ComponentModel;
 using System.Net;
 using System.Text;
@@ -145,6 +146,12 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         process?.InjectCrash();
         return process is { HasExited: false };
     }
+
+    /// <summary>Lets a session's bytes go through memory from now on, for a client in this .NET process that waits for nothing.</summary>
+    /// <param name="pid">The session's process id, as the server has told the client.</param>
+    /// <param name="socket">The client's end as it is; the result owns it.</param>
+    /// <returns>The client's end from now on; null when there is no such session.</returns>
+    public Stream? ConnectInMemory(int pid, NetworkStream socket) => _kernel.ConnectInMemory(pid, socket);
 
     /// <summary>Does something with the running cluster's files, its data directory in them, while none of its processes runs.</summary>
     internal T WithFiles<T>(Func<IFileSystem, string, T> action) => _kernel.RunStopped(() =>

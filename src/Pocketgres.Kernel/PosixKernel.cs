@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Memory;
 using Pocketgres.Kernel.Net;
@@ -129,6 +130,16 @@ public sealed partial class PosixKernel : IDisposable
 
         return false;
     }
+
+    /// <summary>
+    /// Lets the bytes of a process's connection go through memory from now on, for a client in this .NET process: without system calls, and without
+    /// waking who is awake.
+    /// </summary>
+    /// <param name="pid">The process, which waits for the client: nothing may be on its way to it.</param>
+    /// <param name="socket">The client's end as it is. The result owns it; what is in it unread is read first.</param>
+    /// <returns>The client's end from now on; null when there is no such process, or it has more than one socket.</returns>
+    public MemoryConnectionStream? ConnectInMemory(int pid, NetworkStream socket) =>
+        RunStopped(() => Processes.Find(pid)?.MoveSocketToMemory()) is { } connection ? new MemoryConnectionStream(connection, socket) : null;
 
     /// <summary>Posts a signal from the host.</summary>
     public Errno Kill(int pid, int signal) => Processes.Kill(pid, signal);

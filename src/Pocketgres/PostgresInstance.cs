@@ -54,6 +54,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
             backend.Mappings?.LendTo(builder);
         }
 
+        backend.Transport?.AddTo(builder);
         options.ConfigureDataSource?.Invoke(builder);
         _dataSource = builder.Build();
         _ = WatchAsync();
@@ -105,6 +106,24 @@ public sealed partial class PostgresInstance : IAsyncDisposable
             ThrowUnlessRunning();
             return _dataSource;
         }
+    }
+
+    /// <summary>
+    /// For further pools, for example of another database of the instance: a builder with <see cref="ConnectionString"/>, whose connections go through memory
+    /// as those of <see cref="DataSource"/> do. Connections made from the connection string alone go through a socket, which is slower.
+    /// </summary>
+    /// <example>
+    /// <code>
+    /// var builder = pg.CreateDataSourceBuilder();
+    /// builder.ConnectionStringBuilder.Database = "other";
+    /// await using var other = builder.Build();
+    /// </code>
+    /// </example>
+    public NpgsqlDataSourceBuilder CreateDataSourceBuilder()
+    {
+        var builder = new NpgsqlDataSourceBuilder(ConnectionString);
+        _backend.Transport?.AddTo(builder);
+        return builder;
     }
 
     /// <summary>Starts an instance and waits until it accepts connections.</summary>

@@ -46,6 +46,13 @@ public sealed record PostgresInstanceOptions
     /// <summary>Configures <see cref="PostgresInstance.DataSource"/>: type mappings, plugins.</summary>
     public Action<NpgsqlDataSourceBuilder>? ConfigureDataSource { get; set; }
 
+    /// <summary>
+    /// Whether Npgsql's connections to a server in this process go through memory once they are open (the default), which makes a round trip some times
+    /// as fast, or stay on their Unix sockets. Of no effect on servers elsewhere, on multiplexing connections, and with an Npgsql that cannot do it.
+    /// A <see cref="ConfigureDataSource"/> that calls <c>UsePhysicalConnectionInitializer</c> takes its place.
+    /// </summary>
+    public bool UseMemoryTransport { get; set; } = true;
+
     /// <summary>Called at each change of state, as <see cref="PostgresInstance.StateChanged"/>, but from the start on.</summary>
     public Action<PostgresInstance, PostgresInstanceState>? OnStateChanged { get; set; }
 

@@ -1,24 +1,27 @@
+using Pocketgres;
 using Npgsql;
 
 namespace Pocketgres.Bench.InProcess;
 
-/// <summary>One session for each database, opened when it is first asked for: with the instance's connection string, but for the database.</summary>
-internal sealed class Databases(string connectionString) : IDisposable
+/// <summary>One session for each database, opened when it is first asked for: with the instance's settings, but for the database.</summary>
+internal sealed class Databases(PostgresInstance instance) : IDisposable
 {
-    private readonly Dictionary<string, NpgsqlConnection> _open = [];
+    private readonly Dictionary<string, (NpgsqlDataSource Source, NpgsqlConnection Connection)> _open = [];
 
     public NpgsqlConnection this[string database]
     {
         get
         {
-            if (!_open.TryGetValue(database, out var connection))
+            if (!_open.TryGetValue(database, out var opened))
             {
-                connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Database = database }.ConnectionString);
-                connection.Open();
-                _open.Add(database, connection);
+                var builder = instance.CreateDataSourceBuilder();
+                builder.ConnectionStringBuilder.Database = database;
+                var source = builder.Build();
+                opened = (source, source.OpenConnection());
+                _open.Add(database, opened);
             }
 
-            return connection;
+            return opened.Connection;
         }
     }
 
@@ -51,9 +54,10 @@ internal sealed class Databases(string connectionString) : IDisposable
 
     public void Dispose()
     {
-        foreach (var connection in _open.Values)
+        foreach (var (source, connection) in _open.Values)
         {
             connection.Dispose();
+            source.Dispose();
         }
     }
 }

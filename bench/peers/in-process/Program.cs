@@ -13,7 +13,7 @@ foreach (string[] setting in args.Skip(1).Select(a => a.Split('=', 2)))
 }
 
 var pg = PostgresInstance.StartAsync(options).GetAwaiter().GetResult();
-using (var databases = new Databases(pg.ConnectionString))
+using (var databases = new Databases(pg))
 {
     databases.Execute("postgres", "select 1");
     Console.WriteLine(new JsonObject { ["value"] = "ready" }.ToJsonString());

@@ -51,7 +51,7 @@ public static unsafe class WaitEventSets
             if (!slept && (found > 0 || timeout == 0))
             {
                 sockets = Hold(process) > 0 ? 0 : PrepareSockets(m, set, count, process, entries, eventOf);
-                _ = Process.PollNow(entries, sockets);
+                _ = process.PollNow(entries, sockets);
             }
 
             found += CollectSockets(m, set, entries, eventOf, sockets, occurred, maximum - found);

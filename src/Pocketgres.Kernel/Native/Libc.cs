@@ -147,6 +147,13 @@ internal static unsafe partial class Libc
     /// <summary>Sleeps while <c>*address == expected</c>; may wake spuriously.</summary>
     public static void FutexWait(int* address, int expected) => Syscall6(s_futex, address, 128, expected, null, null, 0);
 
+    /// <summary>As <see cref="FutexWait(int*, int)"/>, at most so many milliseconds long; negative for ever.</summary>
+    public static void FutexWait(int* address, int expected, long milliseconds)
+    {
+        var time = new TimeSpec { Seconds = milliseconds / 1000, Nanoseconds = milliseconds % 1000 * 1_000_000 };
+        Syscall6(s_futex, address, 128, expected, milliseconds < 0 ? null : &time, null, 0);
+    }
+
     /// <summary>Wakes one sleeper on <paramref name="address"/>.</summary>
     public static void FutexWake(int* address) => Syscall6(s_futex, address, 129, 1, null, null, 0);
 }

@@ -8,7 +8,7 @@ namespace Pocketgres.Kernel.Net;
 /// </summary>
 public sealed unsafe class SocketFile : OpenFile
 {
-    private readonly int _descriptor;
+    private int _descriptor;
     private readonly Action? _closed;
 
     /// <summary>Takes over a host descriptor.</summary>
@@ -27,6 +27,9 @@ public sealed unsafe class SocketFile : OpenFile
     /// <summary>True once bind(2) succeeded, here or by the host before.</summary>
     public bool IsBound { get; internal set; }
 
+    /// <summary>Where its bytes go instead of the host's socket, which then only tells when the peer is gone; null for most sockets.</summary>
+    internal MemoryConnection? Memory { get; set; }
+
     /// <inheritdoc/>
     public override int PollDescriptor => _descriptor;
 
@@ -39,13 +42,26 @@ public sealed unsafe class SocketFile : OpenFile
     /// <param name="peek">MSG_PEEK.</param>
     public int Receive(byte* buffer, int count, bool peek = false)
     {
+        if (Memory is { } memory)
+        {
+            return memory.Receive(buffer, count, peek);
+        }
+
         nint n = Libc.recv(_descriptor, buffer, count, Libc.MsgDontWait | (peek ? 2 : 0));
         return n >= 0 ? (int)n : -(int)HostErrno.Last();
     }
 
+    /// <summary>Whether <see cref="Send"/> will take so many bytes at once, for all the kernel knows.</summary>
+    internal bool TakesAtOnce(int count) => Memory is null || Memory.RoomToHost >= count;
+
     /// <summary>send(2), never blocking, no SIGPIPE.</summary>
     public int Send(byte* buffer, int count)
     {
+        if (Memory is { } memory)
+        {
+            return memory.Send(buffer, count);
+        }
+
         nint n = Libc.send(_descriptor, buffer, count, Libc.MsgDontWait | Libc.MsgNoSignal);
         return n >= 0 ? (int)n : -(int)HostErrno.Last();
     }
@@ -68,7 +84,9 @@ public sealed unsafe class SocketFile : OpenFile
     /// <inheritdoc/>
     protected override void Close()
     {
+        Memory?.CloseProcess();
         _ = _descriptor < 0 ? 0 : Libc.close(_descriptor);
+        _descriptor = -1;
         _closed?.Invoke();
     }
 }

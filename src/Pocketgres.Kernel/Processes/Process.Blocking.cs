@@ -94,11 +94,17 @@ public sealed unsafe partial class Process
         }
 
         State = ProcessState.Waiting;
+        int memory = TakeMemoryEntry(fds, count, out short wanted);
         Kernel.Scheduler.Release();
         int ready = _deferredSocket is null ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
         if (ready < 0)
         {
-            ready = count > 0 && _busyWait is not null ? LookAndWait(_busyWait, fds, count + 1, timeoutNanoseconds) : Wait(fds, count + 1, timeoutNanoseconds);
+            ready = LookAndWait(fds, count + 1, memory >= 0 ? _memorySocket!.Memory : null, wanted, timeoutNanoseconds);
+        }
+
+        if (memory >= 0)
+        {
+            ready += GiveMemoryEntry(&fds[memory], wanted);
         }
 
         Kernel.Scheduler.Acquire(this);
@@ -201,16 +207,34 @@ public sealed unsafe partial class Process
         }
     }
 
-    private int LookAndWait(BusyWait busyWait, PollEntry* fds, int count, long timeoutNanoseconds)
+    private int LookAndWait(PollEntry* fds, int count, MemoryConnection? memory, short wanted, long timeoutNanoseconds)
     {
-        long start = Stopwatch.GetTimestamp();
-        int ready = busyWait.Look(Kernel.Scheduler, fds, count);
-        if (ready == 0)
+        if (_busyWait is null || count == 1)
         {
-            ready = Wait(fds, count, timeoutNanoseconds);
+            return WaitFor(memory, wanted, fds, count, timeoutNanoseconds);
         }
 
-        busyWait.Waited(Stopwatch.GetTimestamp() - start);
+        long start = Stopwatch.GetTimestamp();
+        (bool found, int ready) = _busyWait.Look(Kernel.Scheduler, fds, count, memory, wanted);
+        if (!found)
+        {
+            ready = WaitFor(memory, wanted, fds, count, timeoutNanoseconds);
+        }
+
+        _busyWait.Waited(Stopwatch.GetTimestamp() - start);
+        return ready;
+    }
+
+    private static int WaitFor(MemoryConnection? memory, short wanted, PollEntry* fds, int count, long timeoutNanoseconds)
+    {
+        if (memory is null)
+        {
+            return Wait(fds, count, timeoutNanoseconds);
+        }
+
+        memory.BeginSleep(wanted);
+        int ready = memory.Ready(wanted) != 0 ? Libc.PollNow(fds, (nuint)count, 0) : Wait(fds, count, timeoutNanoseconds);
+        memory.EndSleep();
         return ready;
     }
 

@@ -44,7 +44,7 @@ public sealed unsafe partial class Process
             return error;
         }
 
-        if (count > DeferredLimit || !OthersWait)
+        if (count > DeferredLimit || !OthersWait || !socket.TakesAtOnce(count))
         {
             return socket.Send(buffer, count);
         }

@@ -5,9 +5,9 @@ using Pocketgres.Kernel.Net;
 namespace Pocketgres.Kernel.Scheduling;
 
 /// <summary>
-/// Looks for a process's next event for a moment before it sleeps, while that pays: a client that asks the next question within microseconds of the
+/// Looks for the next event of a process, or for a process's answer, for a moment before it sleeps, while that pays: a client that asks the next question within microseconds of the
 /// answer then need not wake a core that has gone to sleep, which takes longer than a small query (25-35 us on a virtual machine) and as much processor
-/// time as looking does. One object a process, used by its thread only.
+/// time as looking does. One object a process, used by its thread only, and one a connection in memory, used by its reader.
 /// </summary>
 /// <remarks>
 /// What the process's last waits were like decides: after some short ones it looks; when that finds nothing it sleeps, and the next time it takes twice as
@@ -22,10 +22,12 @@ internal sealed class BusyWait
     /// <summary>Short waits in a row before the first look.</summary>
     public const int FirstTrial = 4;
 
+    /// <summary>How long a look takes at most, in ticks of <see cref="Stopwatch"/>. 83 us.</summary>
+    public static readonly long Patience = Stopwatch.Frequency / 12_000;
+
     private const int LastTrial = 1024;
     private const int Proof = 64; // looks that found something, until an old failure is forgotten
-
-    private static readonly long s_patience = Stopwatch.Frequency / 12_000; // 83 us
+    private const int LooksAtMemory = 16; // for each one at the descriptors, which is a system call
 
     private int _inARow; // short waits
     private int _needed = FirstTrial;
@@ -35,43 +37,61 @@ internal sealed class BusyWait
     /// <summary>True when the next wait is likely to be short.</summary>
     public bool Promising => _inARow >= _needed;
 
-    /// <summary>Looks without sleeping, if that is likely to find something. Called without the global lock.</summary>
+    /// <summary>Looks without sleeping, if that is likely to find something. Called by a process's thread without the global lock.</summary>
     /// <param name="scheduler">Of the process's kernel.</param>
     /// <param name="fds">What the process waits for, the descriptor that wakes it included.</param>
     /// <param name="count">How many.</param>
-    /// <returns>The number of descriptors that are ready; 0 when the process shall sleep.</returns>
-    public unsafe int Look(Scheduler scheduler, PollEntry* fds, int count)
+    /// <param name="memory">What it waits for in memory; null for nothing there.</param>
+    /// <param name="wanted">The events there.</param>
+    /// <returns>Whether something is ready; false when the process shall sleep. The number of descriptors among it.</returns>
+    public unsafe (bool Found, int Descriptors) Look(Scheduler scheduler, PollEntry* fds, int count, MemoryConnection? memory, short wanted)
     {
         bool alone = scheduler.Switches == _switches;
         _switches = scheduler.Switches;
         if (!alone || !Promising || scheduler.Busy)
         {
-            return 0;
+            return (false, 0);
         }
 
         long start = Stopwatch.GetTimestamp();
         do
         {
+            for (int i = 0; memory is not null && i < LooksAtMemory; i++)
+            {
+                if (memory.Ready(wanted) != 0)
+                {
+                    Looked(true);
+                    return (true, 0);
+                }
+
+                Thread.SpinWait(1);
+            }
+
             int ready = Libc.PollNow(fds, (nuint)count, 0);
             if (ready > 0)
             {
-                Found();
-                return ready;
+                Looked(true);
+                return (true, ready);
             }
         }
-        while (Stopwatch.GetTimestamp() - start < s_patience && !scheduler.Busy);
-        _inARow = 0;
-        _found = 0;
-        _needed = Math.Min(2 * _needed, LastTrial);
-        return 0;
+        while (Stopwatch.GetTimestamp() - start < Patience && !scheduler.Busy);
+        Looked(false);
+        return (false, 0);
     }
 
     /// <summary>Tells how long a wait was, looking included, in ticks of <see cref="Stopwatch"/>.</summary>
     public void Waited(long ticks) => _inARow = ticks <= Short ? Math.Min(_inARow + 1, LastTrial) : 0;
 
-    private void Found()
+    /// <summary>Tells what a look came to.</summary>
+    public void Looked(bool found)
     {
-        if (++_found >= Proof)
+        if (!found)
+        {
+            _inARow = 0;
+            _found = 0;
+            _needed = Math.Min(2 * _needed, LastTrial);
+        }
+        else if (++_found >= Proof)
         {
             _found = 0;
             _needed = FirstTrial;

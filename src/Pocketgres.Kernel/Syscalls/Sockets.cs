@@ -172,7 +172,7 @@ public static unsafe class Sockets
         while (true)
         {
             int ready = Fill(process, guest, host, count);
-            if (Process.PollNow(host, count) > 0 || ready > 0)
+            if (process.PollNow(host, count) > 0 || ready > 0)
             {
                 for (int i = 0; i < count; i++)
                 {

@@ -32,11 +32,14 @@ internal sealed class EmbeddedBackend : InstanceBackend
             GssEncryptionMode = GssEncryptionMode.Disable,
         };
         Port = options.Port is null ? null : server.Port;
+        Transport = options.UseMemoryTransport ? new MemoryTransport(Connection, server.Cluster.ConnectInMemory) : null;
     }
 
     public override NpgsqlConnectionStringBuilder Connection { get; }
 
     public override SharedMappings? Mappings => _types?.Mappings;
+
+    public override MemoryTransport? Transport { get; }
 
     /// <summary>For tests of crashes.</summary>
     internal PostgresServer Server => _server;

@@ -15,6 +15,9 @@ internal abstract class InstanceBackend : IAsyncDisposable
     /// <summary>Type mappings that a data source with Npgsql's defaults may share; null when none are known.</summary>
     public virtual SharedMappings? Mappings => null;
 
+    /// <summary>How this process's connections go once they are open; null for their sockets.</summary>
+    public virtual MemoryTransport? Transport => null;
+
     /// <summary>How other programs connect: a libpq URI.</summary>
     public abstract string ConnectionUrl { get; }
 

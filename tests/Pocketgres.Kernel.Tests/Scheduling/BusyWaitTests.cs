@@ -103,6 +103,8 @@ public sealed unsafe class BusyWaitTests : IDisposable
     private int Look()
     {
         var entry = new PollEntry { Descriptor = _event, Events = PollEvents.In };
-        return _wait.Look(_kernel.Kernel.Scheduler, &entry, 1);
+        var (found, descriptors) = _wait.Look(_kernel.Kernel.Scheduler, &entry, 1, null, 0);
+        Assert.Equal(found, descriptors > 0);
+        return descriptors;
     }
 }
