@@ -1,4 +1,4 @@
-// What the API costs: rates through Npgsql over a Unix socket and over TCP, in this process and against other servers, and clones.
+// What the API costs: rates through Npgsql by memory, over a Unix socket and over TCP, in this process and against other servers, and clones.
 //
 //   dotnet run -c Release --project bench/api -- rates [SECONDS] [NAME=CONNECTION-STRING ...]
 //   dotnet run -c Release --project bench/api -- clones [COUNT]
@@ -26,16 +26,18 @@ static async Task<int> RatesAsync(string[] args)
 {
     double seconds = args.Length > 0 ? double.Parse(args[0], CultureInfo.InvariantCulture) : 2;
     await using var pg = await PostgresInstance.StartAsync(new PostgresInstanceOptions { Port = 0 });
-    var peers = new List<(string Name, string Connection)>
+    var tcp = new NpgsqlConnectionStringBuilder(pg.ConnectionString) { Host = "127.0.0.1", Port = pg.Port!.Value };
+    var peers = new List<(string Name, Func<NpgsqlDataSourceBuilder> Builder)>
     {
-        ("memory: Unix socket", pg.ConnectionString),
-        ("memory: loopback TCP", new NpgsqlConnectionStringBuilder(pg.ConnectionString) { Host = "127.0.0.1", Port = pg.Port!.Value }.ConnectionString),
+        ("memory: through memory", pg.CreateDataSourceBuilder),
+        ("memory: Unix socket", () => new NpgsqlDataSourceBuilder(pg.ConnectionString)),
+        ("memory: loopback TCP", () => new NpgsqlDataSourceBuilder(tcp.ConnectionString)),
     };
-    peers.AddRange(args.Skip(1).Select(a => a.Split('=', 2)).Select(p => (p[0], p[1])));
+    peers.AddRange(args.Skip(1).Select(a => a.Split('=', 2)).Select(p => (p[0], (Func<NpgsqlDataSourceBuilder>)(() => new NpgsqlDataSourceBuilder(p[1])))));
     var rates = peers.ToDictionary(p => p.Name, _ => (Simple: new List<double>(), Prepared: new List<double>(), Open: new List<double>()));
-    foreach (var (_, connection) in peers)
+    foreach (var (_, builder) in peers)
     {
-        await using var source = NpgsqlDataSource.Create(connection);
+        await using var source = builder().Build();
         await using var setup = source.CreateCommand(
             "DROP TABLE IF EXISTS bench_point; CREATE TABLE bench_point AS SELECT i AS id, 'row ' || i AS name FROM generate_series(1, 100000) i; ALTER TABLE bench_point ADD PRIMARY KEY (id); ANALYZE bench_point");
         await setup.ExecuteNonQueryAsync();
@@ -44,9 +46,9 @@ static async Task<int> RatesAsync(string[] args)
     // In turn, so that what disturbs the machine disturbs all.
     for (int round = 0; round < 5; round++)
     {
-        foreach (var (name, text) in peers)
+        foreach (var (name, builder) in peers)
         {
-            await using var source = NpgsqlDataSource.Create(text);
+            await using var source = builder().Build();
             await using var connection = await source.OpenConnectionAsync();
             await using var simple = new NpgsqlCommand("SELECT 1", connection);
             rates[name].Simple.Add(Rate(seconds, _ => simple.ExecuteScalar()));
@@ -64,9 +66,10 @@ static async Task<int> RatesAsync(string[] args)
                 id.TypedValue = (i * 7919 % 100000) + 1;
                 return point.ExecuteScalar();
             }));
-            var slim = new NpgsqlSlimDataSourceBuilder(new NpgsqlConnectionStringBuilder(text) { Pooling = false }.ConnectionString);
-            slim.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
-            await using var unpooled = slim.Build();
+            var alone = builder();
+            alone.ConnectionStringBuilder.Pooling = false;
+            alone.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
+            await using var unpooled = alone.Build();
             rates[name].Open.Add(Rate(seconds / 2, _ =>
             {
                 using var c = unpooled.OpenConnection();
