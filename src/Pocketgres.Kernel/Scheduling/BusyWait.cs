@@ -10,8 +10,8 @@ namespace Pocketgres.Kernel.Scheduling;
 /// time as looking does. One object a process, used by its thread only, and one a connection in memory, used by its reader.
 /// </summary>
 /// <remarks>
-/// What the process's last waits were like decides: after some short ones it looks; when that finds nothing it sleeps, and the next time it takes twice as
-/// many short waits in a row until it looks again. So a session that thinks, or whose client needs this core, costs nothing. Nobody looks while other
+/// What the last waits were like decides: after some short ones it looks; when that finds nothing it sleeps, and unless many looks before found something, it takes
+/// twice as many short waits in a row until it looks again. So a session that thinks, or whose client needs this core, costs nothing. Nobody looks while other
 /// processes of the kernel run too: they and their clients have the better use for a core.
 /// </remarks>
 internal sealed class BusyWait
@@ -25,13 +25,14 @@ internal sealed class BusyWait
     /// <summary>How long a look takes at most, in ticks of <see cref="Stopwatch"/>. 83 us.</summary>
     public static readonly long Patience = Stopwatch.Frequency / 12_000;
 
-    private const int LastTrial = 1024;
+    private const int LastTrial = 64; // a look in vain each so many waits is next to nothing, and many more short ones in a row hardly ever come
     private const int Proof = 64; // looks that found something, until an old failure is forgotten
+    private const int CostInVain = 8; // looks that found something pay for one in vain: it costs some times what one of them saves
     private const int LooksAtMemory = 16; // for each one at the descriptors, which is a system call
 
     private int _inARow; // short waits
     private int _needed = FirstTrial;
-    private int _found;
+    private int _credit; // up to Proof
     private long _switches; // the scheduler's, at the last wait
 
     /// <summary>True when the next wait is likely to be short.</summary>
@@ -85,16 +86,22 @@ internal sealed class BusyWait
     /// <summary>Tells what a look came to.</summary>
     public void Looked(bool found)
     {
-        if (!found)
+        if (found)
         {
-            _inARow = 0;
-            _found = 0;
-            _needed = Math.Min(2 * _needed, LastTrial);
+            if (_credit < Proof && ++_credit == Proof)
+            {
+                _needed = FirstTrial;
+            }
+
+            return;
         }
-        else if (++_found >= Proof)
+
+        _inARow = 0;
+        _credit -= CostInVain;
+        if (_credit < 0)
         {
-            _found = 0;
-            _needed = FirstTrial;
+            _credit = 0;
+            _needed = Math.Min(2 * _needed, LastTrial);
         }
     }
 }

@@ -73,6 +73,28 @@ public sealed unsafe class BusyWaitTests : IDisposable
     }
 
     [Fact]
+    public void A_look_in_vain_among_many_that_found_something_changes_nothing()
+    {
+        ShortWaits(BusyWait.FirstTrial);
+        for (int i = 0; i < 64; i++)
+        {
+            _wait.Looked(found: true);
+        }
+
+        for (int i = 0; i < 8; i++)
+        {
+            _wait.Looked(found: false);
+            Assert.False(_wait.Promising);
+            ShortWaits(BusyWait.FirstTrial);
+            Assert.True(_wait.Promising);
+        }
+
+        _wait.Looked(found: false);
+        ShortWaits(BusyWait.FirstTrial);
+        Assert.False(_wait.Promising);
+    }
+
+    [Fact]
     public void Does_not_look_while_another_process_runs_nor_after_one_has_run()
     {
         ShortWaits(BusyWait.FirstTrial);
