@@ -60,6 +60,8 @@ internal sealed unsafe class ProcessEnd(Process process, SocketFile socket)
 {
     public Process Process => process;
 
+    public SocketFile Socket => socket;
+
     public int Send(ReadOnlySpan<byte> bytes)
     {
         fixed (byte* b = bytes)

@@ -175,19 +175,14 @@ public sealed unsafe class OutputTests
     /// <summary>A process with a connection to this test, and if wanted one more that always waits for the lock.</summary>
     private sealed class Server : IDisposable
     {
-        private readonly TestKernel _kernel = new();
+        private readonly ConnectedProcess _process;
         private bool _end;
 
         public Server(bool othersWait, Action<Process, SocketFile> body)
         {
-            int chosen = 0;
-            Process = _kernel.Start(p =>
+            _process = new ConnectedProcess(end =>
             {
-                var calls = new Calls(p);
-                int listener = calls.Listen("127.0.0.1", 0, out int port);
-                Volatile.Write(ref chosen, port);
-                int connection = calls.Accept(listener, out _);
-                calls.Close(listener);
+                var p = end.Process;
                 if (othersWait)
                 {
                     p.Fork("other", new GuestState { Handler = (_, _) => { } }, Compute);
@@ -198,24 +193,21 @@ public sealed unsafe class OutputTests
                     Thread.SpinWait(10); // its thread starts
                 }
 
-                Assert.True(p.Files.TryGet(connection, out var file));
                 try
                 {
-                    body(p, (SocketFile)file);
+                    body(p, end.Socket);
                 }
                 finally
                 {
                     Volatile.Write(ref _end, true);
                 }
-            }, (_, _) => { });
-            Eventually.Holds(() => Volatile.Read(ref chosen) != 0 || Process.HasExited, "the server listening");
-            Client = new TcpClient("127.0.0.1", chosen);
+            });
             Client.ReceiveTimeout = (int)TestKernel.Patience.TotalMilliseconds;
         }
 
-        public Process Process { get; }
+        public Process Process => _process.Process;
 
-        public TcpClient Client { get; }
+        public TcpClient Client => _process.Client;
 
         public byte[] Read(int count)
         {
@@ -231,13 +223,12 @@ public sealed unsafe class OutputTests
             return all.ToArray();
         }
 
-        public void Finish(int status = 0) => Assert.Equal(status, _kernel.Finish(Process));
+        public void Finish(int status = 0) => _process.Finish(status);
 
         public void Dispose()
         {
             Volatile.Write(ref _end, true);
-            Client.Dispose();
-            _kernel.Dispose();
+            _process.Dispose();
         }
 
         private void Compute(Process p)
