@@ -144,11 +144,8 @@ internal static unsafe partial class Libc
     // Linux/x86-64 and arm64 number futex differently; both are stable ABI.
     private static readonly long s_futex = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 98 : 202;
 
-    /// <summary>Sleeps while <c>*address == expected</c>; may wake spuriously.</summary>
-    public static void FutexWait(int* address, int expected) => Syscall6(s_futex, address, 128, expected, null, null, 0);
-
-    /// <summary>As <see cref="FutexWait(int*, int)"/>, at most so many milliseconds long; negative for ever.</summary>
-    public static void FutexWait(int* address, int expected, long milliseconds)
+    /// <summary>Sleeps while <c>*address == expected</c>, at most so many milliseconds long (negative for ever); may wake spuriously.</summary>
+    public static void FutexWait(int* address, int expected, long milliseconds = -1)
     {
         var time = new TimeSpec { Seconds = milliseconds / 1000, Nanoseconds = milliseconds % 1000 * 1_000_000 };
         Syscall6(s_futex, address, 128, expected, milliseconds < 0 ? null : &time, null, 0);
