@@ -43,7 +43,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
             ConnectionString = connection.ConnectionString;
         }
 
-        var builder = new NpgsqlDataSourceBuilder(ConnectionString);
+        var builder = CreateDataSourceBuilder();
         if (options.LoggerFactory is not null)
         {
             builder.UseLoggerFactory(options.LoggerFactory);
@@ -54,7 +54,6 @@ public sealed partial class PostgresInstance : IAsyncDisposable
             backend.Mappings?.LendTo(builder);
         }
 
-        backend.Transport?.AddTo(builder);
         options.ConfigureDataSource?.Invoke(builder);
         _dataSource = builder.Build();
         _ = WatchAsync();
