@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 using Pocketgres.Kernel.Native;
@@ -18,6 +19,9 @@ internal sealed class HostWait : IValueTaskSource
 
     public unsafe HostWait() => _sleeper = (int*)Unsafe.AsPointer(ref _pinned[0]);
 
+    /// <summary>When a sleeper was last woken, as <see cref="Stopwatch.GetTimestamp"/>: it runs again some 50 us later. For the sleeper, once awake.</summary>
+    public long SignalTime { get; private set; }
+
     /// <summary>Wakes the sleeper, if there is one. Any thread, after what it waits for is to be seen.</summary>
     public unsafe void Signal()
     {
@@ -28,6 +32,7 @@ internal sealed class HostWait : IValueTaskSource
             return;
         }
 
+        SignalTime = Stopwatch.GetTimestamp();
         switch (Become(Nobody))
         {
             case Thread:

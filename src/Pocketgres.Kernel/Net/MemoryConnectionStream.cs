@@ -96,7 +96,7 @@ public sealed class MemoryConnectionStream : Stream
             n = TryRead(buffer);
         }
 
-        _busyWait.Waited(Stopwatch.GetTimestamp() - start);
+        Waited(start);
         return n;
     }
 
@@ -123,7 +123,7 @@ public sealed class MemoryConnectionStream : Stream
             return SleepAndReadAsync(buffer, start, cancellationToken);
         }
 
-        _busyWait.Waited(Stopwatch.GetTimestamp() - start);
+        Waited(start);
         return ValueTask.FromResult(TryRead(buffer.Span));
     }
 
@@ -221,7 +221,7 @@ public sealed class MemoryConnectionStream : Stream
             n = TryRead(buffer.Span);
         }
         while (n < 0);
-        _busyWait.Waited(Stopwatch.GetTimestamp() - start);
+        Waited(start);
         return n;
     }
 
@@ -272,6 +272,13 @@ public sealed class MemoryConnectionStream : Stream
             : _connection.WriteByHost(buffer);
     }
 
+    // Without what waking took: otherwise who sleeps, because waits were long once, would find them long for ever.
+    private void Waited(long start)
+    {
+        long woken = _connection.HostReads.SignalTime;
+        _busyWait.Waited((woken >= start ? woken : Stopwatch.GetTimestamp()) - start);
+    }
+
     /// <summary>Looks for something to read, if that is likely to come soon.</summary>
     private bool Look()
     {
@@ -289,7 +296,7 @@ public sealed class MemoryConnectionStream : Stream
                 Thread.SpinWait(1);
                 found = _connection.HostCanRead || _disposed;
             }
-            while (!found && Stopwatch.GetTimestamp() - start < BusyWait.Patience);
+            while (!found && Stopwatch.GetTimestamp() - start < BusyWait.ClientPatience);
             _busyWait.Looked(found);
         }
 

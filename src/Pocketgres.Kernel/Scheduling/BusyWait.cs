@@ -10,33 +10,38 @@ namespace Pocketgres.Kernel.Scheduling;
 /// time as looking does. One object a process, used by its thread only, and one a connection in memory, used by its reader.
 /// </summary>
 /// <remarks>
-/// What the last waits were like decides: after some short ones it looks; when that finds nothing it sleeps, and unless many looks before found something, it takes
-/// twice as many short waits in a row until it looks again. So a session that thinks, or whose client needs this core, costs nothing. Nobody looks while other
-/// processes of the kernel run too: they and their clients have the better use for a core.
+/// What the last waits were like decides: after some short ones it looks. A long one takes back what eight short ones gave, so one in twenty ends nothing. When a look
+/// finds nothing and those before have not paid for it, it takes some short waits until the next, twice as many each time. So a session that thinks, or whose client needs this core, costs
+/// nothing. Nobody looks while other processes of the kernel run too: they and their clients have the better use for a core.
 /// </remarks>
 internal sealed class BusyWait
 {
     /// <summary>A wait up to this long, in ticks of <see cref="Stopwatch"/>, is short: a client that does little, and two wake-ups. 125 us.</summary>
     public static readonly long Short = Stopwatch.Frequency / 8000;
 
-    /// <summary>Short waits in a row before the first look.</summary>
+    /// <summary>Short waits before the first look.</summary>
     public const int FirstTrial = 4;
 
     /// <summary>How long a look takes at most, in ticks of <see cref="Stopwatch"/>. 83 us.</summary>
     public static readonly long Patience = Stopwatch.Frequency / 12_000;
 
-    private const int LastTrial = 64; // a look in vain each so many waits is next to nothing, and many more short ones in a row hardly ever come
+    /// <summary>The same for a client in memory, which is just as idle while its statement runs. 250 us: most are short when it looks, and it pays to see the others out.</summary>
+    public static readonly long ClientPatience = Stopwatch.Frequency / 4000;
+
+    /// <summary>Looks that found something pay for one in vain, and short waits make up for a long one: either costs some times what one of them saves.</summary>
+    public const int CostInVain = 8;
+
+    private const int LastTrial = 64; // a look in vain each so many waits is next to nothing
     private const int Proof = 64; // looks that found something, until an old failure is forgotten
-    private const int CostInVain = 8; // looks that found something pay for one in vain: it costs some times what one of them saves
     private const int LooksAtMemory = 16; // for each one at the descriptors, which is a system call
 
-    private int _inARow; // short waits
+    private int _short; // waits, less what long ones took back; up to LastTrial
     private int _needed = FirstTrial;
     private int _credit; // up to Proof
     private long _switches; // the scheduler's, at the last wait
 
     /// <summary>True when the next wait is likely to be short.</summary>
-    public bool Promising => _inARow >= _needed;
+    public bool Promising => _short >= _needed;
 
     /// <summary>Looks without sleeping, if that is likely to find something. Called by a process's thread without the global lock.</summary>
     /// <param name="scheduler">Of the process's kernel.</param>
@@ -80,8 +85,8 @@ internal sealed class BusyWait
         return (false, 0);
     }
 
-    /// <summary>Tells how long a wait was, looking included, in ticks of <see cref="Stopwatch"/>.</summary>
-    public void Waited(long ticks) => _inARow = ticks <= Short ? Math.Min(_inARow + 1, LastTrial) : 0;
+    /// <summary>Tells how long a wait was, looking included, and without the time that waking took where that is known, in ticks of <see cref="Stopwatch"/>.</summary>
+    public void Waited(long ticks) => _short = ticks <= Short ? Math.Min(_short + 1, LastTrial) : Math.Max(0, _short - CostInVain);
 
     /// <summary>Tells what a look came to.</summary>
     public void Looked(bool found)
@@ -96,11 +101,11 @@ internal sealed class BusyWait
             return;
         }
 
-        _inARow = 0;
         _credit -= CostInVain;
         if (_credit < 0)
         {
             _credit = 0;
+            _short = 0;
             _needed = Math.Min(2 * _needed, LastTrial);
         }
     }

@@ -81,16 +81,25 @@ public sealed unsafe class BusyWaitTests : IDisposable
             _wait.Looked(found: true);
         }
 
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 64 / BusyWait.CostInVain; i++)
         {
             _wait.Looked(found: false);
-            Assert.False(_wait.Promising);
-            ShortWaits(BusyWait.FirstTrial);
             Assert.True(_wait.Promising);
         }
 
         _wait.Looked(found: false);
         ShortWaits(BusyWait.FirstTrial);
+        Assert.False(_wait.Promising);
+    }
+
+    [Fact]
+    public void A_long_wait_takes_back_what_eight_short_ones_gave()
+    {
+        ShortWaits(3 * BusyWait.CostInVain);
+        _wait.Waited(BusyWait.Short + 1);
+        _wait.Waited(BusyWait.Short + 1);
+        Assert.True(_wait.Promising);
+        _wait.Waited(BusyWait.Short + 1);
         Assert.False(_wait.Promising);
     }
 
