@@ -22,7 +22,7 @@ public sealed partial class PosixKernel : IDisposable
         FileSystem = fileSystem;
         Processes = new ProcessTable(options.FirstPid, options.MaximumPid);
         Threads = options.Threads ?? new ProcessThreads(options.StackSize);
-        Scheduler = new Scheduler(Threads);
+        Scheduler = new Scheduler(Threads, options.BusyWait);
     }
 
     /// <summary>Settings.</summary>

@@ -34,6 +34,14 @@ internal unsafe struct CpuSet
         return set;
     }
 
+    /// <summary>All of these but one.</summary>
+    public readonly CpuSet Except(int processor)
+    {
+        var set = this;
+        set[processor / 64] &= ~(1UL << (processor % 64));
+        return set;
+    }
+
     /// <summary>Those that the .NET process may use (its first thread's); empty when the host does not say, or has more than 1024.</summary>
     public static CpuSet OfHostProcess()
     {

@@ -17,6 +17,20 @@ internal sealed class ByteRing
     /// <summary>Bytes that can be written at once. Any thread; for the writer, it only grows.</summary>
     public int Room => Capacity - (int)(Volatile.Read(ref _counters.Written) - Volatile.Read(ref _counters.Read));
 
+    /// <summary>What can be read, or its first part, in place until <see cref="Skip"/>. The reader's thread.</summary>
+    public ReadOnlySpan<byte> Readable
+    {
+        get
+        {
+            int start = (int)(_counters.Read & (Capacity - 1));
+            int count = (int)(Volatile.Read(ref _counters.Written) - _counters.Read);
+            return _bytes.AsSpan(start, Math.Min(count, Capacity - start));
+        }
+    }
+
+    /// <summary>Counts bytes of <see cref="Readable"/> as read. The reader's thread.</summary>
+    public void Skip(int count) => Volatile.Write(ref _counters.Read, _counters.Read + count);
+
     /// <summary>Takes what there is room for. The writer's thread.</summary>
     /// <returns>How many bytes.</returns>
     public int Write(ReadOnlySpan<byte> bytes)

@@ -19,10 +19,7 @@ public sealed unsafe partial class Process
     {
         State = ProcessState.HostCall;
         Kernel.Scheduler.Release();
-        if (_deferredSocket is not null)
-        {
-            TrySendDeferred();
-        }
+        TrySendDeferred();
     }
 
     /// <summary>Takes the global lock again.</summary>
@@ -96,7 +93,7 @@ public sealed unsafe partial class Process
         State = ProcessState.Waiting;
         int memory = TakeMemoryEntry(fds, count, out short wanted);
         Kernel.Scheduler.Release();
-        int ready = _deferredSocket is null ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
+        int ready = !HasDeferred ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
         if (ready < 0)
         {
             ready = LookAndWait(fds, count + 1, memory >= 0 ? _memorySocket!.Memory : null, wanted, timeoutNanoseconds);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Net;
 
@@ -7,115 +6,88 @@ namespace Pocketgres.Kernel;
 
 /// <content>
 /// Output of a process that others wait for: send(2) costs more than a small query and needs no global lock, so while others wait the
-/// bytes are kept (as a socket buffer would) and sent right after the process has given up the lock, which it is about to do.
+/// bytes are kept (as a socket buffer would) and sent right after the process has given up the lock, which it is about to do; or the kernel's
+/// <see cref="Scheduling.OutputSender"/> sends them at once, while there is one.
 /// </content>
 public sealed unsafe partial class Process
 {
-    private const int DeferredLimit = 16 * 1024;
-
     // Sent no later than about this long after send(2) even if the process goes on computing.
     private static readonly long s_deferredPatience = Stopwatch.Frequency / 1000; // 1 ms
 
-    private SocketFile? _deferredSocket;
-    private byte* _deferred;
-    private int _deferredStart;
-    private int _deferredEnd;
-    private long _deferredAt;
-    private Errno _deferredError;
+    private DeferredOutput? _output; // made when it is needed first
+
+    /// <summary>Whether send(2) has taken something that the socket has not got, for all this process knows.</summary>
+    private bool HasDeferred => _output is { Socket: not null };
 
     /// <summary>send(2), never blocking. While other processes wait for the lock, small output is sent at the next chance to do so without it.</summary>
     /// <returns>Bytes taken, or a negated errno; an error of output taken earlier is reported by a later call, as sockets do.</returns>
     public int Send(SocketFile socket, byte* buffer, int count)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        if (_deferredSocket is not null)
+        if (HasDeferred)
         {
             FlushOutput();
-            if (_deferredSocket is not null)
+            if (_output!.Socket is { } pending)
             {
-                return _deferredSocket == socket ? -(int)Errno.EAGAIN : socket.Send(buffer, count);
+                return pending != socket ? socket.Send(buffer, count)
+                    : _output.IsOwnedByProcess ? -(int)Errno.EAGAIN
+                    : _output.Append(buffer, count);
             }
         }
 
-        if (_deferredError != Errno.None)
+        if (_output?.TakeError() is { } error and not Errno.None)
         {
-            int error = -(int)_deferredError;
-            _deferredError = Errno.None;
-            return error;
+            return -(int)error;
         }
 
-        if (count > DeferredLimit || !OthersWait || !socket.TakesAtOnce(count))
+        bool hasSender = Kernel.Scheduler.Sender.IsActive && socket.Memory is null;
+        if (count is 0 or > DeferredOutput.Capacity || !(hasSender || (OthersWait && socket.TakesAtOnce(count))))
         {
             return socket.Send(buffer, count);
         }
 
-        if (_deferred is null)
+        _output ??= new DeferredOutput(this, Kernel.Scheduler.Sender);
+        _output.Keep(socket, buffer, count);
+        if (hasSender)
         {
-            _deferred = (byte*)NativeMemory.Alloc(DeferredLimit);
+            _output.HandOver();
         }
 
-        Buffer.MemoryCopy(buffer, _deferred, DeferredLimit, count);
-        _deferredStart = 0;
-        _deferredEnd = count;
-        _deferredAt = Stopwatch.GetTimestamp();
-        _deferredSocket = (SocketFile)socket.AddReference();
         return count;
     }
 
     /// <summary>Asks the process to send what it keeps, when that has waited long enough. Called by the preemption timer.</summary>
     internal void PokeOutput()
     {
-        if (Volatile.Read(ref _deferredSocket) is not null && Stopwatch.GetTimestamp() - Volatile.Read(ref _deferredAt) > s_deferredPatience)
+        if (Volatile.Read(ref _output) is { Socket: not null, IsOwnedByProcess: true } output && output.Age > s_deferredPatience)
         {
             RequestReschedule();
         }
     }
 
-    // Sends what it can, with the lock or without; nobody else touches these fields. The reference is dropped under the lock, in TakeFlushed.
+    /// <summary>Sends what this process keeps, as far as the client takes it, with the lock or without.</summary>
     private void TrySendDeferred()
     {
-        while (_deferredStart < _deferredEnd)
+        if (HasDeferred && _output!.TryOwn())
         {
-            int n = _deferredSocket!.Send(_deferred + _deferredStart, _deferredEnd - _deferredStart);
-            if (n == -(int)Errno.EAGAIN)
-            {
-                return;
-            }
-
-            if (n < 0)
-            {
-                _deferredError = (Errno)(-n);
-                _deferredStart = _deferredEnd;
-                return;
-            }
-
-            _deferredStart += n;
+            _output.TrySend();
         }
     }
 
-    private void DropFlushed()
-    {
-        if (_deferredSocket is { } socket && _deferredStart == _deferredEnd)
-        {
-            _deferredSocket = null;
-            socket.Release();
-        }
-    }
+    // A socket that nobody else has any more is closed here: under the lock.
+    private void DropFlushed() => _output?.DropIfSent();
 
     /// <summary>Sends kept output now, with the lock held.</summary>
     private void FlushOutput()
     {
-        if (_deferredSocket is not null)
-        {
-            TrySendDeferred();
-            DropFlushed();
-        }
+        TrySendDeferred();
+        DropFlushed();
     }
 
     /// <summary>At a preemption point: sends kept output if the process is about to yield, or if the output has waited long enough.</summary>
     private void FlushOutputAtPreemption()
     {
-        if (_deferredSocket is not null && (OthersWait || Stopwatch.GetTimestamp() - _deferredAt > s_deferredPatience))
+        if (HasDeferred && (OthersWait || _output!.Age > s_deferredPatience))
         {
             FlushOutput();
         }
@@ -128,8 +100,20 @@ public sealed unsafe partial class Process
     /// <returns>-1 when the caller shall wait now; otherwise the result of its poll: 0 when the time was over, or the number of its events.</returns>
     private int FlushOutputBeforeWait(PollEntry* fds, int count, ref long timeoutNanoseconds)
     {
-        TrySendDeferred();
-        if (_deferredStart == _deferredEnd)
+        int descriptor = _output!.Socket!.PollDescriptor;
+        if (_output.IsHandedOver)
+        {
+            // The sender wakes this process if the client does not read. The socket has room; it is the sender's that the caller waits for.
+            for (int i = 0; i < count; i++)
+            {
+                if (fds[i].Descriptor == descriptor && (fds[i].Events & PollEvents.Out) != 0)
+                {
+                    _output.AwaitSender(room: DeferredOutput.Capacity / 2);
+                }
+            }
+        }
+
+        if (!_output.TryOwn() || _output.TrySend())
         {
             return -1;
         }
@@ -139,18 +123,18 @@ public sealed unsafe partial class Process
         long start = Stopwatch.GetTimestamp(), whole = timeoutNanoseconds;
         while (true)
         {
-            all[count] = new PollEntry { Descriptor = _deferredSocket!.PollDescriptor, Events = PollEvents.Out };
+            all[count] = new PollEntry { Descriptor = descriptor, Events = PollEvents.Out };
             int ready = Wait(all, count + 1, timeoutNanoseconds);
             if (whole >= 0)
             {
                 timeoutNanoseconds = Math.Max(0, whole - (long)(Stopwatch.GetElapsedTime(start).Ticks * 100));
             }
 
-            bool over = ready == 0;
+            bool over = ready == 0, sent = false;
             if (all[count].Returned != 0)
             {
                 ready--;
-                TrySendDeferred();
+                sent = _output.TrySend();
             }
 
             if (ready > 0 || over)
@@ -159,7 +143,7 @@ public sealed unsafe partial class Process
                 return ready;
             }
 
-            if (_deferredStart == _deferredEnd)
+            if (sent)
             {
                 return -1;
             }
@@ -170,26 +154,20 @@ public sealed unsafe partial class Process
     private void FinishOutput()
     {
         const int patienceMilliseconds = 10_000;
-        if (_deferredSocket is not null)
+        if (!HasDeferred)
         {
-            TrySendDeferred();
-            if (_deferredStart < _deferredEnd)
-            {
-                Kernel.Scheduler.Release();
-                var entry = new PollEntry { Descriptor = _deferredSocket.PollDescriptor, Events = PollEvents.Out };
-                while (_deferredStart < _deferredEnd && Libc.poll(&entry, 1, patienceMilliseconds) != 0)
-                {
-                    TrySendDeferred();
-                }
-
-                Kernel.Scheduler.Acquire(this);
-            }
-
-            _deferredStart = _deferredEnd;
-            DropFlushed();
+            return;
         }
 
-        NativeMemory.Free(_deferred);
-        _deferred = null;
+        Kernel.Scheduler.Release();
+        _output!.AwaitSender(room: int.MaxValue);
+        _output.TryOwn();
+        var entry = new PollEntry { Descriptor = _output.Socket!.PollDescriptor, Events = PollEvents.Out };
+        while (!_output.TrySend() && Libc.poll(&entry, 1, patienceMilliseconds) != 0)
+        {
+        }
+
+        Kernel.Scheduler.Acquire(this);
+        _output.Abandon();
     }
 }

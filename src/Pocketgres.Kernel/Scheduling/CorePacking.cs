@@ -3,23 +3,39 @@ using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Scheduling;
 
+/// <summary>Where the threads of processes that compete for the global lock run.</summary>
+internal enum CrowdMode
+{
+    /// <summary>Wherever the host likes.</summary>
+    Spread,
+
+    /// <summary>On one core.</summary>
+    Packed,
+
+    /// <summary>On one core, while an <see cref="OutputSender"/> runs on another one.</summary>
+    PackedWithSender,
+}
+
 /// <summary>
-/// Keeps the threads of a kernel whose processes compete for the global lock on one core of the host, while that is measured to be faster.
+/// Keeps the threads of a kernel whose processes compete for the global lock on one core of the host, with or without an <see cref="OutputSender"/> on
+/// another, while that is measured to be faster.
 /// </summary>
 /// <remarks>
 /// One process at a time runs anyway. Spread over several cores, each hand-over of the lock wakes a thread on a core that has gone to sleep, which
 /// costs as much as a small query (25-35 us on a virtual machine); on one core it is a mere context switch, and the clients have the other cores for
-/// themselves. How it comes out depends on the machine and on who else wants the core, so it is tried: while there is a crowd, a window in
-/// the other mode is compared with the window before it: seldom once the answer repeats, soon when the rate shows that the crowd is another.
+/// themselves. How it comes out depends on the machine and on who else wants the cores, so it is tried: while there is a crowd, a window in
+/// another mode is compared with the window before it: seldom once the answer repeats, soon when the rate shows that the crowd is another.
 /// Each thread changes its own affinity, when it next takes the lock. .NET gives the threads it makes the affinity of the whole process, so nobody
 /// inherits ours; programs that the host starts would (see <see cref="Leave"/>).
 /// </remarks>
-internal sealed class CorePacking
+/// <param name="mayUseSender">Whether a thread that never sleeps is allowed.</param>
+internal sealed class CorePacking(bool mayUseSender)
 {
     /// <summary>Value of <see cref="Process.Core"/>: wherever the host likes.</summary>
     public const int AnyCore = -1;
 
     private const double WorthIt = 1.08; // a change must gain more than windows differ by chance
+    private const double WorthACore = 1.15; // the sender never sleeps
     private const double Difference = 1.5; // of the rates of two crowds
     private static readonly long s_window = Stopwatch.Frequency / 20; // 50 ms
     private static readonly long s_settling = Stopwatch.Frequency / 100; // 10 ms that are not measured after each change
@@ -29,6 +45,7 @@ internal sealed class CorePacking
     private static readonly long s_memory = 10 * Stopwatch.Frequency; // a crowd that comes back within it is treated as before
 
     private int _core = AnyCore; // where threads shall run; written by the timer's thread, read by all
+    private CrowdMode _mode; // the same
 
     // All below: the timer's thread only.
     private CpuSet _allowed;
@@ -47,11 +64,28 @@ internal sealed class CorePacking
     private int _ticks;
     private int _waitedTicks;
     private int _heldTicks;
-    private bool _packedIsFaster; // the last trial's answer
+    private CrowdMode _fastest; // the last trial's answer
+    private bool _other; // which of the two other modes is tried next
     private long _crowdEnded;
 
     /// <summary>True while threads are kept on one core. Any thread.</summary>
     public bool Packed => Volatile.Read(ref _core) != AnyCore;
+
+    /// <summary>What is in force. Any thread.</summary>
+    public CrowdMode Mode => _mode;
+
+    /// <summary>Starts or ends the sender. Called by the timer's thread.</summary>
+    public void Follow(OutputSender sender)
+    {
+        if (_mode == CrowdMode.PackedWithSender)
+        {
+            sender.Start(_allowed.Except(_core), _allowed);
+        }
+        else
+        {
+            sender.Stop();
+        }
+    }
 
     /// <summary>Moves the calling thread to where it shall run, if it is not there. Called before it takes the lock.</summary>
     public void Follow(Process process)
@@ -118,7 +152,7 @@ internal sealed class CorePacking
         {
             // One client with a helper or two: its latency counts, and rates mean nothing.
             _trial = false;
-            Change(packed: false, now);
+            Change(CrowdMode.Spread, now);
         }
         else if (_trial)
         {
@@ -128,11 +162,11 @@ internal sealed class CorePacking
         {
             _trial = true;
             _rateBefore = rate;
-            Change(!Packed, now);
+            Change(NextTrial(), now);
         }
         else
         {
-            Change(_packedIsFaster, now);
+            Change(_fastest, now);
         }
 
         return taken;
@@ -145,6 +179,7 @@ internal sealed class CorePacking
         _crowdEnded = now;
         _crowd = false;
         _trial = false;
+        _mode = CrowdMode.Spread;
         Volatile.Write(ref _core, AnyCore);
     }
 
@@ -160,12 +195,13 @@ internal sealed class CorePacking
         BeginWindow(now, seen);
         if (now - _crowdEnded > s_memory)
         {
-            _packedIsFaster = false;
+            _fastest = CrowdMode.Spread;
+            _other = false;
             _pause = s_firstPause;
             _nextTrial = now;
         }
 
-        Change(_packedIsFaster, now);
+        Change(_fastest, now);
     }
 
     private void BeginWindow(long now, in LockActivity seen)
@@ -177,27 +213,55 @@ internal sealed class CorePacking
         _heldTicks = 0;
     }
 
+    // The sender first: it gains most where it gains.
+    private CrowdMode NextTrial()
+    {
+        if (!mayUseSender)
+        {
+            return _fastest == CrowdMode.Packed ? CrowdMode.Spread : CrowdMode.Packed;
+        }
+
+        _other = !_other;
+        return _fastest switch
+        {
+            CrowdMode.Spread => _other ? CrowdMode.PackedWithSender : CrowdMode.Packed,
+            CrowdMode.Packed => _other ? CrowdMode.PackedWithSender : CrowdMode.Spread,
+            _ => _other ? CrowdMode.Packed : CrowdMode.Spread,
+        };
+    }
+
     private void Judge(double rate, long now)
     {
         _trial = false;
-        bool better = rate > _rateBefore * WorthIt;
-        _packedIsFaster = Packed == better;
+        double worth = _mode == CrowdMode.PackedWithSender ? WorthACore : _fastest == CrowdMode.PackedWithSender ? 1 / WorthIt : WorthIt;
+        bool better = rate > _rateBefore * worth;
+        if (better)
+        {
+            _fastest = _mode;
+        }
+
         _pause = better || IsAnother(_rateBefore) ? s_firstPause : Math.Min(2 * _pause, s_longestPause);
         _rateOfTrial = better ? rate : _rateBefore;
         _nextTrial = now + _pause;
         _nextTrialOfAnother = now + s_pauseOfAnother;
-        Change(_packedIsFaster, now);
+        Change(_fastest, now);
     }
 
     // Another crowd, or one that does something else: what was found for the last one says nothing about it.
     private bool IsAnother(double rate) => rate > _rateOfTrial * Difference || rate * Difference < _rateOfTrial;
 
-    private void Change(bool packed, long now)
+    private void Change(CrowdMode mode, long now)
     {
-        if (packed != Packed)
+        if (mode == _mode)
         {
-            Volatile.Write(ref _core, packed ? Libc.CurrentCore() : AnyCore);
-            _settled = now + s_settling;
+            return;
+        }
+
+        _mode = mode;
+        _settled = now + s_settling;
+        if (Packed != (mode != CrowdMode.Spread))
+        {
+            Volatile.Write(ref _core, Packed ? AnyCore : Libc.CurrentCore());
         }
     }
 

@@ -74,6 +74,8 @@ internal sealed class PreemptionTimer(Scheduler scheduler, ProcessThreads thread
                     idle++;
                 }
 
+                scheduler.Cores.Follow(scheduler.Sender);
+                scheduler.Sender.SendAll(); // its thread may have to wait for a core
                 if (seen.Waited)
                 {
                     scheduler.PokeHolder();
@@ -81,6 +83,7 @@ internal sealed class PreemptionTimer(Scheduler scheduler, ProcessThreads thread
             }
 
             scheduler.Cores.EndCrowd(Stopwatch.GetTimestamp());
+            scheduler.Cores.Follow(scheduler.Sender);
 
             // A waiter that came between the last look and this line saw the timer armed: look once more. The exchange is a full
             // fence: the look must not be answered from before _armed is 0 for all to see.

@@ -38,7 +38,15 @@ internal sealed unsafe class Scheduler : IDisposable
     private int _sectionsHeldOff;
     private long _switches;
 
-    public Scheduler(ProcessThreads threads) => _timer = new PreemptionTimer(this, threads);
+    /// <summary>Creates it.</summary>
+    /// <param name="threads">For the timer and the sender.</param>
+    /// <param name="busyWait">Whether threads may look for work without sleeping.</param>
+    public Scheduler(ProcessThreads threads, bool busyWait)
+    {
+        Cores = new CorePacking(mayUseSender: busyWait);
+        Sender = new OutputSender(threads);
+        _timer = new PreemptionTimer(this, threads);
+    }
 
     /// <summary>The process that holds the lock, or null.</summary>
     public Process? Current => _current;
@@ -56,7 +64,10 @@ internal sealed unsafe class Scheduler : IDisposable
     public long AcquiredAt => Volatile.Read(ref _acquiredAt);
 
     /// <summary>Where the threads of processes run.</summary>
-    public CorePacking Cores { get; } = new();
+    public CorePacking Cores { get; }
+
+    /// <summary>Sends the processes' output for them, while there is a crowd.</summary>
+    public OutputSender Sender { get; }
 
     /// <summary>A look at the lock, without taking it. Any thread.</summary>
     public LockActivity Activity => new(Volatile.Read(ref _requests), Switches, Volatile.Read(ref _sections), Volatile.Read(ref _activeSections), _current is not null, Waiting != 0);

@@ -27,6 +27,39 @@ public sealed class CorePackingTests
         Assert.Equal(s_severalCores ? 2 : 0, changes);
     }
 
+    [Theory]
+    [InlineData(5_000, 10_000, 12_000, true, CrowdMode.PackedWithSender)]
+    [InlineData(5_000, 10_000, 12_000, false, CrowdMode.Packed)] // not allowed
+    [InlineData(10_000, 5_000, 12_000, true, CrowdMode.PackedWithSender)]
+    [InlineData(10_000, 5_000, 11_000, true, CrowdMode.Spread)] // it gains too little for the core that it takes
+    [InlineData(5_000, 10_000, 10_500, true, CrowdMode.Packed)]
+    [InlineData(5_000, 10_000, 2_000, true, CrowdMode.Packed)]
+    public void A_sender_is_used_where_it_pays(double spread, double packed, double withSender, bool allowed, object expected)
+    {
+        var packing = new CorePacking(allowed);
+        Drive(packing, (mode, _) => mode switch { CrowdMode.Spread => spread, CrowdMode.Packed => packed, _ => withSender }, TimeSpan.FromSeconds(8));
+        Assert.Equal(s_severalCores ? (CrowdMode)expected : CrowdMode.Spread, packing.Mode);
+    }
+
+    [Fact]
+    public void The_sender_has_a_thread_while_it_is_used()
+    {
+        using var kernel = new TestKernel();
+        var sender = new OutputSender(kernel.Kernel.Threads);
+        var packing = new CorePacking(mayUseSender: true);
+        bool used = false;
+        Drive(packing, (mode, _) => mode == CrowdMode.PackedWithSender ? 20_000 : 5_000, TimeSpan.FromSeconds(3), () =>
+        {
+            packing.Follow(sender);
+            Assert.Equal(packing.Mode == CrowdMode.PackedWithSender, sender.IsActive);
+            used |= sender.IsActive;
+        });
+        Assert.Equal(s_severalCores, used);
+        packing.EndCrowd(0);
+        packing.Follow(sender);
+        Assert.False(sender.IsActive);
+    }
+
     [Fact]
     public void Another_crowd_is_tried_again_soon()
     {
@@ -39,7 +72,7 @@ public sealed class CorePackingTests
     [Fact]
     public void Without_waiters_nothing_is_tried()
     {
-        var packing = new CorePacking();
+        var packing = new CorePacking(mayUseSender: true);
         for (long tick = 1; tick < 300; tick++)
         {
             packing.Tick(new LockActivity(tick * 100, tick, 0, 0, Held: true, Waited: false), tick * Millisecond);
@@ -55,7 +88,7 @@ public sealed class CorePackingTests
             return;
         }
 
-        var packing = new CorePacking();
+        var packing = new CorePacking(mayUseSender: true);
         long now = 0;
         Pack(packing, ref now);
         for (long end = now + Stopwatch.Frequency; packing.Packed && now < end; now += Millisecond)
@@ -114,21 +147,29 @@ public sealed class CorePackingTests
 
     private static (bool Packed, int Changes) Drive(double spreadRate, double packedRate, TimeSpan time) => Drive(_ => spreadRate, _ => packedRate, time);
 
-    // In a time of its own: a tick each millisecond.
     private static (bool Packed, int Changes) Drive(Func<TimeSpan, double> spreadRate, Func<TimeSpan, double> packedRate, TimeSpan time)
     {
-        var packing = new CorePacking();
-        double work = 0;
+        var packing = new CorePacking(mayUseSender: true);
+        bool packed = false;
         int changes = 0;
+        Drive(packing, (mode, now) => (mode == CrowdMode.Spread ? spreadRate : packedRate)(now), time, () =>
+        {
+            changes += packed == packing.Packed ? 0 : 1;
+            packed = packing.Packed;
+        });
+        return (packed, changes);
+    }
+
+    // In a time of its own: a tick each millisecond.
+    private static void Drive(CorePacking packing, Func<CrowdMode, TimeSpan, double> rate, TimeSpan time, Action? ticked = null)
+    {
+        double work = 0;
         for (long now = 0; Since(0, now) < time; now += Millisecond)
         {
-            bool packed = packing.Packed;
-            work += (packed ? packedRate : spreadRate)(Since(0, now)) / 1000;
-            packing.Tick(new LockActivity((long)work, (long)work, 0, 0, Held: true, Waited: !packed), now);
-            changes += packed == packing.Packed ? 0 : 1;
+            work += rate(packing.Mode, Since(0, now)) / 1000;
+            packing.Tick(new LockActivity((long)work, (long)work, 0, 0, Held: true, Waited: !packing.Packed), now);
+            ticked?.Invoke();
         }
-
-        return (packing.Packed, changes);
     }
 
     private static TimeSpan Since(long begin, long now) => Stopwatch.GetElapsedTime(begin, now);

@@ -4,17 +4,24 @@ using Pocketgres.Api.Tests.Support;
 namespace Pocketgres.Api.Tests;
 
 /// <summary>
-/// Many sessions through memory at once, with everything that cuts an exchange short: cancellation, time limits, errors, readers that stop early, sessions
+/// Many sessions at once, through memory or the socket, with everything that cuts an exchange short: cancellation, time limits, errors, readers that stop early, sessions
 /// that are ended. No byte may be wrong, no acknowledged change lost, no session left.
 /// </summary>
-public sealed class MemoryTransportStressTests
+public sealed class TransportStressTests
 {
     private static readonly TimeSpan s_length = TimeSpan.FromSeconds(5);
 
-    [Fact]
-    public async Task Nothing_is_mixed_up_lost_or_left()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Nothing_is_mixed_up_lost_or_left(bool throughMemory)
     {
-        await using var pg = await PostgresInstance.StartAsync(new PostgresInstanceOptions { Url = "memory:", ConfigureConnection = c => c.MaxPoolSize = 12 });
+        await using var pg = await PostgresInstance.StartAsync(new PostgresInstanceOptions
+        {
+            Url = "memory:",
+            ConfigureConnection = c => c.MaxPoolSize = 12,
+            UseMemoryTransport = throughMemory,
+        });
         await pg.ExecuteAsync("CREATE TABLE counter (n bigint NOT NULL); INSERT INTO counter VALUES (0)");
         var workers = Enumerable.Range(0, 8).Select(i => new Worker(pg, i)).ToArray();
         var end = DateTime.UtcNow + s_length;
