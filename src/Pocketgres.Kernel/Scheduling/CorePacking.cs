@@ -24,7 +24,7 @@ internal enum CrowdMode
 /// One process at a time runs anyway. Spread over several cores, each hand-over of the lock wakes a thread on a core that has gone to sleep, which
 /// costs as much as a small query (25-35 us on a virtual machine); on one core it is a mere context switch, and the clients have the other cores for
 /// themselves. How it comes out depends on the machine and on who else wants the cores, so it is tried: while there is a crowd, a window in
-/// another mode is compared with the window before it: seldom once the answer repeats, soon when the rate shows that the crowd is another.
+/// another mode is compared with the windows before and after it: seldom once the answer repeats, soon when the rate shows that the crowd is another.
 /// Each thread changes its own affinity, when it next takes the lock. .NET gives the threads it makes the affinity of the whole process, so nobody
 /// inherits ours; programs that the host starts would (see <see cref="Leave"/>).
 /// </remarks>
@@ -34,11 +34,24 @@ internal sealed class CorePacking(bool mayUseSender)
     /// <summary>Value of <see cref="Process.Core"/>: wherever the host likes.</summary>
     public const int AnyCore = -1;
 
+    private enum Trial
+    {
+        None,
+
+        /// <summary>The other mode is in force.</summary>
+        Other,
+
+        /// <summary>It was faster, and the old one is in force again: perhaps the crowd itself has changed.</summary>
+        Check,
+    }
+
     private const double WorthIt = 1.08; // a change must gain more than windows differ by chance
     private const double WorthACore = 1.15; // the sender never sleeps
     private const double Difference = 1.5; // of the rates of two crowds
+    private static readonly double s_busyRate = 5000.0 / Stopwatch.Frequency; // with so many requests the lock is busy, even if the timer's thread gets a core only when it is free
     private static readonly long s_window = Stopwatch.Frequency / 20; // 50 ms
     private static readonly long s_settling = Stopwatch.Frequency / 100; // 10 ms that are not measured after each change
+    private static readonly long s_beginning = Stopwatch.Frequency / 10; // 100 ms in which clients still connect
     private static readonly long s_firstPause = Stopwatch.Frequency; // until the next trial; doubles while the answer stays
     private static readonly long s_pauseOfAnother = Stopwatch.Frequency / 2; // also while the rate goes up and down
     private static readonly long s_longestPause = 16 * Stopwatch.Frequency;
@@ -51,8 +64,10 @@ internal sealed class CorePacking(bool mayUseSender)
     private CpuSet _allowed;
     private int _allowedCount; // 0: not asked for yet
     private bool _crowd;
-    private bool _trial;
+    private Trial _trial;
+    private CrowdMode _tried;
     private double _rateBefore;
+    private double _rateInTrial;
     private long _pause = s_firstPause;
     private double _rateOfTrial; // what the better mode had in the last trial
     private long _nextTrial;
@@ -139,7 +154,7 @@ internal sealed class CorePacking(bool mayUseSender)
 
         long work = seen.Requests - _window.Requests, switches = seen.Switches - _window.Switches;
         double rate = work / (double)elapsed;
-        bool takeTurns = switches * 4 > work && _heldTicks * 4 > _ticks;
+        bool takeTurns = switches * 4 > work && (_heldTicks * 4 > _ticks || rate > s_busyRate);
         bool crowd = takeTurns || (!Packed && _waitedTicks * 2 > _ticks);
         crowd &= seen.ActiveSections == 0 && seen.Sections == _window.Sections; // who runs without the lock needs a core of its own
         BeginWindow(now, seen);
@@ -151,18 +166,19 @@ internal sealed class CorePacking(bool mayUseSender)
         if (!crowd || rate <= 0)
         {
             // One client with a helper or two: its latency counts, and rates mean nothing.
-            _trial = false;
+            _trial = Trial.None;
             Change(CrowdMode.Spread, now);
         }
-        else if (_trial)
+        else if (_trial != Trial.None)
         {
             Judge(rate, now);
         }
         else if (now >= _nextTrial || (now >= _nextTrialOfAnother && IsAnother(rate)))
         {
-            _trial = true;
+            _trial = Trial.Other;
+            _tried = NextTrial();
             _rateBefore = rate;
-            Change(NextTrial(), now);
+            Change(_tried, now);
         }
         else
         {
@@ -178,7 +194,7 @@ internal sealed class CorePacking(bool mayUseSender)
     {
         _crowdEnded = now;
         _crowd = false;
-        _trial = false;
+        _trial = Trial.None;
         _mode = CrowdMode.Spread;
         Volatile.Write(ref _core, AnyCore);
     }
@@ -202,6 +218,7 @@ internal sealed class CorePacking(bool mayUseSender)
         }
 
         Change(_fastest, now);
+        _settled = now + s_beginning;
     }
 
     private void BeginWindow(long now, in LockActivity seen)
@@ -232,16 +249,32 @@ internal sealed class CorePacking(bool mayUseSender)
 
     private void Judge(double rate, long now)
     {
-        _trial = false;
-        double worth = _mode == CrowdMode.PackedWithSender ? WorthACore : _fastest == CrowdMode.PackedWithSender ? 1 / WorthIt : WorthIt;
-        bool better = rate > _rateBefore * worth;
-        if (better)
+        double worth = _tried == CrowdMode.PackedWithSender ? WorthACore : _fastest == CrowdMode.PackedWithSender ? 1 / WorthIt : WorthIt;
+        bool better;
+        if (_trial == Trial.Other)
         {
-            _fastest = _mode;
+            _rateInTrial = rate;
+            better = rate > _rateBefore * worth;
+            if (better)
+            {
+                _trial = Trial.Check;
+                Change(_fastest, now);
+                return;
+            }
+        }
+        else
+        {
+            better = _rateInTrial > rate * worth;
         }
 
+        if (better)
+        {
+            _fastest = _tried;
+        }
+
+        _trial = Trial.None;
         _pause = better || IsAnother(_rateBefore) ? s_firstPause : Math.Min(2 * _pause, s_longestPause);
-        _rateOfTrial = better ? rate : _rateBefore;
+        _rateOfTrial = better ? _rateInTrial : _rateBefore;
         _nextTrial = now + _pause;
         _nextTrialOfAnother = now + s_pauseOfAnother;
         Change(_fastest, now);
