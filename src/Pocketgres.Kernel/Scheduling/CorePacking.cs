@@ -195,8 +195,7 @@ internal sealed class CorePacking(bool mayUseSender)
         _crowdEnded = now;
         _crowd = false;
         _trial = Trial.None;
-        _mode = CrowdMode.Spread;
-        Volatile.Write(ref _core, AnyCore);
+        Change(CrowdMode.Spread, now);
     }
 
     private void BeginCrowd(long now, in LockActivity seen)
@@ -250,21 +249,18 @@ internal sealed class CorePacking(bool mayUseSender)
     private void Judge(double rate, long now)
     {
         double worth = _tried == CrowdMode.PackedWithSender ? WorthACore : _fastest == CrowdMode.PackedWithSender ? 1 / WorthIt : WorthIt;
-        bool better;
-        if (_trial == Trial.Other)
+        bool checking = _trial == Trial.Check;
+        if (!checking)
         {
             _rateInTrial = rate;
-            better = rate > _rateBefore * worth;
-            if (better)
-            {
-                _trial = Trial.Check;
-                Change(_fastest, now);
-                return;
-            }
         }
-        else
+
+        bool better = _rateInTrial > (checking ? rate : _rateBefore) * worth;
+        if (better && !checking)
         {
-            better = _rateInTrial > rate * worth;
+            _trial = Trial.Check;
+            Change(_fastest, now);
+            return;
         }
 
         if (better)

@@ -71,7 +71,7 @@ public sealed unsafe class OutputTests
                 int length = 1 + (i % 50 == 0 ? random.Next(40_000) : random.Next(200));
                 for (int k = 0; k < length; k++)
                 {
-                    buffer[k] = (byte)((total + k) * 31 >> 3);
+                    buffer[k] = ConnectedProcess.Byte((int)total + k);
                 }
 
                 for (int sent = 0; sent < length;)
@@ -120,7 +120,7 @@ public sealed unsafe class OutputTests
         Assert.Equal(total, all.Length);
         for (int i = 0; i < all.Length; i++)
         {
-            Assert.True(all[i] == (byte)(i * 31L >> 3), $"byte {i}");
+            Assert.True(all[i] == ConnectedProcess.Byte(i), $"byte {i}");
         }
     }
 
