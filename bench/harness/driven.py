@@ -85,7 +85,7 @@ class Pglite(Driven):
                 raise PeerError("npm install failed: " + done.stderr[-300:])
 
     def can(self, line):
-        """Not what takes settings that PGlite does not know.
+        """Not with fsync, which PGlite's files know nothing of.
         COPY from the client through pglite-socket 0.2.17 ends in "protocol synchronization was lost", and nothing works after it."""
         if line.profile == "durable" or self.socket and isinstance(line.measure, measures.CopyIn):
             return False
@@ -95,8 +95,7 @@ class Pglite(Driven):
         os.makedirs(directory, exist_ok=True)
 
     def command(self, directory, settings, port):
-        """Without the settings: PGlite has its own."""
-        return ["node", self._program, directory or "memory", *([str(port)] if self.socket else [])]
+        return ["node", self._program, directory or "memory", *([str(port)] if self.socket else []), *("=".join(item) for item in settings.items())]
 
     def version(self):
         def of(package):
@@ -129,7 +128,7 @@ class DrivenServer(Program):
 
     def create(self, database, context, work_setup):
         if self.peer.socket:
-            server = self._served[database] = DrivenServer(self.peer, os.path.join(self.directory, "of-" + database), {}, self._work)
+            server = self._served[database] = DrivenServer(self.peer, os.path.join(self.directory, "of-" + database), self.settings, self._work)
             os.makedirs(server.directory)
             server.start()
             if database not in context.scales:

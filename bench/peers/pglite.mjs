@@ -1,15 +1,17 @@
 // PGlite in Node, driven by harness/driven.py: one JSON command a line on stdin, one JSON answer a line on stdout.
-//   node pglite.mjs DIR|memory [PORT]      opens the database "postgres"; with PORT it is also served by pglite-socket
+//   node pglite.mjs DIR|memory [PORT] [NAME=VALUE ...]      opens the database "postgres", with these settings; with PORT it is also served by pglite-socket
 import { PGlite } from '@electric-sql/pglite'
 import { createInterface } from 'node:readline'
 import path from 'node:path'
 
-const [place, port] = process.argv.slice(2)
+const [place, ...others] = process.argv.slice(2)
+const port = others.find((a) => /^\d+$/.test(a))
+const startParams = [...PGlite.defaultStartParams, ...others.filter((a) => a !== port).flatMap((setting) => ['-c', setting])]
 const databases = new Map()
 
 // A cluster of PGlite has one session and no way to change its database: every database of ours is a cluster.
 async function open(name) {
-  const db = await PGlite.create(place === 'memory' ? 'memory://' : path.join(place, name))
+  const db = await PGlite.create(place === 'memory' ? 'memory://' : path.join(place, name), { startParams })
   databases.set(name, db)
   return db
 }

@@ -12,9 +12,14 @@ internal sealed unsafe class HostFile : OpenFile
     private const uint BasicStatus = 0x7ff;
     private const int SeekEnd = 2;
 
+    // One write of a megabyte makes one folio of a megabyte (ext4 since Linux 6.16), and each later small write into it walks through all its blocks: 2.8 us instead of
+    // 1.0 for a page of write-ahead log, whose files Postgres fills with zeroes a megabyte at a time. Four more system calls for each 256 kB cost a tenth of that write.
+    private const int LargestWrite = 64 * 1024;
+
     private readonly HostFileSystem _fileSystem;
     private readonly int _fd;
     private readonly int _type;
+    private readonly int _largestWrite;
     private bool _hostAppends;
 
     public HostFile(HostFileSystem fileSystem, int fd, OpenFlags flags)
@@ -23,6 +28,7 @@ internal sealed unsafe class HostFile : OpenFile
         _fd = fd;
         Flags = flags;
         _hostAppends = (flags & OpenFlags.Append) != 0;
+        _largestWrite = (flags & OpenFlags.Sync) != 0 ? int.MaxValue : LargestWrite; // with O_DSYNC each write waits for the disk
         HostStatus s;
         byte empty = 0;
         _type = statx(fd, &empty, AtEmptyPath, 1, &s) < 0 ? 0x8000 : s.Mode & FileStatus.TypeMask;
@@ -48,13 +54,29 @@ internal sealed unsafe class HostFile : OpenFile
     public override int WriteAt(byte* buffer, int count, long offset)
     {
         HostAppends(false); // Linux' pwrite ignores the offset on an O_APPEND descriptor; POSIX' does not
-        nint n;
+        int done = 0;
         do
         {
-            n = pwrite(_fd, buffer, count, offset);
+            int part = Math.Min(count - done, _largestWrite);
+            nint n = pwrite(_fd, buffer + done, part, offset + done);
+            if (n < 0 && Marshal.GetLastPInvokeError() == EINTR)
+            {
+                continue;
+            }
+
+            if (n < 0)
+            {
+                return done > 0 ? done : -(int)HostErrno.Last();
+            }
+
+            done += (int)n;
+            if (n < part)
+            {
+                break; // what it cannot write it says when asked again
+            }
         }
-        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        return n < 0 ? -(int)HostErrno.Last() : (int)n;
+        while (done < count);
+        return done;
     }
 
     public override long ReadVectorAt(IoVector* vectors, int count, long offset)
@@ -71,13 +93,30 @@ internal sealed unsafe class HostFile : OpenFile
     public override long WriteVectorAt(IoVector* vectors, int count, long offset)
     {
         HostAppends(false);
-        nint n;
-        do
+        long done = 0;
+        for (int next = 0; next < count;)
         {
-            n = pwritev(_fd, vectors, count, offset);
+            int first = next;
+            long part = vectors[next++].Length;
+            while (next < count && part + vectors[next].Length <= _largestWrite)
+            {
+                part += vectors[next++].Length;
+            }
+
+            long n = next - first == 1 ? WriteAt(vectors[first].Base, (int)part, offset + done) : WriteVectors(vectors + first, next - first, offset + done);
+            if (n < 0)
+            {
+                return done > 0 ? done : n;
+            }
+
+            done += n;
+            if (n < part)
+            {
+                break;
+            }
         }
-        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        return n < 0 ? -(int)HostErrno.Last() : n;
+
+        return done;
     }
 
     public override int Read(byte* buffer, int count)
@@ -257,6 +296,17 @@ internal sealed unsafe class HostFile : OpenFile
         _type == 0x8000 && Status(out var status) == Errno.None && status.Size > 0 && length <= ((status.Size + 0xFFFF) & ~0xFFFFL) ? _fd : -1;
 
     protected override void Close() => _ = close(_fd);
+
+    private long WriteVectors(IoVector* vectors, int count, long offset)
+    {
+        nint n;
+        do
+        {
+            n = pwritev(_fd, vectors, count, offset);
+        }
+        while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return n < 0 ? -(int)HostErrno.Last() : n;
+    }
 
     private void HostAppends(bool append)
     {

@@ -14,6 +14,8 @@ namespace Pocketgres.Kernel.Net;
 /// </remarks>
 public sealed class MemoryConnectionStream : Stream
 {
+    private const int LooksAtOnce = 16; // to read the clock takes almost as long as a look
+
     // Who looks keeps a core busy that an answering process may need: never more than half of them.
     private static readonly int s_mayLook = Environment.ProcessorCount / 2;
     private static int s_looking;
@@ -293,8 +295,11 @@ public sealed class MemoryConnectionStream : Stream
             long start = Stopwatch.GetTimestamp();
             do
             {
-                Thread.SpinWait(1);
-                found = _connection.HostCanRead || _disposed;
+                for (int i = 0; i < LooksAtOnce && !found; i++)
+                {
+                    Thread.SpinWait(1);
+                    found = _connection.HostCanRead || _disposed;
+                }
             }
             while (!found && Stopwatch.GetTimestamp() - start < BusyWait.ClientPatience);
             _busyWait.Looked(found);

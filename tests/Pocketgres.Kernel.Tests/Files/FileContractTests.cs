@@ -207,6 +207,34 @@ public class FileContractTests
 
     [Theory]
     [MemberData(nameof(Both))]
+    public void LargeTransfersArriveWholeAndInOrder(Place place) => Places.Run(place, g =>
+    {
+        // Of buffers smaller than a host's write, larger, of nothing, and such that sums meet and miss its bound.
+        int[] lengths = [65536, 1, 65535, 0, 8192, 8192, 200_001, 40_000, 40_000, 65536, 131_072, 3];
+        var random = new Random(5);
+        byte[][] written = [.. lengths.Select(n => new byte[n])];
+        foreach (byte[] buffer in written)
+        {
+            random.NextBytes(buffer);
+        }
+
+        byte[] all = [.. written.SelectMany(b => b)];
+        foreach (var sync in new[] { default, OpenFlags.DataSync })
+        {
+            int fd = g.Open("/f", OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate | sync, 0x1B6);
+            Assert.Equal(all.Length, g.Vector(fd, written, 777, write: true));
+            byte[] read = new byte[all.Length + 777 + 1];
+            Assert.Equal(all.Length + 777, g.Vector(fd, [read], 0, write: false));
+            Assert.Equal([.. new byte[777], .. all, 0], read);
+            Assert.Equal(all.Length, g.Vector(fd, [all], 5, write: true));
+            Assert.Equal(all.Length + 777, g.Vector(fd, [read], 0, write: false));
+            Assert.Equal([.. new byte[5], .. all, .. all.AsSpan(all.Length - 772), 0], read);
+            g.Close(fd);
+        }
+    });
+
+    [Theory]
+    [MemberData(nameof(Both))]
     public void VectorsTransferInOrder(Place place) => Places.Run(place, g =>
     {
         int fd = g.Create("/f");
