@@ -7,15 +7,32 @@ namespace Pocketgres.Engine;
 /// <summary>How a kernel that runs Postgres sees files.</summary>
 internal static class EngineMounts
 {
+    private const string Devices = "/dev", SharedMemory = "/dev/shm";
+
     /// <summary>Mounts <paramref name="root"/> at /, the installation at /pglite, devices and shared memory.</summary>
     public static MountTable Create(IFileSystem root, IFileSystem installation, KernelOptions options)
     {
         var mounts = new MountTable();
         mounts.Mount("/", root);
         mounts.Mount(EngineArtifacts.MountPoint, installation);
-        mounts.Mount("/dev", new DeviceFileSystem(options.StandardOutput, options.StandardError));
-        mounts.Mount("/dev/shm", new MemoryFileSystem());
+        mounts.Mount(Devices, new DeviceFileSystem(options.StandardOutput, options.StandardError));
+        mounts.Mount(SharedMemory, new MemoryFileSystem());
         return mounts;
+    }
+
+    /// <summary>Whether a path of the host is one of those at which the server sees something else, so that it cannot be a data directory.</summary>
+    public static bool IsMountPoint(string path) => path is EngineArtifacts.MountPoint or Devices or SharedMemory;
+
+    /// <summary>Mounts a data directory of the host where it lies. Most are below / already; those in the host's /dev/shm, say, are hidden by ours.</summary>
+    public static void MountDirectory(MountTable mounts, string path)
+    {
+        if (path.StartsWith(EngineArtifacts.MountPoint + "/", StringComparison.Ordinal) || path.StartsWith(Devices + "/", StringComparison.Ordinal))
+        {
+            mounts.Mount(path, new HostFileSystem(path));
+        }
+
+        // Parallel queries map these files as shared memory: on the host's disk their pages would be written out for nothing.
+        mounts.Mount(path + "/pg_dynshmem", new MemoryFileSystem());
     }
 
     /// <summary>The environment of the engine's programs.</summary>

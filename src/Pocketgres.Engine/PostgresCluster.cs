@@ -223,8 +223,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         }
         else
         {
-            // Parallel queries map these files as shared memory: on the host's disk their pages would be written out for nothing.
-            mounts.Mount(directory.Path + "/pg_dynshmem", new MemoryFileSystem());
+            EngineMounts.MountDirectory(mounts, directory.Path);
         }
 
         return new PosixKernel(options, mounts);

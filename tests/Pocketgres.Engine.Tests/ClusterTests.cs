@@ -170,6 +170,32 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task A_directory_that_the_servers_own_devices_would_hide_can_be_used()
+    {
+        string directory = Path.Combine("/dev/shm", "pocketgres-" + Guid.NewGuid().ToString("N"));
+        try
+        {
+            await using (var cluster = await StartAsync(directory))
+            {
+                await ExecuteAsync(cluster, "create table kept as select 7 as v; checkpoint");
+                Assert.Equal(directory, await QueryAsync(cluster, "show data_directory"));
+            }
+
+            Assert.True(File.Exists(Path.Combine(directory, "PG_VERSION")));
+            await using var again = await StartAsync(directory);
+            Assert.Equal("7", await QueryAsync(again, "select v::text from kept"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+
+        var failure = await Assert.ThrowsAsync<ClusterException>(() => StartAsync("/dev/shm"));
+        Assert.Equal(ClusterError.DirectoryNotAccessible, failure.Error);
+        Assert.False(File.Exists("/dev/shm/PG_VERSION"));
+    }
+
+    [Fact]
     public async Task A_busy_port_is_named()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);

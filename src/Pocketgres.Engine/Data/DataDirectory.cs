@@ -28,6 +28,12 @@ internal sealed class DataDirectory : IDisposable
     public static DataDirectory Open(string path, EngineFiles engine)
     {
         string full = Resolve(path);
+        if (EngineMounts.IsMountPoint(full))
+        {
+            throw new ClusterException(ClusterError.DirectoryNotAccessible,
+                $"cannot use data directory {full}: the server sees files of its own under that name; choose a directory inside it, or elsewhere");
+        }
+
         try
         {
             if (File.Exists(full))
