@@ -20,6 +20,7 @@ internal sealed unsafe class HostFile : OpenFile
     private readonly int _fd;
     private readonly int _type;
     private readonly int _largestWrite;
+    private readonly HostFileSizes.Entry? _size; // of a regular file that is open for writing
     private bool _hostAppends;
 
     public HostFile(HostFileSystem fileSystem, int fd, OpenFlags flags)
@@ -31,7 +32,13 @@ internal sealed unsafe class HostFile : OpenFile
         _largestWrite = (flags & OpenFlags.Sync) != 0 ? int.MaxValue : LargestWrite; // with O_DSYNC each write waits for the disk
         HostStatus s;
         byte empty = 0;
-        _type = statx(fd, &empty, AtEmptyPath, 1, &s) < 0 ? 0x8000 : s.Mode & FileStatus.TypeMask;
+        const uint typeAndInode = 0x101; // STATX_TYPE, STATX_INO
+        bool known = statx(fd, &empty, AtEmptyPath, typeAndInode, &s) >= 0;
+        _type = known ? s.Mode & FileStatus.TypeMask : 0x8000;
+        if (known && _type == 0x8000 && (flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly)
+        {
+            _size = fileSystem.Sizes.Take(s);
+        }
     }
 
     public override int HostDescriptor => _fd;
@@ -66,10 +73,13 @@ internal sealed unsafe class HostFile : OpenFile
 
             if (n < 0)
             {
-                return done > 0 ? done : -(int)HostErrno.Last();
+                int error = -(int)HostErrno.Last();
+                _size?.Forget();
+                return done > 0 ? done : error;
             }
 
             done += (int)n;
+            _size?.Written(offset + done);
             if (n < part)
             {
                 break; // what it cannot write it says when asked again
@@ -155,6 +165,7 @@ internal sealed unsafe class HostFile : OpenFile
             n = write(_fd, buffer, count);
         }
         while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        _size?.Forget();
         if (n < 0)
         {
             return -(int)HostErrno.Last();
@@ -182,8 +193,7 @@ internal sealed unsafe class HostFile : OpenFile
         return Errno.None;
     }
 
-    // Postgres asks once or twice in every query (lseek with SEEK_END), and lseek costs a fraction of statx. Our offset is Position, not the
-    // descriptor's, so moving that one harms nobody.
+    // lseek with SEEK_END costs a fraction of statx. Our offset is Position, not the descriptor's, so moving that one harms nobody.
     public override Errno Size(out long size)
     {
         if (_type != 0x8000)
@@ -191,8 +201,24 @@ internal sealed unsafe class HostFile : OpenFile
             return base.Size(out size);
         }
 
+        size = _size?.Size ?? -1;
+        if (size >= 0)
+        {
+            return Errno.None;
+        }
+
         size = lseek(_fd, 0, SeekEnd);
-        return size < 0 ? HostErrno.Last() : Errno.None;
+        if (size < 0)
+        {
+            return HostErrno.Last();
+        }
+
+        if (_size is not null)
+        {
+            _size.Size = size;
+        }
+
+        return Errno.None;
     }
 
     public override Errno Truncate(long length)
@@ -203,7 +229,9 @@ internal sealed unsafe class HostFile : OpenFile
             r = ftruncate(_fd, length);
         }
         while (r < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        return r < 0 ? HostErrno.Last() : Errno.None;
+        var error = r < 0 ? HostErrno.Last() : Errno.None;
+        _size?.Forget();
+        return error;
     }
 
     public override Errno Allocate(long offset, long length)
@@ -214,7 +242,9 @@ internal sealed unsafe class HostFile : OpenFile
             r = fallocate(_fd, 0, offset, length);
         }
         while (r < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        return r < 0 ? HostErrno.Last() : Errno.None;
+        var error = r < 0 ? HostErrno.Last() : Errno.None;
+        _size?.Forget();
+        return error;
     }
 
     public override Errno Sync(bool dataOnly)
@@ -295,7 +325,15 @@ internal sealed unsafe class HostFile : OpenFile
     public override int ShareAsMemory(long length) =>
         _type == 0x8000 && Status(out var status) == Errno.None && status.Size > 0 && length <= ((status.Size + 0xFFFF) & ~0xFFFFL) ? _fd : -1;
 
-    protected override void Close() => _ = close(_fd);
+    protected override void Close()
+    {
+        if (_size is not null)
+        {
+            _fileSystem.Sizes.Give(_size);
+        }
+
+        _ = close(_fd);
+    }
 
     private long WriteVectors(IoVector* vectors, int count, long offset)
     {
@@ -305,7 +343,15 @@ internal sealed unsafe class HostFile : OpenFile
             n = pwritev(_fd, vectors, count, offset);
         }
         while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        return n < 0 ? -(int)HostErrno.Last() : n;
+        if (n < 0)
+        {
+            int error = -(int)HostErrno.Last();
+            _size?.Forget();
+            return error;
+        }
+
+        _size?.Written(offset + n);
+        return n;
     }
 
     private void HostAppends(bool append)

@@ -23,6 +23,9 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
     private readonly uint _group = getegid();
     private readonly int _hostUmask = ReadHostUmask();
 
+    /// <summary>Sizes of the files that are open for writing.</summary>
+    internal HostFileSizes Sizes { get; } = new();
+
     /// <inheritdoc/>
     public Errno Open(string path, OpenFlags flags, int mode, out OpenFile? file)
     {
@@ -39,6 +42,12 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
         if (fd < 0)
         {
             return HostErrno.Last();
+        }
+
+        if ((flags & OpenFlags.Truncate) != 0)
+        {
+            byte empty = 0;
+            ForgetSize(fd, &empty, AtEmptyPath);
         }
 
         file = new HostFile(this, fd, flags & ~(OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.CloseOnExec));
@@ -180,7 +189,9 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
             r = truncate(name, length);
         }
         while (r < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        return r < 0 ? HostErrno.Last() : Errno.None;
+        var error = r < 0 ? HostErrno.Last() : Errno.None;
+        ForgetSize(AtCurrentDirectory, name, 0);
+        return error;
     }
 
     /// <inheritdoc/>
@@ -322,6 +333,16 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
         }
 
         return 0x12; // 022
+    }
+
+    private void ForgetSize(int directory, byte* name, int flags)
+    {
+        const uint inode = 0x100; // STATX_INO
+        HostStatus status;
+        if (statx(directory, name, flags, inode, &status) >= 0)
+        {
+            Sizes.Forget(status);
+        }
     }
 
     private bool Encode(string path, byte* name)

@@ -207,6 +207,49 @@ public class FileContractTests
 
     [Theory]
     [MemberData(nameof(Both))]
+    public void EachDescriptionSeesHowLongAnotherMadeTheFile(Place place) => Places.Run(place, g =>
+    {
+        int fd = g.Create("/f", "abc"), other = g.Open("/f", OpenFlags.ReadWrite);
+        long Size() => g.Seek(fd, 0, 2);
+        Assert.Equal(3, Size());
+        g.WriteAt(other, "defg", 1);
+        Assert.Equal(5, Size());
+        g.WriteAt(other, "x", 0);
+        Assert.Equal(5, Size());
+        g.Vector(other, [new byte[70_000], new byte[10]], 10, write: true);
+        Assert.Equal(70_020, Size());
+        Assert.Equal(0, g.Truncate(other, 7));
+        Assert.Equal(7, Size());
+        Assert.Equal(0, g.Truncate("/f", 9));
+        Assert.Equal(9, Size());
+        int writer = g.Open("/f", OpenFlags.WriteOnly);
+        g.WriteAt(writer, "ab", 20);
+        Assert.Equal(22, Size());
+        int appending = g.Open("/f", OpenFlags.WriteOnly | OpenFlags.Append);
+        Assert.Equal(4, g.Write(appending, "more"));
+        Assert.Equal(26, Size());
+        Assert.Equal(0, g.Allocate(other, 0, 50));
+        Assert.Equal(50, Size());
+        g.Close(g.Open("/f", OpenFlags.WriteOnly | OpenFlags.Truncate));
+        Assert.Equal(0, Size());
+        g.WriteAt(writer, "a", 0);
+        Assert.Equal(1, g.Seek(other, 0, 2));
+
+        // The name's next file is another one, also where the host uses the inode again.
+        g.Unlink("/f");
+        g.WriteAt(other, "longer", 0);
+        Assert.Equal(6, Size());
+        foreach (int d in (int[])[fd, other, writer, appending])
+        {
+            g.Close(d);
+        }
+
+        fd = g.Create("/f", "ab");
+        Assert.Equal(2, Size());
+    });
+
+    [Theory]
+    [MemberData(nameof(Both))]
     public void LargeTransfersArriveWholeAndInOrder(Place place) => Places.Run(place, g =>
     {
         // Of buffers smaller than a host's write, larger, of nothing, and such that sums meet and miss its bound.
