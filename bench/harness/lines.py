@@ -3,12 +3,13 @@ import dataclasses
 
 from . import measures as m
 
-# What both servers are given. The first three are our server's defaults; the others take away what PostgreSQL would do differently
+# What all peers are given. The first four are our server's defaults; the others take away what PostgreSQL would do differently
 # from one machine or build to another. Parallel query is off unless a line says otherwise.
 SETTINGS = {
     "shared_buffers": "32MB",
     "max_wal_size": "256MB",
     "io_method": "sync",
+    "wal_level": "logical",
     "synchronous_commit": "on",
     "autovacuum": "on",
     "checkpoint_timeout": "5min",
@@ -106,6 +107,7 @@ LINES = [
     rate("insert", "writes", "insert one row", "insert-row", database="work", ratio_goal=1.0, before="TRUNCATE inserted"),
     rate("insert-100", "writes", "insert 100 rows in one statement", "insert-100-rows", database="work", before="TRUNCATE inserted"),
     rate("update-small", "writes", "update one row", "update-row", ratio_goal=1.0),
+    rate("update-prepared", "writes", "update one row, prepared", "update-row", protocol="prepared", ratio_goal=1.0),
     rate("update", "writes", "update one row, table 4 x shared_buffers", "update-row", database="large"),
     rate("tpcb", "writes", "TPC-B, 1 client", "tpcb", database="large", ratio_goal=1.0, smoke=True),
     rate("tpcb-c4", "writes", "TPC-B, 4 clients", "tpcb", database="large", clients=4, jobs=2),
