@@ -12,7 +12,7 @@ internal sealed class HostFileSizes
 {
     private readonly Dictionary<(uint Major, uint Minor, long Inode), Entry> _open = [];
 
-    /// <summary>The entry of a file that is being opened; the same for each of its descriptions until the last has given it back.</summary>
+    /// <summary>The entry of a file that was opened, perhaps truncated thereby; the same for each of its descriptions until the last has given it back.</summary>
     public Entry Take(in HostCalls.HostStatus status)
     {
         var key = KeyOf(status);
@@ -24,6 +24,7 @@ internal sealed class HostFileSizes
             }
 
             entry.References++;
+            entry.Forget();
             return entry;
         }
     }

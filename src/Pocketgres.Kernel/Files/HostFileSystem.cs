@@ -44,13 +44,7 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
             return HostErrno.Last();
         }
 
-        if ((flags & OpenFlags.Truncate) != 0)
-        {
-            byte empty = 0;
-            ForgetSize(fd, &empty, AtEmptyPath);
-        }
-
-        file = new HostFile(this, fd, flags & ~(OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.CloseOnExec));
+        file = new HostFile(this, fd, flags);
         return Errno.None;
     }
 
@@ -190,7 +184,13 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
         }
         while (r < 0 && Marshal.GetLastPInvokeError() == EINTR);
         var error = r < 0 ? HostErrno.Last() : Errno.None;
-        ForgetSize(AtCurrentDirectory, name, 0);
+        const uint inode = 0x100; // STATX_INO
+        HostStatus s;
+        if (statx(AtCurrentDirectory, name, 0, inode, &s) >= 0)
+        {
+            Sizes.Forget(s);
+        }
+
         return error;
     }
 
@@ -333,16 +333,6 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
         }
 
         return 0x12; // 022
-    }
-
-    private void ForgetSize(int directory, byte* name, int flags)
-    {
-        const uint inode = 0x100; // STATX_INO
-        HostStatus status;
-        if (statx(directory, name, flags, inode, &status) >= 0)
-        {
-            Sizes.Forget(status);
-        }
     }
 
     private bool Encode(string path, byte* name)

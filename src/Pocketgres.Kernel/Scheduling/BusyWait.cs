@@ -33,7 +33,7 @@ internal sealed class BusyWait
 
     private const int LastTrial = 64; // a look in vain each so many waits is next to nothing
     private const int Proof = 64; // looks that found something, until an old failure is forgotten
-    private const int LooksAtMemory = 128; // some 4 us, for each one at the descriptors, which is a system call of almost 1 us and there for signals and the end of the client
+    private const int LooksAtMemory = 128; // for each one at the descriptors, which is a system call, and there for signals and the end of the client
 
     private int _short; // waits, less what long ones took back; up to LastTrial
     private int _needed = FirstTrial;
