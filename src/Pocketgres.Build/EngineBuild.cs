@@ -8,9 +8,7 @@ using Pocketgres.Build.Package;
 using Pocketgres.Build.Profiles;
 using Pocketgres.Build.Publishing;
 using Pocketgres.Build.ReadyToRun;
-using Pocketgres.Build.Reports;
 using Pocketgres.Pglite;
-using Pocketgres.Pglite.Extensions;
 using Pocketgres.Wasm;
 
 namespace Pocketgres.Build;
@@ -39,21 +37,15 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     /// <summary>Translates to IL.</summary>
     public void Translate(string directory)
     {
-        var package = Fetch();
         Directory.CreateDirectory(directory);
-        Translate(package, IndexOf(package), LoadHostFunctions(), new CacheKey(), directory);
+        NewTranslation(new CacheKey()).Run(directory);
     }
 
-    /// <summary>Compiles a directory's IL assemblies, with a profile if a training program is given: then the images must be there.</summary>
-    public void CompileReadyToRun(string directory)
-    {
-        string? profiles = options.Training is { } program
-            ? new ProfileStore(Path.Combine(EngineDirectory, ".profiles"), log).GetOrMake(directory, program, options.TrainingKey)
-            : null;
-        var clock = Stopwatch.StartNew();
-        var (compiled, reused) = ReadyToRunCache.CompileAll(directory, options.HostAssemblies, profiles);
-        log.WriteLine($"r2r: {compiled} compiled, {reused} from the cache, {clock.ElapsedMilliseconds:N0} ms");
-    }
+    /// <summary>
+    /// Compiles a directory's IL assemblies, with a profile if a training program is given: then the images must be there, and the assemblies are translated again,
+    /// with the calls inlined that the profile shows to be hot.
+    /// </summary>
+    public void CompileReadyToRun(string directory) => CompileReadyToRun(directory, NewTranslation(new CacheKey()));
 
     /// <summary>Writes the file system images.</summary>
     public void WriteImages(string directory)
@@ -69,19 +61,19 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     {
         var clock = Stopwatch.StartNew();
         var package = Fetch();
-        var index = IndexOf(package);
         var hostFunctions = LoadHostFunctions();
         var key = KeyOf(hostFunctions);
         var store = new ArtifactStore(EngineDirectory);
         bool existed = store.Contains(key.Value);
         string directory = store.GetOrAdd(key.Value, partial =>
         {
-            Translate(package, index, hostFunctions, key, partial);
-            SupportImage.Write(partial, package[PglitePackage.Data], index, ExtensionBundles.Read(package), FetchIcu());
+            var translation = new EngineTranslation(package, IndexOf(package), hostFunctions, key, log);
+            translation.Run(partial);
+            SupportImage.Write(partial, package[PglitePackage.Data], IndexOf(package), ExtensionBundles.Read(package), FetchIcu());
             WriteTemplate(partial);
             if (options.ReadyToRun)
             {
-                CompileReadyToRun(partial);
+                CompileReadyToRun(partial, translation);
             }
         });
         if (!existed)
@@ -101,6 +93,35 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         }
 
         return directory;
+    }
+
+    private EngineTranslation NewTranslation(CacheKey key)
+    {
+        var package = Fetch();
+        return new EngineTranslation(package, IndexOf(package), LoadHostFunctions(), key, log);
+    }
+
+    private void CompileReadyToRun(string directory, EngineTranslation translation)
+    {
+        var profiles = Directory.CreateTempSubdirectory("pocketgres-profiles-");
+        try
+        {
+            if (options.Training is { } program)
+            {
+                var training = new ProfileStore(Path.Combine(EngineDirectory, ".profiles"), log).GetOrMake(directory, program, options.TrainingKey);
+                translation.RunInlining(training.Blocks, directory);
+                int methods = ProfileAssembly.WriteAll(directory, training.Edges, profiles.FullName);
+                log.WriteLine($"profile: {methods:N0} methods");
+            }
+
+            var clock = Stopwatch.StartNew();
+            var (compiled, reused) = ReadyToRunCache.CompileAll(directory, options.HostAssemblies, profiles.FullName);
+            log.WriteLine($"r2r: {compiled} compiled, {reused} from the cache, {clock.ElapsedMilliseconds:N0} ms");
+        }
+        finally
+        {
+            profiles.Delete(recursive: true);
+        }
     }
 
     private static IReadOnlyList<DataIndex.Entry> IndexOf(PackageFiles package)
@@ -158,34 +179,6 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         {
             Directory.Delete(temporary, recursive: true);
         }
-    }
-
-    private void Translate(
-        PackageFiles package, IReadOnlyList<DataIndex.Entry> index, HostFunctions hostFunctions, CacheKey key, string directory)
-    {
-        var clock = Stopwatch.StartNew();
-        var results = new EngineTranslator(hostFunctions).TranslateAll(ModuleSources.From(package, index, ExtensionBundles.Read(package)), directory);
-        ExtensionBundles.RequireResolved(results);
-        WriteIndexes(directory, results);
-        BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
-        log.WriteLine(
-            $"translate: {results.Count} modules, {results.Sum(r => r.Report.Functions):N0} functions, " +
-            $"{results.Sum(r => r.Report.ILBytes):N0} bytes of IL, {clock.ElapsedMilliseconds:N0} ms");
-    }
-
-    private static void WriteIndexes(string directory, IEnumerable<EngineTranslator.Result> modules)
-    {
-        foreach (var addOn in modules.GroupBy(m => m.Source.AddOn))
-        {
-            WriteIndex(Path.Combine(directory, addOn.Key ?? ""), addOn);
-        }
-    }
-
-    private static void WriteIndex(string directory, IEnumerable<EngineTranslator.Result> modules)
-    {
-        var preloaded = ExtensionCatalog.Load().Extensions.Where(e => e.Preload == PreloadNeed.Required).SelectMany(e => e.Libraries).ToHashSet(StringComparer.Ordinal);
-        File.WriteAllLines(Path.Combine(directory, EngineArtifacts.ModuleIndex), modules.Select(m =>
-            $"{m.Source.Name}\t{m.Source.AssemblyName}{(preloaded.Contains(m.Source.Name) ? "\t" + EngineArtifacts.PreloadMark : "")}"));
     }
 
     // Making the template means running initdb on the translated engine.

@@ -74,9 +74,22 @@ public sealed class ProfileTests : IDisposable
     }
 
     [Fact]
+    public void A_function_that_is_also_inlined_has_one_profile_for_both_methods()
+    {
+        string decode = $"{typeof(ProfileTests).FullName}.{nameof(Decode)}";
+        var profiles = new Dictionary<string, MethodProfile> { [decode] = new(decode, [new ProfileCounter(EdgeCount, 13, 19, 7)]) };
+        Assert.Equal(2, ProfileAssembly.Write(typeof(ProfileTests).Assembly.Location, profiles, directory["a.mibc"]));
+
+        using var file = new PEReader(File.OpenRead(directory["a.mibc"]));
+        var reader = file.GetMetadataReader();
+        var owners = reader.MemberReferences.Select(h => reader.GetMemberReference(h)).Select(r => reader.GetString(reader.GetTypeReference((TypeReferenceHandle)r.Parent).Name));
+        Assert.Equal([nameof(Inlined), nameof(ProfileTests)], owners.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void A_training_program_that_fails_is_reported_with_its_message()
     {
-        var e = Assert.Throws<BuildException>(() => TrainingRun.Run(directory["missing.dll"], directory["engine"]));
+        var e = Assert.Throws<BuildException>(() => TrainingRun.Run(directory["missing.dll"], directory["engine"], TrainingCounts.Edges, directory["edges.txt"]));
         Assert.Contains("missing.dll", e.Message, StringComparison.Ordinal);
     }
 
@@ -102,5 +115,13 @@ public sealed class ProfileTests : IDisposable
         }
 
         return text.ToString().TrimEnd();
+    }
+}
+
+/// <summary>A second method of the same name, as the translator makes them in a type of this name.</summary>
+internal static class Inlined
+{
+    public static void Decode()
+    {
     }
 }

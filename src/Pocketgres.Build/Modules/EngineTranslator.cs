@@ -7,10 +7,18 @@ using Pocketgres.Wasm.Abi;
 namespace Pocketgres.Build.Modules;
 
 /// <summary>Translates all modules to IL assemblies and writes each with its manifest and memory image.</summary>
-internal sealed class EngineTranslator(HostFunctions hostFunctions)
+/// <param name="hostFunctions">What imports and patches are bound to.</param>
+/// <param name="inlined">Calls to inline, by the name of the assembly.</param>
+internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined)
 {
     /// <summary>A module and what became of it.</summary>
-    public sealed record Result(ModuleSource Source, TranslationReport Report);
+    public sealed record Result(ModuleSource Source, TranslationReport Report, IReadOnlyList<InlineCandidate> Calls);
+
+    /// <summary>Translates with nothing inlined.</summary>
+    public EngineTranslator(HostFunctions hostFunctions)
+        : this(hostFunctions, new Dictionary<string, IReadOnlySet<CallSite>>())
+    {
+    }
 
     /// <summary>Translates into a directory. The server program comes first: the libraries are bound to it.</summary>
     /// <exception cref="BuildException">A module does not fit: a pinned fact, a patch or a binding; the message names it.</exception>
@@ -30,6 +38,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
             {
                 Module = module,
                 AssemblyName = library.AssemblyName,
+                Inlined = InlinedIn(library),
                 HostFunctions = hostFunctions,
                 Main = main,
                 HostBeforeMain = PgliteStandIns.Names,
@@ -53,6 +62,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
         {
             Module = module,
             AssemblyName = source.AssemblyName,
+            Inlined = InlinedIn(source),
             HostFunctions = hostFunctions,
             Patches = PglitePatches.ForPostgres(),
             KeepWhole = PglitePatches.KeepWhole,
@@ -70,10 +80,13 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
         {
             Module = Parse(source),
             AssemblyName = source.AssemblyName,
+            Inlined = InlinedIn(source),
             HostFunctions = hostFunctions,
         });
         return Write(source, translated, directory);
     }
+
+    private IReadOnlySet<CallSite> InlinedIn(ModuleSource source) => inlined.GetValueOrDefault(source.AssemblyName) ?? new HashSet<CallSite>();
 
     private static WasmModule Parse(ModuleSource source)
     {
@@ -114,7 +127,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions)
         }
 
         SparseFile.Write(path + EngineArtifacts.MemoryExtension, translated.MemoryImage);
-        return new Result(source, translated.Report);
+        return new Result(source, translated.Report, translated.Calls);
     }
 
     private static ModuleManifest ReadManifest(TranslatedModule translated)

@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
+using Pocketgres.Wasm;
 
 namespace Pocketgres.Build.Profiles;
 
@@ -36,7 +37,11 @@ internal sealed class ProfileAssembly
 
     private string Name { get; }
 
-    /// <summary>Writes the profile of those methods that are in the assembly.</summary>
+    /// <summary>Writes the profile of each assembly of a directory, <c>NAME.mibc</c>, into another. Returns the number of methods.</summary>
+    public static int WriteAll(string assemblyDirectory, IReadOnlyDictionary<string, MethodProfile> profiles, string directory) =>
+        Directory.EnumerateFiles(assemblyDirectory, "*.dll").Sum(a => Write(a, profiles, Path.Combine(directory, Path.GetFileNameWithoutExtension(a) + ".mibc")));
+
+    /// <summary>Writes the profile of those methods that are in the assembly. A function's second method, which is inlined, has that of its first.</summary>
     /// <param name="assemblyPath">The assembly, IL.</param>
     /// <param name="profiles">By name of the method.</param>
     /// <param name="path">Result; not written when none of the methods is in the assembly.</param>
@@ -46,11 +51,22 @@ internal sealed class ProfileAssembly
         using var file = new PEReader(File.OpenRead(assemblyPath));
         var assembly = new ProfileAssembly(file.GetMetadataReader());
         var group = new InstructionEncoder(new BlobBuilder());
+        var methods = assembly._reader.MethodDefinitions.Select(assembly._reader.GetMethodDefinition).ToLookup(assembly.IsSecond);
+        var found = new Dictionary<string, MethodProfile>(StringComparer.Ordinal); // of functions, by their names without type
         int written = 0;
-        foreach (var handle in assembly._reader.MethodDefinitions)
+        foreach (var method in methods[false])
         {
-            var method = assembly._reader.GetMethodDefinition(handle);
             if (profiles.TryGetValue(assembly.FullName(method), out var profile))
+            {
+                assembly.Add(group, method, profile);
+                found[assembly._reader.GetString(method.Name)] = profile;
+                written++;
+            }
+        }
+
+        foreach (var method in methods[true])
+        {
+            if (found.TryGetValue(assembly._reader.GetString(method.Name), out var profile))
             {
                 assembly.Add(group, method, profile);
                 written++;
@@ -64,6 +80,8 @@ internal sealed class ProfileAssembly
 
         return written;
     }
+
+    private bool IsSecond(MethodDefinition method) => _reader.StringComparer.Equals(_reader.GetTypeDefinition(method.GetDeclaringType()).Name, ModuleTranslator.InlinedType);
 
     private string FullName(MethodDefinition method)
     {

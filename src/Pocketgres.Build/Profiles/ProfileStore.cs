@@ -3,24 +3,28 @@ using Pocketgres.Build.Publishing;
 
 namespace Pocketgres.Build.Profiles;
 
+/// <summary>What the training run counted, by method: on the edges between basic blocks, for the compiler, and in them, for the choice of what is inlined.</summary>
+internal sealed record TrainingProfile(IReadOnlyDictionary<string, MethodProfile> Edges, IReadOnlyDictionary<string, MethodProfile> Blocks);
+
 /// <summary>
 /// Profiles of the translated assemblies by the hash of their IL and of the training program: two runs never count the same, so a profile is kept as long
 /// as what it was made of, and with it the native code that was compiled with it.
 /// </summary>
 internal sealed class ProfileStore(string directory, TextWriter log)
 {
+    private const string Edges = "edges.txt", Blocks = "blocks.txt";
+
     private readonly ArtifactStore _store = new(directory);
 
-    /// <summary>The profiles of a directory's assemblies: <c>NAME.mibc</c> for each of which any code ran.</summary>
-    /// <param name="engineDirectory">Everything the training program needs, assemblies without native code.</param>
+    /// <summary>The profile of a directory's assemblies. .NET counts either edges or blocks, so the training program runs twice.</summary>
+    /// <param name="engineDirectory">Everything the training program needs, assemblies without native code, with nothing inlined.</param>
     /// <param name="program">The training program's dll.</param>
     /// <param name="programKey">Changes when the program does something else.</param>
     /// <exception cref="BuildException">The training failed.</exception>
-    public string GetOrMake(string engineDirectory, string program, string programKey)
+    public TrainingProfile GetOrMake(string engineDirectory, string program, string programKey)
     {
-        string[] assemblies = [.. Directory.EnumerateFiles(engineDirectory, "*.dll").Order(StringComparer.Ordinal)];
-        var key = new CacheKey().Add("program", programKey).Add("runtime", Environment.Version.ToString());
-        foreach (string assembly in assemblies)
+        var key = new CacheKey().Add("program", programKey).Add("runtime", Environment.Version.ToString()).Add("counts", "edges, blocks");
+        foreach (string assembly in Directory.EnumerateFiles(engineDirectory, "*.dll").Order(StringComparer.Ordinal))
         {
             key.AddFile(Path.GetFileName(assembly), assembly);
         }
@@ -28,16 +32,22 @@ internal sealed class ProfileStore(string directory, TextWriter log)
         string result = _store.GetOrAdd(key.Value, partial =>
         {
             var clock = Stopwatch.StartNew();
-            var profiles = new Dictionary<string, MethodProfile>(StringComparer.Ordinal);
-            foreach (var profile in TrainingRun.Run(program, engineDirectory))
-            {
-                profiles[profile.Name] = profile;
-            }
-
-            int methods = assemblies.Sum(a => ProfileAssembly.Write(a, profiles, Path.Combine(partial, Path.GetFileNameWithoutExtension(a) + ".mibc")));
-            log.WriteLine($"profile: {methods:N0} methods, {clock.ElapsedMilliseconds:N0} ms");
+            TrainingRun.Run(program, engineDirectory, TrainingCounts.Edges, Path.Combine(partial, Edges));
+            TrainingRun.Run(program, engineDirectory, TrainingCounts.Blocks, Path.Combine(partial, Blocks));
+            log.WriteLine($"training: {clock.ElapsedMilliseconds:N0} ms");
         });
         _store.Prune();
-        return result;
+        return new TrainingProfile(Read(result, Edges), Read(result, Blocks));
+    }
+
+    private static Dictionary<string, MethodProfile> Read(string directory, string file)
+    {
+        var profiles = new Dictionary<string, MethodProfile>(StringComparer.Ordinal);
+        foreach (var profile in ProfileText.Parse(File.ReadLines(Path.Combine(directory, file))))
+        {
+            profiles[profile.Name] = profile;
+        }
+
+        return profiles;
     }
 }

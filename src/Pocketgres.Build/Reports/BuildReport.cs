@@ -19,11 +19,11 @@ internal static class BuildReport
             w.WriteLine($"{name}\t{value}");
         }
 
-        Section(w, "Modules (functions, exports, wasm bytes, IL bytes, unresolved imports)");
+        Section(w, "Modules (functions, exports, wasm bytes, IL bytes, inlined calls, unresolved imports)");
         foreach (var m in modules)
         {
             w.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{m.Source.Name}\t{m.Source.AssemblyName}\t{m.Report.Functions}\t{m.Report.ExportedFunctions}\t{m.Report.WasmBytes}\t{m.Report.ILBytes}\t{m.Report.Unresolved.Count()}"));
+                $"{m.Source.Name}\t{m.Source.AssemblyName}\t{m.Report.Functions}\t{m.Report.ExportedFunctions}\t{m.Report.WasmBytes}\t{m.Report.ILBytes}\t{m.Report.InlinedCalls}\t{m.Report.Unresolved.Count()}"));
         }
 
         Section(w, "Unresolved imports: the kernel refuses to load a library that has any");

@@ -7,6 +7,11 @@ namespace Pocketgres.Wasm.Emit;
 /// <summary>Calls, and dropping values.</summary>
 internal sealed partial class FunctionTranslator
 {
+    private string method = ""; // the one that is written, with its namespace and type
+
+    /// <summary>Direct calls of defined functions in the method and in what was split off it.</summary>
+    public List<CallSite> Calls { get; } = [];
+
     private void Call()
     {
         int callee = reader.Index();
@@ -107,7 +112,15 @@ internal sealed partial class FunctionTranslator
     {
         EmitArguments(call);
         int function = (int)call.Immediate;
-        Il.Call(context.Function(function), context.Module.TypeOf(function).CallStackDelta);
+        var target = context.Function(function);
+        if (target.Kind == HandleKind.MethodDefinition && function != current)
+        {
+            var site = new CallSite(method, Il.Length, function);
+            Calls.Add(site);
+            target = context.Inlining.Take(site) ?? target;
+        }
+
+        Il.Call(target, context.Module.TypeOf(function).CallStackDelta);
     }
 
     private void EmitHostCall(Expression call)

@@ -95,8 +95,9 @@ internal sealed partial class FunctionTranslator
             return;
         }
 
-        var region = new FunctionTranslator(context);
+        var region = new FunctionTranslator(context) { method = context.FullName(ModuleContext.OutlinedType, context.OutlinedName(current, Outlined.Count)) };
         Outlined.Add(region.TranslateRegion(this, scan, parameters, results, exits, returns));
+        Calls.AddRange(region.Calls);
         CallOutlined(scan, parameters, results, exits, returns);
         reader.Position = scan.End;
     }

@@ -51,6 +51,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
     {
         var body = context.Module.Bodies[function - context.Module.ImportedFunctionCount];
         Reset(body, context.Module.TypeOf(function), context.Patches.For(function));
+        method = context.FullName(ModuleContext.TypeName(function - context.Module.ImportedFunctionCount), context.Linkage.MethodName(function));
         localTypes = FunctionLocals.Read(reader, type);
         argumentOf = new int[localTypes.Count];
         ilLocalOf = new int[localTypes.Count];
@@ -108,6 +109,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         type = functionType;
         patches = functionPatches;
         patches?.Restart();
+        Calls.Clear();
         Il.Reset();
         IlLocals.Clear();
         pending.Clear();

@@ -7,15 +7,20 @@ using Pocketgres.Wasm.Translation;
 namespace Pocketgres.Wasm;
 
 /// <summary>What the translation of every function of one module shares.</summary>
-internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ImportBinder imports, GlobalLayout globals, PatchPlan patches, PrivateCodePlan privateCode,
-    HostFunction? memoryGrow)
+internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ModuleLinkage linkage, ImportBinder imports, GlobalLayout globals, PatchPlan patches,
+    PrivateCodePlan privateCode, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow)
 {
+    /// <summary>Name of the type that holds methods split off functions.</summary>
+    public const string OutlinedType = "Outlined";
+
     /// <summary>Methods per type: a type with all 13,725 of them loads slowly.</summary>
     public const int MethodsPerType = 1000;
 
     public AssemblyEmitter Emitter { get; } = emitter;
 
     public WasmModule Module { get; } = module;
+
+    public ModuleLinkage Linkage { get; } = linkage;
 
     public ImportBinder Imports { get; } = imports;
 
@@ -25,14 +30,22 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
 
     public PrivateCodePlan PrivateCode { get; } = privateCode;
 
+    public InliningPlan Inlining { get; } = new(module, inlined, module.DefinedFunctionCount + imports.Thunks.Count + 1);
+
     /// <summary>The host function behind the <c>memory.grow</c> instruction, if there is one.</summary>
     public HostFunction? MemoryGrow { get; } = memoryGrow;
 
     /// <summary>Methods split off the functions translated so far, in row order.</summary>
     public List<(string Name, OutlinedMethod Method)> Outlined { get; } = [];
 
-    /// <summary>Row of the next outlined method: rows are defined functions, thunks, outlined methods, table initialisers.</summary>
-    public int NextOutlinedRow => Module.DefinedFunctionCount + Imports.Thunks.Count + Outlined.Count + 1;
+    /// <summary>Row of the next outlined method: rows are defined functions, thunks, inlined functions, outlined methods, table initialisers.</summary>
+    public int NextOutlinedRow => Module.DefinedFunctionCount + Imports.Thunks.Count + Inlining.Functions.Count + Outlined.Count + 1;
+
+    /// <summary>Name of a method that is split off a function.</summary>
+    public string OutlinedName(int function, int part) => $"{Linkage.MethodName(function)}_part{part}";
+
+    /// <summary>Name of a method with its namespace and type.</summary>
+    public string FullName(string type, string method) => $"{Linkage.AssemblyName}.{type}.{method}";
 
     /// <summary>Name of the type that holds a defined function, counted without imports.</summary>
     public static string TypeName(int definedIndex) => $"F{definedIndex / MethodsPerType}";

@@ -46,8 +46,8 @@ internal sealed class ModuleTranslation
             throw new TranslationException($"host function \"memory.grow\" must have the signature ii, not {grow.Signature}");
         }
 
-        context = new ModuleContext(emitter, module, imports, globals, new PatchPlan(module, options.Patches, hosts),
-            new PrivateCodePlan(module, linkage, options.Main, options.PrivateCode), grow);
+        context = new ModuleContext(emitter, module, linkage, imports, globals, new PatchPlan(module, options.Patches, hosts),
+            new PrivateCodePlan(module, linkage, options.Main, options.PrivateCode), options.Inlined, grow);
         foreach (var guard in options.Guards)
         {
             // The linker folds functions that are equal: the first name counts.
@@ -59,9 +59,10 @@ internal sealed class ModuleTranslation
     {
         TranslateFunctions();
         var patches = context.Patches.Verify();
+        var calls = context.Inlining.Finish(functions.Where(f => f.OutlinedParts == 0 && !guards.ContainsKey(f.Index)).ToDictionary(f => f.Index, f => f.ILBytes));
         AddMethods(out int tableParts);
         var manifest = new ManifestBuilder(context, linkage, options.VariablesByAddress).Build(tableParts);
-        return new TranslatedModule(emitter.Serialize(), manifest, MemoryImage(), linkage, Report(patches));
+        return new TranslatedModule(emitter.Serialize(), manifest, MemoryImage(), linkage, Report(patches), calls);
     }
 
     private void TranslateFunctions()
@@ -85,8 +86,10 @@ internal sealed class ModuleTranslation
                 translator.Il.Instructions, translator.Blocks, translator.Outlined.Count));
             for (int part = 0; part < translator.Outlined.Count; part++)
             {
-                context.Outlined.Add(($"{linkage.MethodName(function)}_part{part}", translator.Outlined[part]));
+                context.Outlined.Add((context.OutlinedName(function, part), translator.Outlined[part]));
             }
+
+            context.Inlining.Add(translator.Calls);
 
             bodyOffsets[i] = guards.TryGetValue(function, out var guard)
                 ? guardBuilder.Build(function, guard, translator)
@@ -140,7 +143,14 @@ internal sealed class ModuleTranslation
                 MethodImplAttributes.NoInlining);
         }
 
-        emitter.DefineType("Outlined", defined + context.Imports.Thunks.Count + 1);
+        emitter.DefineType(ModuleTranslator.InlinedType, defined + context.Imports.Thunks.Count + 1);
+        foreach (int function in context.Inlining.Functions)
+        {
+            emitter.AddMethod(linkage.MethodName(function), emitter.Signature(module.TypeOf(function).Signature), bodyOffsets[function - module.ImportedFunctionCount],
+                MethodImplAttributes.AggressiveInlining);
+        }
+
+        emitter.DefineType(ModuleContext.OutlinedType, defined + context.Imports.Thunks.Count + context.Inlining.Functions.Count + 1);
         foreach (var (name, method) in context.Outlined)
         {
             emitter.AddMethod(name, emitter.Signature(method.Signature), emitter.AddBody(method.Code, MaxStack(method.MaxStack), method.Locals),
@@ -207,6 +217,7 @@ internal sealed class ModuleTranslation
         ILBytes = functions.Sum(f => (long)f.ILBytes) + context.Outlined.Sum(o => (long)o.Method.Code.Length),
         Largest = [.. functions.OrderByDescending(f => f.Instructions).Take(25)],
         Outlined = [.. functions.Where(f => f.OutlinedParts > 0)],
+        InlinedCalls = options.Inlined.Count,
         Imports = [.. context.Imports.Bindings, .. context.Globals.Bindings],
         Patches = patches,
         SideGlobalsBottom = context.Globals.SideGlobalsBottom,

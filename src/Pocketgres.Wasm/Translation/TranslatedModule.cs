@@ -5,13 +5,14 @@ namespace Pocketgres.Wasm;
 /// <summary>The result of a translation.</summary>
 public sealed class TranslatedModule
 {
-    internal TranslatedModule(byte[] assembly, ModuleManifest manifest, byte[] memoryImage, ModuleLinkage linkage, TranslationReport report)
+    internal TranslatedModule(byte[] assembly, ModuleManifest manifest, byte[] memoryImage, ModuleLinkage linkage, TranslationReport report, IReadOnlyList<InlineCandidate> calls)
     {
         Assembly = assembly;
         Manifest = manifest;
         MemoryImage = memoryImage;
         Linkage = linkage;
         Report = report;
+        Calls = calls;
     }
 
     /// <summary>The assembly's bytes: IL only, any processor, deterministic.</summary>
@@ -27,6 +28,9 @@ public sealed class TranslatedModule
 
     /// <summary>What was done.</summary>
     public TranslationReport Report { get; }
+
+    /// <summary>The calls that <see cref="TranslationOptions.Inlined"/> may name in another translation of the same module.</summary>
+    public IReadOnlyList<InlineCandidate> Calls { get; }
 
     internal ModuleManifest Manifest { get; }
 

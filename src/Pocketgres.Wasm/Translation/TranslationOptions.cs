@@ -59,6 +59,12 @@ public sealed class TranslationOptions
     public int SideGlobalsTop { get; init; } = InstanceLayout.SideGlobalsHigh;
 
     /// <summary>
+    /// Calls to inline, out of <see cref="TranslatedModule.Calls"/> of a translation of the same module without any: those that a profile shows to be hot.
+    /// Nothing else in the IL changes.
+    /// </summary>
+    public IReadOnlySet<CallSite> Inlined { get; init; } = new HashSet<CallSite>();
+
+    /// <summary>
     /// Indexes of functions that are never split, however big. Splitting costs speed; it is only a gain for cold giants. Others are split when
     /// they exceed what the JIT optimises (60,000 bytes of IL, 20,000 instructions, 2,000 basic blocks).
     /// </summary>

@@ -71,6 +71,9 @@ public sealed class TranslationReport
     /// <summary>Functions that were split.</summary>
     public required IReadOnlyList<FunctionReport> Outlined { get; init; }
 
+    /// <summary>Number of calls that are inlined on request.</summary>
+    public required int InlinedCalls { get; init; }
+
     /// <summary>Every imported function and global and how it was bound.</summary>
     public required IReadOnlyList<ImportBinding> Imports { get; init; }
 

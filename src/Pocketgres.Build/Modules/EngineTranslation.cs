@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using Pocketgres.Build.Extensions;
+using Pocketgres.Build.Package;
+using Pocketgres.Build.Profiles;
+using Pocketgres.Build.Publishing;
+using Pocketgres.Build.Reports;
+using Pocketgres.Pglite;
+using Pocketgres.Pglite.Extensions;
+using Pocketgres.Wasm;
+
+namespace Pocketgres.Build.Modules;
+
+/// <summary>Translates all modules of the package into a directory, with their indexes and the report; and once more when it is known what to inline.</summary>
+internal sealed class EngineTranslation(PackageFiles package, IReadOnlyList<DataIndex.Entry> index, HostFunctions hostFunctions, CacheKey key, TextWriter log)
+{
+    private readonly ModuleSources _sources = ModuleSources.From(package, index, ExtensionBundles.Read(package));
+    private IReadOnlyList<EngineTranslator.Result>? _first; // with nothing inlined
+
+    /// <summary>Translates with nothing inlined.</summary>
+    /// <exception cref="BuildException">A module does not fit.</exception>
+    public void Run(string directory) => _first = Run(directory, new EngineTranslator(hostFunctions));
+
+    /// <summary>Translates again, with the hot calls inlined. All else is the same, so that the profile fits both.</summary>
+    /// <param name="blocks">How often each basic block of the first translation's methods ran, by the method's name.</param>
+    /// <param name="directory">Has the first translation, or nothing yet.</param>
+    public void RunInlining(IReadOnlyDictionary<string, MethodProfile> blocks, string directory)
+    {
+        if (_first is null)
+        {
+            Run(directory);
+        }
+
+        var inlined = _first!.Select(m => (m.Source.AssemblyName, Calls: HotCalls.Choose(m.Calls, blocks))).Where(m => m.Calls.Count > 0)
+            .ToDictionary(m => m.AssemblyName, m => m.Calls, StringComparer.Ordinal);
+        log.WriteLine($"inlining: {inlined.Sum(m => m.Value.Count):N0} of {_first!.Sum(m => m.Calls.Count):N0} calls");
+        Run(directory, new EngineTranslator(hostFunctions, inlined));
+    }
+
+    private IReadOnlyList<EngineTranslator.Result> Run(string directory, EngineTranslator translator)
+    {
+        var clock = Stopwatch.StartNew();
+        var results = translator.TranslateAll(_sources, directory);
+        ExtensionBundles.RequireResolved(results);
+        WriteIndexes(directory, results);
+        BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
+        log.WriteLine(
+            $"translate: {results.Count} modules, {results.Sum(r => r.Report.Functions):N0} functions, " +
+            $"{results.Sum(r => r.Report.ILBytes):N0} bytes of IL, {clock.ElapsedMilliseconds:N0} ms");
+        return results;
+    }
+
+    private static void WriteIndexes(string directory, IEnumerable<EngineTranslator.Result> modules)
+    {
+        foreach (var addOn in modules.GroupBy(m => m.Source.AddOn))
+        {
+            WriteIndex(Path.Combine(directory, addOn.Key ?? ""), addOn);
+        }
+    }
+
+    private static void WriteIndex(string directory, IEnumerable<EngineTranslator.Result> modules)
+    {
+        var preloaded = ExtensionCatalog.Load().Extensions.Where(e => e.Preload == PreloadNeed.Required).SelectMany(e => e.Libraries).ToHashSet(StringComparer.Ordinal);
+        File.WriteAllLines(Path.Combine(directory, EngineArtifacts.ModuleIndex), modules.Select(m =>
+            $"{m.Source.Name}\t{m.Source.AssemblyName}{(preloaded.Contains(m.Source.Name) ? "\t" + EngineArtifacts.PreloadMark : "")}"));
+    }
+}
