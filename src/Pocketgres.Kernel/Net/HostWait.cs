@@ -22,14 +22,14 @@ internal sealed class HostWait : IValueTaskSource
     /// <summary>When a sleeper was last woken, as <see cref="Stopwatch.GetTimestamp"/>: it runs again some 50 us later. For the sleeper, once awake.</summary>
     public long SignalTime { get; private set; }
 
-    /// <summary>Wakes the sleeper, if there is one. Any thread, after what it waits for is to be seen.</summary>
-    public unsafe void Signal()
+    /// <summary>Wakes the sleeper, if there is one. Any thread, after what it waits for is to be seen. Returns whether there was one.</summary>
+    public unsafe bool Signal()
     {
         // Pairs with PrepareThread and PrepareTask: either the sleeper is seen here, or it sees what was done before.
         Interlocked.MemoryBarrier();
         if (Volatile.Read(ref *_sleeper) == Nobody)
         {
-            return;
+            return false;
         }
 
         SignalTime = Stopwatch.GetTimestamp();
@@ -41,7 +41,11 @@ internal sealed class HostWait : IValueTaskSource
             case Task:
                 _task.SetResult(true);
                 break;
+            default:
+                return false;
         }
+
+        return true;
     }
 
     /// <summary>Before the second look of a thread that will <see cref="Sleep"/>.</summary>

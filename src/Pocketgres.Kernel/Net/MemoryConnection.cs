@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
 namespace Pocketgres.Kernel.Net;
 
 /// <summary>
@@ -13,12 +16,28 @@ internal sealed unsafe class MemoryConnection(Process process)
     private int _awaited = PollEvents.In; // what the process sleeps for; at first unknown
     private bool _processClosed;
     private bool _hostClosed;
+    private ProcessOnly _process;
+    private long _processTook, _hostWoke;
 
     /// <summary>Where the host sleeps until there is something to read, or the process has closed.</summary>
     public HostWait HostReads => _hostReads;
 
     /// <summary>Where the host sleeps until there is room to write, or the process has closed.</summary>
     public HostWait HostWrites => _hostWrites;
+
+    /// <summary>
+    /// When the process last received something although it had to be woken for it, or was late because it had to wake the host, as
+    /// <see cref="Stopwatch.GetTimestamp"/>; 0 for never. What waking takes (100 us and more where the machine's cores are wanted by others) says nothing of how long the
+    /// process's work takes. For the host.
+    /// </summary>
+    public long ProcessTook => Volatile.Read(ref _processTook);
+
+    /// <summary>When the host's reader was last awake after it had slept, likewise. For the process; set by the reader.</summary>
+    public long HostWoke
+    {
+        get => Volatile.Read(ref _hostWoke);
+        set => Volatile.Write(ref _hostWoke, value);
+    }
 
     /// <summary>Bytes that the process can send at once; for the process, it only grows.</summary>
     public int RoomToHost => _toHost.Room;
@@ -33,6 +52,19 @@ internal sealed unsafe class MemoryConnection(Process process)
         int n = _toProcess.Read(new Span<byte>(buffer, count), peek);
         if (n > 0 && !peek)
         {
+            if (_process.Late)
+            {
+                _process.Late = false;
+                Volatile.Write(ref _processTook, Stopwatch.GetTimestamp());
+            }
+
+            if (!_process.Waited)
+            {
+                process.DidNotWait();
+            }
+
+            _process.Waited = false;
+
             _hostWrites.Signal();
         }
 
@@ -48,9 +80,9 @@ internal sealed unsafe class MemoryConnection(Process process)
         }
 
         int n = _toHost.Write(new ReadOnlySpan<byte>(buffer, count));
-        if (n > 0)
+        if (n > 0 && _hostReads.Signal())
         {
-            _hostReads.Signal();
+            _process.Late = true;
         }
 
         return n > 0 || count == 0 ? n : -(int)Errno.EAGAIN;
@@ -82,7 +114,15 @@ internal sealed unsafe class MemoryConnection(Process process)
     public void BeginSleep(short events) => Interlocked.Exchange(ref _awaited, events);
 
     /// <summary>The process is awake again.</summary>
-    public void EndSleep() => Volatile.Write(ref _awaited, 0);
+    /// <param name="slept">It did sleep.</param>
+    public void EndSleep(bool slept)
+    {
+        Volatile.Write(ref _awaited, 0);
+        _process.Late |= slept;
+    }
+
+    /// <summary>The process waits, looking or asleep.</summary>
+    public void BeginWait() => _process.Waited = true;
 
     /// <summary>The process closes its end.</summary>
     public void CloseProcess()
@@ -141,5 +181,20 @@ internal sealed unsafe class MemoryConnection(Process process)
         {
             process.Wake();
         }
+    }
+
+    // What the process writes at each turn must not be in a cache line that the host reads, which would have to be fetched from the other core each time.
+    [StructLayout(LayoutKind.Explicit, Size = 3 * CacheLines)]
+    private struct ProcessOnly
+    {
+        private const int CacheLines = 128; // a pair, which processors fetch together
+
+        /// <summary>It slept, or had to wake the host, since it last received.</summary>
+        [FieldOffset(CacheLines)]
+        public bool Late;
+
+        /// <summary>It waited for this connection since then.</summary>
+        [FieldOffset(CacheLines + 1)]
+        public bool Waited;
     }
 }

@@ -95,6 +95,7 @@ public sealed class MemoryConnectionStream : Stream
                 throw new IOException("The time for the read is over.", new SocketException((int)SocketError.TimedOut));
             }
 
+            _connection.HostWoke = Stopwatch.GetTimestamp();
             n = TryRead(buffer);
         }
 
@@ -220,6 +221,7 @@ public sealed class MemoryConnectionStream : Stream
         {
             _connection.HostReads.PrepareTask();
             await _connection.HostReads.SleepAsync(needless: _connection.HostCanRead || _disposed, cancellationToken).ConfigureAwait(false);
+            _connection.HostWoke = Stopwatch.GetTimestamp();
             n = TryRead(buffer.Span);
         }
         while (n < 0);
@@ -274,11 +276,12 @@ public sealed class MemoryConnectionStream : Stream
             : _connection.WriteByHost(buffer);
     }
 
-    // Without what waking took: otherwise who sleeps, because waits were long once, would find them long for ever.
+    // Without what waking took, this side and the other: otherwise those who sleep, because waits were long once, would find them long for ever. Where
+    // others have use for the machine's cores, it takes milliseconds.
     private void Waited(long start)
     {
         long woken = _connection.HostReads.SignalTime;
-        _busyWait.Waited((woken >= start ? woken : Stopwatch.GetTimestamp()) - start);
+        _busyWait.Waited((woken >= start ? woken : Stopwatch.GetTimestamp()) - Math.Max(start, _connection.ProcessTook));
     }
 
     /// <summary>Looks for something to read, if that is likely to come soon.</summary>

@@ -204,6 +204,9 @@ public sealed unsafe partial class Process
         }
     }
 
+    /// <summary>What the process would have waited for was there already.</summary>
+    internal void DidNotWait() => _busyWait?.Waited(0);
+
     private int LookAndWait(PollEntry* fds, int count, MemoryConnection? memory, short wanted, long timeoutNanoseconds)
     {
         if (_busyWait is null || count == 1)
@@ -211,6 +214,7 @@ public sealed unsafe partial class Process
             return WaitFor(memory, wanted, fds, count, timeoutNanoseconds);
         }
 
+        memory?.BeginWait();
         long start = Stopwatch.GetTimestamp();
         (bool found, int ready) = _busyWait.Look(Kernel.Scheduler, fds, count, memory, wanted);
         if (!found)
@@ -218,7 +222,8 @@ public sealed unsafe partial class Process
             ready = WaitFor(memory, wanted, fds, count, timeoutNanoseconds);
         }
 
-        _busyWait.Waited(Stopwatch.GetTimestamp() - start);
+        // Without what waking the client took, as the client does not count what waking this process takes.
+        _busyWait.Waited(Stopwatch.GetTimestamp() - Math.Max(start, memory?.HostWoke ?? 0));
         return ready;
     }
 
@@ -230,8 +235,9 @@ public sealed unsafe partial class Process
         }
 
         memory.BeginSleep(wanted);
-        int ready = memory.Ready(wanted) != 0 ? Libc.PollNow(fds, (nuint)count, 0) : Wait(fds, count, timeoutNanoseconds);
-        memory.EndSleep();
+        bool sleeps = memory.Ready(wanted) == 0;
+        int ready = sleeps ? Wait(fds, count, timeoutNanoseconds) : Libc.PollNow(fds, (nuint)count, 0);
+        memory.EndSleep(sleeps);
         return ready;
     }
 

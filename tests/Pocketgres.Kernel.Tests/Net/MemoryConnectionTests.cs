@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using Pocketgres.Kernel.Net;
 using Pocketgres.Kernel.Tests.Support;
@@ -101,6 +102,55 @@ public sealed class MemoryConnectionTests
         }
 
         server.Finish();
+    }
+
+    [Fact]
+    public void The_host_learns_when_a_request_was_taken_if_waking_delayed_it()
+    {
+        using var kernel = new TestKernel();
+        kernel.Run(p =>
+        {
+            var connection = new MemoryConnection(p);
+            long Taken()
+            {
+                byte[] one = new byte[1];
+                Assert.Equal(1, connection.WriteByHost(one));
+                unsafe
+                {
+                    fixed (byte* b = one)
+                    {
+                        Assert.Equal(1, connection.Receive(b, 1, peek: false));
+                    }
+                }
+
+                return connection.ProcessTook;
+            }
+
+            unsafe void Answer()
+            {
+                byte one = 1;
+                Assert.Equal(1, connection.Send(&one, 1));
+            }
+
+            Assert.Equal(0, Taken());
+            connection.BeginSleep(PollEvents.In);
+            connection.EndSleep(slept: false);
+            Answer();
+            Assert.Equal(0, Taken()); // nobody slept
+
+            connection.BeginSleep(PollEvents.In);
+            connection.EndSleep(slept: true);
+            long before = Stopwatch.GetTimestamp();
+            long woken = Taken();
+            Assert.InRange(woken, before, Stopwatch.GetTimestamp());
+            Answer();
+            Assert.Equal(woken, Taken());
+
+            connection.HostReads.PrepareThread();
+            Answer(); // wakes
+            before = Stopwatch.GetTimestamp();
+            Assert.InRange(Taken(), before, Stopwatch.GetTimestamp());
+        });
     }
 
     [Fact]
