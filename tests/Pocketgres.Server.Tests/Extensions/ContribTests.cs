@@ -29,9 +29,12 @@ public partial class ContribTests(ExtensionsFixture fixture)
     public async Task Does_what_native_does_and_survives_dump_and_drop(string name)
     {
         string database = "contrib_" + name.Replace('-', '_');
+
+        // What a script's server may write, under a name nobody else has: /tmp may hold another user's files, and the servers run as different users.
+        string file = $"/tmp/pocketgres-{Path.GetRandomFileName()}";
         try
         {
-            Assert.Equal(await RunScriptAsync(fixture.Reference, database, name), await RunScriptAsync(fixture.Server, database, name));
+            Assert.Equal(await RunScriptAsync(fixture.Reference, database, name, file), await RunScriptAsync(fixture.Server, database, name, file));
 
             string dump = await DumpAsync(database);
             await CreateAsync(fixture.Server, database + "_restored");
@@ -55,12 +58,19 @@ public partial class ContribTests(ExtensionsFixture fixture)
         }
     }
 
-    static async Task<string> RunScriptAsync(TestServer server, string database, string name)
+    static async Task<string> RunScriptAsync(TestServer server, string database, string name, string file)
     {
         await CreateAsync(server, database);
-        ToolResult result = await server.RunAsync("psql", ["-X", "-q", "-a", "-f", Path.Combine(Scripts, name + ".sql")], database);
-        Assert.Equal(0, result.ExitCode);
-        return Changing.Replace(result.Output + "\n---- stderr\n" + result.Error, "#");
+        try
+        {
+            ToolResult result = await server.RunAsync("psql", ["-X", "-q", "-a", "-v", $"file={file}", "-f", Path.Combine(Scripts, name + ".sql")], database);
+            Assert.Equal(0, result.ExitCode);
+            return Changing.Replace(result.Output + "\n---- stderr\n" + result.Error, "#");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     static async Task CreateAsync(TestServer server, string database)

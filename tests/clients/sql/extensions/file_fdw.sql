@@ -1,7 +1,7 @@
 create extension file_fdw;
 create server files foreign data wrapper file_fdw;
-copy (select i, 'row ' || i, case when i % 3 = 0 then null else i * 1.5 end from generate_series(1, 10) i) to '/tmp/pgt_file_fdw.csv' with (format csv, header, null 'N/A');
-create foreign table f (id int, name text, v numeric) server files options (filename '/tmp/pgt_file_fdw.csv', format 'csv', header 'true', null 'N/A');
+copy (select i, 'row ' || i, case when i % 3 = 0 then null else i * 1.5 end from generate_series(1, 10) i) to :'file' with (format csv, header, null 'N/A');
+create foreign table f (id int, name text, v numeric) server files options (filename :'file', format 'csv', header 'true', null 'N/A');
 select * from f order by id;
 select count(*), sum(v) from f where id > 3;
 analyze f;
@@ -11,7 +11,7 @@ explain (costs off) select * from f where id = 1;
 create foreign table g (id int) server files options (filename '/no/such/file', format 'csv');
 select * from g;
 create foreign table h (id int) server files;
-create foreign table bad (id int, name text, v int) server files options (filename '/tmp/pgt_file_fdw.csv', format 'csv', header 'true', null 'N/A', on_error 'ignore', log_verbosity 'silent');
+create foreign table bad (id int, name text, v int) server files options (filename :'file', format 'csv', header 'true', null 'N/A', on_error 'ignore', log_verbosity 'silent');
 select count(*) from bad;
 alter foreign table f options (set header 'match');
 select count(*) from f;
