@@ -17,18 +17,18 @@ internal enum CrowdMode
 }
 
 /// <summary>
-/// Keeps the threads of a kernel whose processes compete for the global lock on one core of the host, with or without an <see cref="OutputSender"/> on
-/// another, while that is measured to be faster.
+/// Keeps the threads of a kernel whose processes compete for the global lock on one core of the host, with an <see cref="OutputSender"/> on another, while
+/// that is measured to be faster.
 /// </summary>
 /// <remarks>
-/// One process at a time runs anyway. Spread over several cores, each hand-over of the lock wakes a thread on a core that has gone to sleep, which
-/// costs as much as a small query (25-35 us on a virtual machine); on one core it is a mere context switch, and the clients have the other cores for
-/// themselves. How it comes out depends on the machine and on who else wants the cores, so it is tried: while there is a crowd, a window in
-/// another mode is compared with the windows before and after it: seldom once the answer repeats, soon when the rate shows that the crowd is another.
+/// One process at a time runs anyway. Spread over several cores, processes wake each other on cores that have gone to sleep, which costs as much as a small
+/// query (25-35 us on a virtual machine) wherever spinning for the lock does not avoid it (row locks, say); on one core it is a mere context switch, and the
+/// clients have the other cores for themselves. How it comes out depends on the machine and on who else wants the cores, so it is tried: while there is a crowd,
+/// a window in the other mode is compared with the windows before and after it: seldom once the answer repeats, soon when the rate shows that the crowd is another.
 /// Each thread changes its own affinity, when it next takes the lock. .NET gives the threads it makes the affinity of the whole process, so nobody
 /// inherits ours; programs that the host starts would (see <see cref="Leave"/>).
 /// </remarks>
-/// <param name="mayUseSender">Whether a thread that never sleeps is allowed.</param>
+/// <param name="mayUseSender">Whether threads may look for work without sleeping. If not, there is one core without a sender.</param>
 internal sealed class CorePacking(bool mayUseSender)
 {
     /// <summary>Value of <see cref="Process.Core"/>: wherever the host likes.</summary>
@@ -49,8 +49,8 @@ internal sealed class CorePacking(bool mayUseSender)
     private const double WorthACore = 1.15; // the sender never sleeps
     private const double Difference = 1.5; // of the rates of two crowds
     private static readonly double s_busyRate = 5000.0 / Stopwatch.Frequency; // with so many requests the lock is busy, even if the timer's thread gets a core only when it is free
-    private static readonly long s_window = Stopwatch.Frequency / 20; // 50 ms
-    private static readonly long s_settling = Stopwatch.Frequency / 100; // 10 ms that are not measured after each change
+    private static readonly long s_window = Stopwatch.Frequency / 12; // 83 ms
+    private static readonly long s_settling = Stopwatch.Frequency / 16; // 62 ms that are not measured after each change: the host takes its time to move threads, the clients' too
     private static readonly long s_beginning = Stopwatch.Frequency / 10; // 100 ms in which clients still connect
     private static readonly long s_firstPause = Stopwatch.Frequency; // until the next trial; doubles while the answer stays
     private static readonly long s_pauseOfAnother = Stopwatch.Frequency / 2; // also while the rate goes up and down
@@ -80,7 +80,6 @@ internal sealed class CorePacking(bool mayUseSender)
     private int _waitedTicks;
     private int _heldTicks;
     private CrowdMode _fastest; // the last trial's answer
-    private bool _other; // which of the two other modes is tried next
     private long _crowdEnded;
 
     /// <summary>True while threads are kept on one core. Any thread.</summary>
@@ -176,7 +175,7 @@ internal sealed class CorePacking(bool mayUseSender)
         else if (now >= _nextTrial || (now >= _nextTrialOfAnother && IsAnother(rate)))
         {
             _trial = Trial.Other;
-            _tried = NextTrial();
+            _tried = _fastest != CrowdMode.Spread ? CrowdMode.Spread : mayUseSender ? CrowdMode.PackedWithSender : CrowdMode.Packed;
             _rateBefore = rate;
             Change(_tried, now);
         }
@@ -211,7 +210,6 @@ internal sealed class CorePacking(bool mayUseSender)
         if (now - _crowdEnded > s_memory)
         {
             _fastest = CrowdMode.Spread;
-            _other = false;
             _pause = s_firstPause;
             _nextTrial = now;
         }
@@ -227,23 +225,6 @@ internal sealed class CorePacking(bool mayUseSender)
         _ticks = 0;
         _waitedTicks = 0;
         _heldTicks = 0;
-    }
-
-    // The sender first: it gains most where it gains.
-    private CrowdMode NextTrial()
-    {
-        if (!mayUseSender)
-        {
-            return _fastest == CrowdMode.Packed ? CrowdMode.Spread : CrowdMode.Packed;
-        }
-
-        _other = !_other;
-        return _fastest switch
-        {
-            CrowdMode.Spread => _other ? CrowdMode.PackedWithSender : CrowdMode.Packed,
-            CrowdMode.Packed => _other ? CrowdMode.PackedWithSender : CrowdMode.Spread,
-            _ => _other ? CrowdMode.Packed : CrowdMode.Spread,
-        };
     }
 
     private void Judge(double rate, long now)

@@ -9,16 +9,16 @@ namespace Pocketgres.Kernel.Scheduling;
 /// </summary>
 /// <remarks>
 /// Two queues: those woken from a blocking wait (they are about to answer somebody) go before those that were preempted (they were
-/// computing), but a preempted one waits at most <see cref="PreemptedPatience"/>. A release wakes one waiter without handing the lock
+/// computing), but a preempted one waits at most <see cref="LongestWait"/>. A release wakes one waiter without handing the lock
 /// over, so that the releasing thread or a newcomer may take it again at once (a hand-over costs a context switch);
-/// a yield hands it over, because it was asked for.
+/// a yield hands it over, because it was asked for. One waiter at a time does not sleep, but spins (Scheduler.Spinning.cs).
 /// </remarks>
-internal sealed unsafe class Scheduler : IDisposable
+internal sealed unsafe partial class Scheduler : IDisposable
 {
     /// <summary>How long a process may run while others wait before it is asked to yield.</summary>
     public static readonly long TimeSlice = Stopwatch.Frequency / 5000; // 200 us
 
-    private static readonly long PreemptedPatience = Stopwatch.Frequency / 100; // 10 ms
+    private static readonly long LongestWait = Stopwatch.Frequency / 100; // 10 ms
 
     private const int SpinsForLock = 100; // some 10 us
 
@@ -43,6 +43,7 @@ internal sealed unsafe class Scheduler : IDisposable
     /// <param name="busyWait">Whether threads may look for work without sleeping.</param>
     public Scheduler(ProcessThreads threads, bool busyWait)
     {
+        _maySpin = busyWait && Environment.ProcessorCount > 1;
         Cores = new CorePacking(mayUseSender: busyWait);
         Sender = new OutputSender(threads);
         _timer = new PreemptionTimer(this, threads);
@@ -70,7 +71,8 @@ internal sealed unsafe class Scheduler : IDisposable
     public OutputSender Sender { get; }
 
     /// <summary>A look at the lock, without taking it. Any thread.</summary>
-    public LockActivity Activity => new(Volatile.Read(ref _requests), Switches, Volatile.Read(ref _sections), Volatile.Read(ref _activeSections), _current is not null, Waiting != 0);
+    public LockActivity Activity =>
+        new(Volatile.Read(ref _requests), Switches, Volatile.Read(ref _sections), Volatile.Read(ref _activeSections), _current is not null, Waiting != 0 || Spinning);
 
     /// <summary>How often a process gave up the lock because others waited.</summary>
     public long Preemptions { get; private set; }
@@ -127,7 +129,6 @@ internal sealed unsafe class Scheduler : IDisposable
     {
         Cores.Follow(process);
         Lock(process.Waiter, preempted);
-        Volatile.Write(ref _acquiredAt, Stopwatch.GetTimestamp());
         _current = process;
         process.Runs++;
         if (_last != process)
@@ -170,7 +171,6 @@ internal sealed unsafe class Scheduler : IDisposable
         Lock(waiter, preempted: false);
         try
         {
-            Volatile.Write(ref _acquiredAt, Stopwatch.GetTimestamp());
             return action();
         }
         finally
@@ -193,9 +193,10 @@ internal sealed unsafe class Scheduler : IDisposable
 
     private void Lock(SchedulerWaiter waiter, bool preempted)
     {
-        bool retry = false;
+        bool retry = false, maySpin = !preempted;
         while (true)
         {
+            bool spin;
             lock (_queues)
             {
                 if (retry)
@@ -205,22 +206,27 @@ internal sealed unsafe class Scheduler : IDisposable
 
                 if (!_held && (retry || !preempted || _woken.Count == 0))
                 {
-                    _held = true;
+                    Take();
                     return;
                 }
 
-                Volatile.Write(ref *waiter.Gate, SchedulerWaiter.Closed);
-                if (retry)
+                spin = maySpin && TryBeginSpinning();
+                if (!spin)
                 {
-                    Queue(preempted).AddFirst(waiter);
+                    Enqueue(waiter, preempted, first: retry);
                 }
-                else
+            }
+
+            _timer.Arm();
+            if (spin)
+            {
+                if (Spin())
                 {
-                    waiter.QueuedAt = Stopwatch.GetTimestamp();
-                    Queue(preempted).AddLast(waiter);
+                    return;
                 }
 
-                _waiting = _woken.Count + _preempted.Count;
+                maySpin = false; // it sleeps first
+                continue;
             }
 
             if (!preempted)
@@ -228,7 +234,6 @@ internal sealed unsafe class Scheduler : IDisposable
                 PokeHolder();
             }
 
-            _timer.Arm();
             while (Volatile.Read(ref *waiter.Gate) == SchedulerWaiter.Closed)
             {
                 Libc.FutexWait(waiter.Gate, SchedulerWaiter.Closed);
@@ -240,41 +245,87 @@ internal sealed unsafe class Scheduler : IDisposable
             }
 
             retry = true;
+            maySpin = !preempted;
         }
+    }
+
+    // Under _queues.
+    private void Take()
+    {
+        _held = true;
+        Volatile.Write(ref _acquiredAt, Stopwatch.GetTimestamp());
+    }
+
+    // Under _queues.
+    private void Enqueue(SchedulerWaiter waiter, bool preempted, bool first)
+    {
+        Volatile.Write(ref *waiter.Gate, SchedulerWaiter.Closed);
+        if (first)
+        {
+            Queue(preempted).AddFirst(waiter);
+        }
+        else
+        {
+            waiter.QueuedAt = Stopwatch.GetTimestamp();
+            Queue(preempted).AddLast(waiter);
+        }
+
+        _waiting = _woken.Count + _preempted.Count;
     }
 
     private void Unlock(bool handOver)
     {
-        SchedulerWaiter? wake = null;
         int* gate = null;
         lock (_queues)
         {
             bool preemptedDue = _preempted.Count > 0
-                && (_woken.Count == 0 || Stopwatch.GetTimestamp() - _preempted.First!.QueuedAt > PreemptedPatience);
+                && (_woken.Count == 0 || Stopwatch.GetTimestamp() - _preempted.First!.QueuedAt > LongestWait);
             ref var queue = ref Queue(preemptedDue);
-            if (handOver && queue.Count > 0)
+            if (queue.Count > 0 && (handOver || (_spinning && HasWaited(queue, LongestWait))))
             {
-                // The lock stays held: it is the new owner's. Otherwise the yielding thread, which runs already, would win it back.
-                wake = queue.RemoveFirst();
-                gate = wake.Gate;
-                Volatile.Write(ref *gate, SchedulerWaiter.Owner);
+                // The lock stays held: it is the new owner's. Otherwise the yielding thread, which runs already, would win it back, or who spins.
+                Take();
+                gate = Dequeue(ref queue, SchedulerWaiter.Owner);
             }
             else
             {
                 _held = false;
-                if (!_wakeInFlight && queue.Count > 0)
+                if (!_spinning)
                 {
-                    wake = queue.RemoveFirst();
-                    gate = wake.Gate;
-                    _wakeInFlight = true;
-                    Volatile.Write(ref *gate, SchedulerWaiter.Retry);
+                    gate = DequeueToCompete(ref queue);
                 }
             }
-
-            _waiting = _woken.Count + _preempted.Count;
         }
 
-        if (wake is not null)
+        WakeUp(gate);
+    }
+
+    // Under _queues. Who shall compete for the lock; null if somebody was already told to and has not tried yet, or nobody waits.
+    private int* DequeueToCompete(ref SchedulerQueue queue)
+    {
+        if (_wakeInFlight || queue.Count == 0)
+        {
+            return null;
+        }
+
+        _wakeInFlight = true;
+        return Dequeue(ref queue, SchedulerWaiter.Retry);
+    }
+
+    // Under _queues. The futex word that is to be woken.
+    private int* Dequeue(ref SchedulerQueue queue, int gate)
+    {
+        var waiter = queue.RemoveFirst();
+        _waiting = _woken.Count + _preempted.Count;
+        Volatile.Write(ref *waiter.Gate, gate);
+        return waiter.Gate;
+    }
+
+    private static bool HasWaited(in SchedulerQueue queue, long ticks) => Stopwatch.GetTimestamp() - queue.First!.QueuedAt > ticks;
+
+    private static void WakeUp(int* gate)
+    {
+        if (gate is not null)
         {
             Libc.FutexWake(gate);
         }
