@@ -20,8 +20,8 @@ public sealed record KernelOptions
 
     /// <summary>
     /// Whether a process whose events come within microseconds of each other looks for the next one before it sleeps, on a host with several processors
-    /// for this process. It takes no more processor time than waking it would, and much less time. Also whether, while many processes answer clients, a thread
-    /// may send for them that does not sleep.
+    /// for this process. It takes no more processor time than waking it would, and much less time. Also whether one that waits for
+    /// the global lock may spin, and whether, while many processes answer clients, a thread may send for them that does not sleep.
     /// </summary>
     public bool BusyWait { get; init; } = true;
 
