@@ -34,6 +34,9 @@ internal unsafe struct CpuSet
         return set;
     }
 
+    /// <summary>Whether a processor is among them.</summary>
+    public readonly bool Contains(int processor) => (uint)processor < Words * 64 && ((this[processor / 64] >> (processor % 64)) & 1) != 0;
+
     /// <summary>All of these but one.</summary>
     public readonly CpuSet Except(int processor)
     {

@@ -10,9 +10,12 @@ namespace Pocketgres.Kernel;
 /// <content>Waiting: each blocking host call gives up the global lock and is woken by signals through an eventfd.</content>
 public sealed unsafe partial class Process
 {
+    private const int ReadiesPerLook = 8;
+
     private BusyWait? _busyWait; // null: always sleeps at once
     private int _waiting;
     private int _semaphore;
+    private uint _readies;
 
     /// <summary>Gives up the global lock before a host call that may block. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
     internal void EnterBlocking()
@@ -104,6 +107,7 @@ public sealed unsafe partial class Process
             ready += GiveMemoryEntry(&fds[memory], wanted);
         }
 
+        int clientCore = ready > 0 && Kernel.Scheduler.Cores.Watches ? ClientCore(fds, count) : -1;
         Kernel.Scheduler.Acquire(this);
         State = ProcessState.Running;
         DropFlushed();
@@ -115,7 +119,7 @@ public sealed unsafe partial class Process
         }
         else if (ready > 0)
         {
-            Kernel.Scheduler.CountRequest();
+            Kernel.Scheduler.CountRequest(this, clientCore);
         }
 
         return ready != 0;
@@ -206,6 +210,20 @@ public sealed unsafe partial class Process
 
     /// <summary>What the process would have waited for was there already.</summary>
     internal void DidNotWait() => _busyWait?.Waited(0);
+
+    // For one request in some: it costs a system call.
+    private int ClientCore(PollEntry* fds, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            if (fds[i].Returned != 0)
+            {
+                return ++_readies % ReadiesPerLook == 0 ? ClientCores.Of(fds[i].Descriptor) : -1;
+            }
+        }
+
+        return -1;
+    }
 
     private int LookAndWait(PollEntry* fds, int count, MemoryConnection? memory, short wanted, long timeoutNanoseconds)
     {

@@ -88,6 +88,12 @@ public sealed unsafe partial class Process
 
     internal SchedulerWaiter Waiter { get; private set; } = null!;
 
+    /// <summary>Requests that it had in the window <see cref="RequestsWindow"/>. Under the global lock.</summary>
+    internal int Requests { get; set; }
+
+    /// <summary>The last <see cref="CorePacking.Window"/> in which it had one. Under the global lock.</summary>
+    internal int RequestsWindow { get; set; }
+
     /// <summary>The core that its thread is kept on, or <see cref="CorePacking.AnyCore"/>. The process's own thread.</summary>
     internal int Core { get; set; } = CorePacking.AnyCore;
 

@@ -16,15 +16,19 @@ internal sealed class OutputSender(ProcessThreads threads)
     private DeferredOutput? _added; // the last one first
     private bool _wanted; // the timer's thread writes it
     private bool _running;
+    private int _looks; // the sender's thread writes it
+    private int _looksBefore; // the timer's thread's
+    private int _avoided; // a core; the timer's thread writes it
 
     /// <summary>True while there is a thread, or nearly: who adds output when it is false sends it with <see cref="SendAll"/>. Any thread.</summary>
     public bool IsActive => Volatile.Read(ref _wanted);
 
-    /// <summary>Begins to send on a thread. The timer's thread.</summary>
-    /// <param name="cores">Where the thread shall run.</param>
-    /// <param name="everywhere">Where threads of the pool run otherwise.</param>
-    public void Start(CpuSet cores, CpuSet everywhere)
+    /// <summary>Begins to send on a thread, or goes on there. The timer's thread.</summary>
+    /// <param name="cores">Where threads of the pool run.</param>
+    /// <param name="processes">The one of them where the processes are, and the sender shall not be.</param>
+    public void Start(CpuSet cores, int processes)
     {
+        Volatile.Write(ref _avoided, processes);
         if (_wanted)
         {
             return;
@@ -34,7 +38,7 @@ internal sealed class OutputSender(ProcessThreads threads)
         Volatile.Write(ref _wanted, true);
         try
         {
-            threads.Run(() => Run(cores, everywhere), "pg-send");
+            threads.Run(() => Run(cores), "pg-send");
         }
         catch (OutOfMemoryException) // .NET's word for a thread that the host refuses: without one all goes on as before
         {
@@ -59,6 +63,19 @@ internal sealed class OutputSender(ProcessThreads threads)
         }
 
         SendAll();
+    }
+
+    /// <summary>Sends what there is if the thread has not looked since the last call: it waits for a core. The timer's thread, each millisecond.</summary>
+    /// <remarks>Not sooner: who sends draws the client to its own core, and the timer's may be that of the processes.</remarks>
+    public void SendInstead()
+    {
+        int looks = Volatile.Read(ref _looks);
+        if (looks == _looksBefore)
+        {
+            SendAll();
+        }
+
+        _looksBefore = looks;
     }
 
     /// <summary>Takes output on. Any thread.</summary>
@@ -111,18 +128,25 @@ internal sealed class OutputSender(ProcessThreads threads)
         return true;
     }
 
-    private void Run(CpuSet cores, CpuSet everywhere)
+    private void Run(CpuSet cores)
     {
-        _ = CpuSet.Apply(cores); // if the host refuses, it runs somewhere
+        int avoided = CorePacking.AnyCore;
         while (IsActive)
         {
+            if (avoided != Volatile.Read(ref _avoided))
+            {
+                avoided = Volatile.Read(ref _avoided);
+                _ = CpuSet.Apply(cores.Except(avoided)); // if the host refuses, it runs somewhere
+            }
+
+            Volatile.Write(ref _looks, _looks + 1);
             if (!SendAll())
             {
                 Thread.Yield();
             }
         }
 
-        _ = CpuSet.Apply(everywhere);
+        _ = CpuSet.Apply(cores);
         Volatile.Write(ref _running, false);
     }
 }

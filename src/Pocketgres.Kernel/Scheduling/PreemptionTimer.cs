@@ -75,7 +75,7 @@ internal sealed class PreemptionTimer(Scheduler scheduler, ProcessThreads thread
                 }
 
                 scheduler.Cores.Follow(scheduler.Sender);
-                scheduler.Sender.SendAll(); // its thread may have to wait for a core
+                scheduler.Sender.SendInstead();
                 if (seen.Waited)
                 {
                     scheduler.PokeHolder();

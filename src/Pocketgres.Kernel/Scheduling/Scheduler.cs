@@ -21,6 +21,7 @@ internal sealed unsafe partial class Scheduler : IDisposable
     private static readonly long LongestWait = Stopwatch.Frequency / 100; // 10 ms
 
     private const int SpinsForLock = 100; // some 10 us
+    private const int RequestsOfAClient = 4; // in a window; Postgres' own workers wake up a few times a second
 
     private readonly Lock _queues = new();
     private readonly PreemptionTimer _timer;
@@ -31,8 +32,9 @@ internal sealed unsafe partial class Scheduler : IDisposable
     private int _waiting;
     private long _acquiredAt;
     private volatile Process? _current;
-    private Process? _last; // this and the two counters: written under the lock
+    private Process? _last; // this and the counters: written under the lock
     private long _requests;
+    private long _clients;
     private long _sections;
     private int _activeSections;
     private int _sectionsHeldOff;
@@ -72,13 +74,30 @@ internal sealed unsafe partial class Scheduler : IDisposable
 
     /// <summary>A look at the lock, without taking it. Any thread.</summary>
     public LockActivity Activity =>
-        new(Volatile.Read(ref _requests), Switches, Volatile.Read(ref _sections), Volatile.Read(ref _activeSections), _current is not null, Waiting != 0 || Spinning);
+        new(Volatile.Read(ref _requests), Volatile.Read(ref _clients), Switches, Volatile.Read(ref _sections), Volatile.Read(ref _activeSections),
+            Held: _current is not null, Waited: Waiting != 0 || Spinning);
 
     /// <summary>How often a process gave up the lock because others waited.</summary>
     public long Preemptions { get; private set; }
 
     /// <summary>Counts a wait for a descriptor that ended with something to do. Under the lock.</summary>
-    public void CountRequest() => _requests++;
+    /// <param name="process">Which has waited.</param>
+    /// <param name="clientCore">The core where its client runs; negative when nobody has looked.</param>
+    public void CountRequest(Process process, int clientCore)
+    {
+        Cores.Clients.Count(clientCore);
+        _requests++;
+        if (process.RequestsWindow != Cores.Window)
+        {
+            process.RequestsWindow = Cores.Window;
+            process.Requests = 0;
+        }
+
+        if (++process.Requests == RequestsOfAClient)
+        {
+            _clients++;
+        }
+    }
 
     /// <summary>Counts a private section that begins, unless none may. Under the lock.</summary>
     public bool TryBeginPrivateSection()

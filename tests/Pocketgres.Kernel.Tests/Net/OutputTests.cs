@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Net;
+using Pocketgres.Kernel.Scheduling;
 using Pocketgres.Kernel.Tests.Support;
 
 namespace Pocketgres.Kernel.Tests.Net;
@@ -380,7 +381,7 @@ public sealed unsafe class OutputTests
             var sender = _process.Kernel.Scheduler.Sender;
             var cores = CpuSet.OfHostProcess();
             var random = new Random(3);
-            sender.Start(cores, cores);
+            sender.Start(cores, CorePacking.AnyCore);
             Volatile.Write(ref _sends, true);
             while (!Volatile.Read(ref _end))
             {
@@ -389,7 +390,7 @@ public sealed unsafe class OutputTests
                 {
                     sender.Stop();
                     Thread.SpinWait(random.Next(2_000));
-                    sender.Start(cores, cores);
+                    sender.Start(cores, CorePacking.AnyCore);
                 }
             }
 
