@@ -69,8 +69,8 @@ public sealed unsafe partial class Process
         State = ProcessState.Running;
     }
 
-    /// <summary>True when another process waits for the global lock.</summary>
-    public bool OthersWait => Kernel.Scheduler.Waiting != 0;
+    /// <summary>True when another process waits for the global lock, asleep or spinning.</summary>
+    public bool OthersWait => Kernel.Scheduler.Waiting != 0 || Kernel.Scheduler.Spinning;
 
     /// <summary>
     /// Waits until a descriptor is ready, a signal is pending, another process wakes this one, or the time is over.

@@ -70,6 +70,35 @@ public sealed class SpinningTests
     }
 
     [Fact]
+    public void Who_spins_counts_as_one_who_waits()
+    {
+        if (!s_severalCores)
+        {
+            return;
+        }
+
+        // Otherwise a process whose client is quick answers it and goes on with the next question, without ever letting go.
+        using var kernel = new TestKernel();
+        var scheduler = kernel.Kernel.Scheduler;
+        int seen = 0, overlooked = 0;
+        long begin = Stopwatch.GetTimestamp();
+        kernel.Finish(StartPair(kernel, () => seen > 100 || Stopwatch.GetElapsedTime(begin) > TestKernel.Patience, () =>
+        {
+            for (long from = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(from).TotalMicroseconds < 50;)
+            {
+                bool before = scheduler.Spinning, othersWait = scheduler.Current!.OthersWait;
+                if (before && scheduler.Spinning)
+                {
+                    seen++;
+                    overlooked += othersWait ? 0 : 1;
+                }
+            }
+        }));
+        Assert.True(seen > 100);
+        Assert.Equal(0, overlooked);
+    }
+
+    [Fact]
     public void A_release_for_one_who_gives_up_is_not_lost()
     {
         // Each has the lock for about as long as the other one spins, and does not come back before that one had it.
