@@ -7,6 +7,9 @@ namespace Pocketgres.Kernel.Native;
 [InlineArray(Words)]
 internal unsafe struct CpuSet
 {
+    /// <summary>How many processors it has room for.</summary>
+    public const int Capacity = Words * 64;
+
     private const int Words = 16;
 
     private ulong _word;
@@ -35,7 +38,7 @@ internal unsafe struct CpuSet
     }
 
     /// <summary>Whether a processor is among them.</summary>
-    public readonly bool Contains(int processor) => (uint)processor < Words * 64 && ((this[processor / 64] >> (processor % 64)) & 1) != 0;
+    public readonly bool Contains(int processor) => (uint)processor < Capacity && ((this[processor / 64] >> (processor % 64)) & 1) != 0;
 
     /// <summary>All of these but one.</summary>
     public readonly CpuSet Except(int processor)

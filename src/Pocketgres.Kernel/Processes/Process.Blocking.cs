@@ -10,12 +10,12 @@ namespace Pocketgres.Kernel;
 /// <content>Waiting: each blocking host call gives up the global lock and is woken by signals through an eventfd.</content>
 public sealed unsafe partial class Process
 {
-    private const int ReadiesPerLook = 8;
+    private const int RequestsPerLook = 8; // at the core of the client, which costs a system call
 
     private BusyWait? _busyWait; // null: always sleeps at once
     private int _waiting;
     private int _semaphore;
-    private uint _readies;
+    private uint _requestsInCrowds;
 
     /// <summary>Gives up the global lock before a host call that may block. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
     internal void EnterBlocking()
@@ -70,7 +70,7 @@ public sealed unsafe partial class Process
     }
 
     /// <summary>True when another process waits for the global lock, asleep or spinning.</summary>
-    public bool OthersWait => Kernel.Scheduler.Waiting != 0 || Kernel.Scheduler.Spinning;
+    public bool OthersWait => Kernel.Scheduler.Wanted;
 
     /// <summary>
     /// Waits until a descriptor is ready, a signal is pending, another process wakes this one, or the time is over.
@@ -211,14 +211,14 @@ public sealed unsafe partial class Process
     /// <summary>What the process would have waited for was there already.</summary>
     internal void DidNotWait() => _busyWait?.Waited(0);
 
-    // For one request in some: it costs a system call.
+    // Where the client runs whose request has come; negative if this is not one of those that are looked at.
     private int ClientCore(PollEntry* fds, int count)
     {
         for (int i = 0; i < count; i++)
         {
             if (fds[i].Returned != 0)
             {
-                return ++_readies % ReadiesPerLook == 0 ? ClientCores.Of(fds[i].Descriptor) : -1;
+                return ++_requestsInCrowds % RequestsPerLook == 0 ? ClientCores.Of(fds[i].Descriptor) : -1;
             }
         }
 

@@ -9,9 +9,8 @@ namespace Pocketgres.Kernel.Scheduling;
 internal sealed unsafe class ClientCores
 {
     private const int SocketLevel = 1, IncomingCoreOption = 49; // SOL_SOCKET, SO_INCOMING_CPU
-    private const int Cores = 1024; // those of a CpuSet
 
-    private readonly int[] _requests = new int[Cores];
+    private readonly int[] _requests = new int[CpuSet.Capacity];
 
     /// <summary>The core that the last segment came from; negative if the descriptor is none of a TCP connection. Any thread.</summary>
     public static int Of(int descriptor)
@@ -23,7 +22,7 @@ internal sealed unsafe class ClientCores
     /// <summary>Counts a request. Under the global lock.</summary>
     public void Count(int core)
     {
-        if ((uint)core < Cores)
+        if ((uint)core < CpuSet.Capacity)
         {
             _requests[core]++;
         }
@@ -50,7 +49,7 @@ internal sealed unsafe class ClientCores
     public int Quietest(CpuSet among, int preferred)
     {
         int quietest = preferred, fewest = among.Contains(preferred) ? From(preferred) / 2 : int.MaxValue;
-        for (int core = 0; core < Cores; core++)
+        for (int core = 0; core < CpuSet.Capacity; core++)
         {
             if (among.Contains(core) && _requests[core] < fewest)
             {
@@ -62,5 +61,5 @@ internal sealed unsafe class ClientCores
         return quietest;
     }
 
-    private int From(int core) => (uint)core < Cores ? _requests[core] : 0;
+    private int From(int core) => (uint)core < CpuSet.Capacity ? _requests[core] : 0;
 }

@@ -25,7 +25,7 @@ internal sealed class OutputSender(ProcessThreads threads)
 
     /// <summary>Begins to send on a thread, or goes on there. The timer's thread.</summary>
     /// <param name="cores">Where threads of the pool run.</param>
-    /// <param name="processes">The one of them where the processes are, and the sender shall not be.</param>
+    /// <param name="processes">The one of them where the processes are, and the sender shall not be, or <see cref="CorePacking.AnyCore"/>.</param>
     public void Start(CpuSet cores, int processes)
     {
         Volatile.Write(ref _avoided, processes);
@@ -133,9 +133,9 @@ internal sealed class OutputSender(ProcessThreads threads)
         int avoided = CorePacking.AnyCore;
         while (IsActive)
         {
-            if (avoided != Volatile.Read(ref _avoided))
+            if (Volatile.Read(ref _avoided) is var core && core != avoided)
             {
-                avoided = Volatile.Read(ref _avoided);
+                avoided = core;
                 _ = CpuSet.Apply(cores.Except(avoided)); // if the host refuses, it runs somewhere
             }
 

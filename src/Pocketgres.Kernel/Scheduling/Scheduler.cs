@@ -60,8 +60,11 @@ internal sealed unsafe partial class Scheduler : IDisposable
     /// <summary>True while a process holds the lock or waits for it.</summary>
     public bool Busy => _current is not null || Waiting != 0;
 
-    /// <summary>Number of threads that wait for the lock.</summary>
+    /// <summary>Number of threads that sleep until they get the lock.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>True while somebody wants the lock, asleep or spinning. Any thread.</summary>
+    public bool Wanted => Waiting != 0 || Spinning;
 
     /// <summary>Stopwatch time at which the current holder got the lock.</summary>
     public long AcquiredAt => Volatile.Read(ref _acquiredAt);
@@ -75,7 +78,7 @@ internal sealed unsafe partial class Scheduler : IDisposable
     /// <summary>A look at the lock, without taking it. Any thread.</summary>
     public LockActivity Activity =>
         new(Volatile.Read(ref _requests), Volatile.Read(ref _clients), Switches, Volatile.Read(ref _sections), Volatile.Read(ref _activeSections),
-            Held: _current is not null, Waited: Waiting != 0 || Spinning);
+            Held: _current is not null, Waited: Wanted);
 
     /// <summary>How often a process gave up the lock because others waited.</summary>
     public long Preemptions { get; private set; }

@@ -36,10 +36,8 @@ public sealed class CorePackingTests
     public void A_sender_is_used_where_it_pays(double spread, double packed, double withSender, bool allowed, object expected)
     {
         var packing = new CorePacking(allowed);
-        var ticks = new Dictionary<CrowdMode, int>();
-        Drive(packing, (mode, _) => mode switch { CrowdMode.Spread => spread, CrowdMode.Packed => packed, _ => withSender }, TimeSpan.FromSeconds(8),
-            () => ticks[packing.Mode] = ticks.GetValueOrDefault(packing.Mode) + 1);
-        Assert.Equal(s_severalCores ? (CrowdMode)expected : CrowdMode.Spread, ticks.MaxBy(t => t.Value).Key); // the other one is tried now and then
+        var mode = MostlyIn(packing, mode => mode switch { CrowdMode.Spread => spread, CrowdMode.Packed => packed, _ => withSender }, clients: 2);
+        Assert.Equal(s_severalCores ? (CrowdMode)expected : CrowdMode.Spread, mode);
     }
 
     [Fact]
@@ -75,7 +73,7 @@ public sealed class CorePackingTests
         using var kernel = new TestKernel();
         var sender = new OutputSender(kernel.Kernel.Threads);
         var allowed = CpuSet.OfHostProcess();
-        foreach (int core in Enumerable.Range(0, Environment.ProcessorCount).Where(allowed.Contains).Take(3))
+        foreach (int core in HostCores.Allowed.Take(3))
         {
             sender.Start(allowed, core);
             Eventually.Holds(() => CoresOfThreads("pg-send").Any(c => !c.Contains(core) && c.Count == allowed.Count - 1), $"the sender having left core {core}");
@@ -124,10 +122,8 @@ public sealed class CorePackingTests
     public void Many_clients_keep_what_is_faster(double spread, double withSender, object expected)
     {
         var packing = new CorePacking(mayUseSender: true);
-        var ticks = new Dictionary<CrowdMode, int>();
-        Drive(packing, (mode, _) => mode == CrowdMode.Spread ? spread : withSender, TimeSpan.FromSeconds(8),
-            () => ticks[packing.Mode] = ticks.GetValueOrDefault(packing.Mode) + 1, clients: 8);
-        Assert.Equal(s_severalCores ? (CrowdMode)expected : CrowdMode.Spread, ticks.MaxBy(t => t.Value).Key);
+        var mode = MostlyIn(packing, mode => mode == CrowdMode.Spread ? spread : withSender, clients: 8);
+        Assert.Equal(s_severalCores ? (CrowdMode)expected : CrowdMode.Spread, mode);
     }
 
     [Fact]
@@ -180,7 +176,8 @@ public sealed class CorePackingTests
     [Fact]
     public void The_sender_pauses_for_clients_that_came_to_the_core_of_the_processes()
     {
-        if (!s_severalCores)
+        const int most = 14; // cores: with more of them the one of the processes is left for another before it has an eighth of the clients
+        if (!s_severalCores || HostCores.Allowed.Count > most)
         {
             return;
         }
@@ -188,11 +185,16 @@ public sealed class CorePackingTests
         using var kernel = new TestKernel();
         var sender = new OutputSender(kernel.Kernel.Threads);
         var packing = new CorePacking(mayUseSender: true);
-        int pauses = 0, all = 0;
+        int pauses = 0;
         bool active = false;
         Drive(packing, (mode, _) => mode == CrowdMode.Spread ? 5_000 : 20_000, TimeSpan.FromSeconds(10), () =>
         {
-            packing.Clients.Count(all++ % 2); // one on either of two cores
+            foreach (int core in HostCores.Allowed)
+            {
+                packing.Clients.Count(core); // so that no core is quieter
+            }
+
+            packing.Clients.Count(packing.Core);
             packing.Follow(sender);
             pauses += active && !sender.IsActive && packing.Mode == CrowdMode.PackedWithSender ? 1 : 0;
             active = sender.IsActive;
@@ -311,6 +313,14 @@ public sealed class CorePackingTests
             packed = packing.Packed;
         });
         return (packed, changes);
+    }
+
+    // What is in force for most of 8 s: the other modes are tried now and then.
+    private static CrowdMode MostlyIn(CorePacking packing, Func<CrowdMode, double> rate, int clients)
+    {
+        var ticks = new Dictionary<CrowdMode, int>();
+        Drive(packing, (mode, _) => rate(mode), TimeSpan.FromSeconds(8), () => ticks[packing.Mode] = ticks.GetValueOrDefault(packing.Mode) + 1, clients);
+        return ticks.MaxBy(t => t.Value).Key;
     }
 
     // In a time of its own: a tick each millisecond.
