@@ -101,6 +101,35 @@ public class MemoryTests
         Assert.Equal(expected, instance.Bytes(0, 512).ToArray());
     }
 
+    [Theory]
+    [InlineData(200)] // forward overlap, backward overlap, none
+    [InlineData(203)]
+    [InlineData(197)]
+    [InlineData(216)]
+    [InlineData(360)]
+    public void CopiesAndFillsOfEverySize(int destination)
+    {
+        using var instance = new TestInstance(BulkModule());
+        byte[] expected = new byte[512];
+        for (int count = 0; count <= 150; count++)
+        {
+            for (int i = 0; i < expected.Length; i++)
+            {
+                expected[i] = instance.Bytes(i, 1)[0] = (byte)((i * 7) + count + 1);
+            }
+
+            Array.Copy(expected, 200, expected, destination, count);
+            instance.Invoke("copy", destination, 200, count);
+            Assert.Equal(expected, instance.Bytes(0, 512).ToArray());
+            Array.Fill(expected, (byte)0, destination, count);
+            instance.Invoke("fill", destination, 0, count);
+            Assert.Equal(expected, instance.Bytes(0, 512).ToArray());
+            Array.Fill(expected, (byte)9, destination, count);
+            instance.Invoke("fill", destination, 9, count);
+            Assert.Equal(expected, instance.Bytes(0, 512).ToArray());
+        }
+    }
+
     [Fact]
     public unsafe void BulkOperandsAreUnsigned()
     {

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace Pocketgres.Kernel;
 
@@ -24,22 +23,19 @@ public static unsafe class WasmRuntime
     /// <summary><c>memory.copy</c>: addresses and count are unsigned; the ranges may overlap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void MemoryCopy(byte* m, int destination, int source, int count) =>
-        Buffer.MemoryCopy(m + (uint)source, m + (uint)destination, (uint)count, (uint)count);
+        BulkMemory.Copy(m + (uint)destination, m + (uint)source, (uint)count);
 
-    /// <summary>
-    /// <c>memory.fill</c>. Not inlined: what is inside becomes a helper call that .NET 10's JIT believes not to write memory, so it would move the
-    /// caller's loads across it. Zeroes, which is nearly all that is ever asked for, have code of their own: other fills are compiled at their first use.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    /// <summary><c>memory.fill</c>: address and count are unsigned.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void MemoryFill(byte* m, int destination, int value, int count)
     {
         if ((byte)value == 0)
         {
-            NativeMemory.Clear(m + (uint)destination, (uint)count);
+            BulkMemory.Clear(m + (uint)destination, (uint)count);
         }
         else
         {
-            Unsafe.InitBlockUnaligned(m + (uint)destination, (byte)value, (uint)count);
+            BulkMemory.Fill(m + (uint)destination, (byte)value, (uint)count);
         }
     }
 

@@ -32,9 +32,7 @@ internal sealed partial class FunctionTranslator
                 LoadLocal((int)e.Immediate);
                 break;
             case WasmOpcode.LocalTee:
-                Emit(e.A!);
-                Il.Op(ILOpCode.Dup, 1);
-                StoreLocal((int)e.Immediate);
+                EmitTee((int)e.Immediate, e.A!);
                 break;
             case WasmOpcode.GlobalGet:
                 EmitGlobal((int)e.Immediate);
@@ -113,8 +111,7 @@ internal sealed partial class FunctionTranslator
             return;
         }
 
-        Emit(address);
-        Il.Unary(ILOpCode.Conv_u);
+        EmitWide(address);
         if (offset != 0)
         {
             Displacement(offset);

@@ -164,8 +164,7 @@ internal sealed partial class FunctionTranslator
             case WasmOpcode.LocalSet:
                 var value = Pop();
                 SpillConflicts(value.WritesMemory, value.LocalsWritten | Expression.LocalBit(local));
-                Emit(value);
-                StoreLocal(local);
+                StoreLocal(local, value);
                 break;
             default:
                 var source = Pop();

@@ -186,23 +186,12 @@ internal sealed partial class FunctionTranslator
         reader = new WasmReader(context.Module.Bytes, parent.reader.Position, parent.reader.End);
         type = parent.type;
         localTypes = parent.localTypes;
+        isWide = parent.isWide;
         patches = parent.patches;
         current = parent.current;
         isPrivate = parent.isPrivate;
         live = true;
-        argumentOf = new int[localTypes.Count];
-        ilLocalOf = new int[localTypes.Count];
-        for (int i = 0; i < parameters.Length; i++)
-        {
-            argumentOf[parameters[i]] = i + 1;
-        }
-
-        foreach (int local in scan.Writes.Where(l => argumentOf[l] == 0))
-        {
-            ilLocalOf[local] = IlLocals.Count;
-            IlLocals.Add(localTypes[local]);
-        }
-
+        PlaceLocals(parameters, scan.Writes.Except(parameters));
         int code = NewTemp(WasmType.I32);
         int epilogue = Il.NewLabel();
         int returnValue = type.Result != WasmType.None ? NewTemp(type.Result) : -1;

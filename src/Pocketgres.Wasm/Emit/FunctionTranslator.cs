@@ -11,9 +11,9 @@ namespace Pocketgres.Wasm.Emit;
 /// Code generation choices, each measured on pglite.wasm against the alternatives:
 /// operands are expression trees, spilled to temporaries only where a side effect would overtake them; the IL stack is empty at
 /// every statement; block results travel in temporaries; comparisons fuse with the branch that tests them; an address is
-/// <c>conv.u(address) + offset + m</c>, without a conversion of the constant. Trees, not a stack machine in IL, because the JIT
-/// spills whatever lies on the IL stack across a branch.
-/// This file holds the state; the other parts are Instructions, Control, Calls, Expressions, Numeric, Outlining, Resuming, Accelerating and PrivateCode.
+/// <c>conv.u(address) + offset + m</c>, without a conversion of the constant, and locals that serve as addresses are kept converted. Trees, not a
+/// stack machine in IL, because the JIT spills whatever lies on the IL stack across a branch.
+/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Outlining, Resuming, Accelerating and PrivateCode.
 /// </remarks>
 internal sealed partial class FunctionTranslator(ModuleContext context)
 {
@@ -24,10 +24,6 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
     private FunctionType type = new([], WasmType.None);
     private List<WasmType> localTypes = [];
     private FunctionPatches? patches;
-
-    // Where a WebAssembly local lives: in argument n (> 0; argument 0 is m), or else in an IL local.
-    private int[] argumentOf = [];
-    private int[] ilLocalOf = [];
 
     // The current position can be reached. Unreachable code is skipped, not translated.
     private bool live;
@@ -53,21 +49,8 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         Reset(body, context.Module.TypeOf(function), context.Patches.For(function));
         method = context.FullName(ModuleContext.TypeName(function - context.Module.ImportedFunctionCount), context.Linkage.MethodName(function));
         localTypes = FunctionLocals.Read(reader, type);
-        argumentOf = new int[localTypes.Count];
-        ilLocalOf = new int[localTypes.Count];
-        for (int i = 0; i < localTypes.Count; i++)
-        {
-            if (i < type.Parameters.Length)
-            {
-                argumentOf[i] = i + 1;
-            }
-            else
-            {
-                ilLocalOf[i] = IlLocals.Count;
-                IlLocals.Add(localTypes[i]);
-            }
-        }
-
+        isWide = ChooseWide();
+        PlaceLocals(Enumerable.Range(0, type.Parameters.Length), Enumerable.Range(type.Parameters.Length, localTypes.Count - type.Parameters.Length));
         StartOutlining(minimumOutlined);
         StartPrivateCode(function);
         StartResumable(function);
@@ -200,7 +183,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         }
     }
 
-    // --- Temporaries and locals ---
+    // --- Temporaries ---
 
     private int NewTemp(WasmType of)
     {
@@ -240,36 +223,6 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         Discard(e.B);
         Discard(e.C);
         Array.ForEach(e.Arguments, Discard);
-    }
-
-    private int LocalIndex()
-    {
-        int index = reader.Index();
-        return index < localTypes.Count ? index : throw Malformed($"local {index} does not exist");
-    }
-
-    private void LoadLocal(int local)
-    {
-        if (argumentOf[local] > 0)
-        {
-            Il.LoadArgument(argumentOf[local]);
-        }
-        else
-        {
-            Il.LoadLocal(ilLocalOf[local]);
-        }
-    }
-
-    private void StoreLocal(int local)
-    {
-        if (argumentOf[local] > 0)
-        {
-            Il.StoreArgument(argumentOf[local]);
-        }
-        else
-        {
-            Il.StoreLocal(ilLocalOf[local]);
-        }
     }
 
     /// <summary>Pushes the address of a slot at a negative offset from <c>m</c>.</summary>
