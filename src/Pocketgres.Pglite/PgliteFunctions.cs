@@ -125,6 +125,9 @@ public static class PgliteFunctions
 
     // ---- Sorting
 
+    /// <summary><c>int memcmp(const void *, const void *, size_t)</c> of the C library.</summary>
+    public const int Memcmp = 13497;
+
     /// <summary><c>bool tuplesort_gettuple_common(Tuplesortstate *, bool forward, SortTuple *)</c> (utils/sort/tuplesort.c).</summary>
     public const int TuplesortGettupleCommon = 10531;
 

@@ -65,6 +65,9 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.pg_checksum_page")]
     public static int Page(byte* m, int page, int block) => throw Unexpected();
 
+    [HostFunction("postgres.memcmp")]
+    public static int Memcmp(byte* m, int a, int b, int count) => throw Unexpected();
+
     [HostFunction("postgres.pg_comp_crc32c")]
     public static int Crc32C(byte* m, int crc, int data, int length) => throw Unexpected();
 

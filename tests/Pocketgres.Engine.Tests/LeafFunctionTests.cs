@@ -46,6 +46,32 @@ public sealed unsafe class LeafFunctionTests
     }
 
     [Fact]
+    public void Memory_is_compared_as_bytes_of_which_the_first_that_differ_count()
+    {
+        var random = new Random(18);
+        byte[] memory = new byte[256];
+        fixed (byte* m = memory)
+        {
+            for (int length = 0; length < 70; length++)
+            {
+                for (int round = 0; round < 100; round++)
+                {
+                    int a = random.Next(16), b = 128 + random.Next(16);
+                    random.NextBytes(memory); // what lies around the ranges differs
+                    memory.AsSpan(a, length).CopyTo(memory.AsSpan(b));
+                    for (int differences = random.Next(3); differences > 0 && length > 0; differences--)
+                    {
+                        memory[b + random.Next(length)] = (byte)random.Next(256);
+                    }
+
+                    int first = memory.AsSpan(a, length).CommonPrefixLength(memory.AsSpan(b, length));
+                    Assert.Equal(first == length ? 0 : memory[a + first] - memory[b + first], MemoryComparison.Compare(m, a, b, length));
+                }
+            }
+        }
+    }
+
+    [Fact]
     public void Lines_end_where_the_bytewise_loop_finds_an_end()
     {
         foreach (byte[] text in Texts())

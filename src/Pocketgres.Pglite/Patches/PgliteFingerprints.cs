@@ -47,6 +47,7 @@ internal static class PgliteFingerprints
         [PgliteFunctions.Time] = "4c6c0d2a62b137c7",
         [PgliteFunctions.PgChecksumPage] = "30495781b71aa8c6",
         [PgliteFunctions.PgCompCrc32C] = "41e6a9a92957d75e",
+        [PgliteFunctions.Memcmp] = "1d99e6285024f6e6",
         [PgliteFunctions.TuplesortGettupleCommon] = "8d2b623e3244bf5e",
         [PgliteFunctions.ComparetupHeapTiebreak] = "7793aea2a4bc09a6",
         [PgliteFunctions.ComparetupIndexBtreeTiebreak] = "fe3c45b126e86350",

@@ -54,6 +54,9 @@ internal static class PgliteHostFunctions
     /// <summary><c>pg_crc32c (pg_crc32c, const void *, size_t)</c>.</summary>
     public const string Crc32C = "postgres.pg_comp_crc32c";
 
+    /// <summary><c>int (const void *, const void *, size_t)</c>.</summary>
+    public const string Memcmp = "postgres.memcmp";
+
     /// <summary><c>void (Tuplesortstate *, bool forward, SortTuple *)</c>: runs before tuplesort_gettuple_common.</summary>
     public const string SortedTuple = "postgres.tuplesort_gettuple_common";
 

@@ -51,6 +51,7 @@ internal static class PgliteNames
         [nameof(PgliteFunctions.Time)] = "time",
         [nameof(PgliteFunctions.PgChecksumPage)] = "pg_checksum_page",
         [nameof(PgliteFunctions.Strtoul)] = "strtoul",
+        [nameof(PgliteFunctions.Memcmp)] = "memcmp",
     };
 
     /// <summary>The constant that holds this function index, or "function N".</summary>

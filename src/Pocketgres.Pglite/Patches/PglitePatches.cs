@@ -138,6 +138,7 @@ internal static class PglitePatches
     [
         new FunctionReplacement("pg_checksum_page", PgliteFunctions.PgChecksumPage, PgliteHostFunctions.ChecksumPage),
         new FunctionReplacement("pg_comp_crc32c", PgliteFunctions.PgCompCrc32C, PgliteHostFunctions.Crc32C),
+        new FunctionReplacement("memcmp", PgliteFunctions.Memcmp, PgliteHostFunctions.Memcmp),
         new EntryHook("tuplesort_gettuple_common: prefetch", PgliteFunctions.TuplesortGettupleCommon, PgliteHostFunctions.SortedTuple) { PassArguments = true },
         new EntryHook("comparetup_heap_tiebreak: prefetch", PgliteFunctions.ComparetupHeapTiebreak, PgliteHostFunctions.CompareTuples) { PassArguments = true },
         new EntryHook("comparetup_index_btree_tiebreak: prefetch", PgliteFunctions.ComparetupIndexBtreeTiebreak, PgliteHostFunctions.CompareTuples) { PassArguments = true },
