@@ -6,7 +6,7 @@ namespace Pocketgres.Kernel;
 
 /// <summary>
 /// Copies and clears memory, most often a few tens of bytes: a statement has some hundred of each. Every size up to 64 is two or four accesses
-/// that may overlap, without loops and without a frame; .NET's own, which are twice as many instructions, do the rest. Only 128 bits wide, because
+/// that may overlap, without loops; .NET's own, which are twice as many instructions, do the rest. Only 128 bits wide, because
 /// code with wider vectors would be compiled at every start.
 /// </summary>
 internal static unsafe class BulkMemory

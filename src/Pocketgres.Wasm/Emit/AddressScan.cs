@@ -160,15 +160,9 @@ internal sealed class AddressScan
     {
         WasmOpcode.Select or WasmOpcode.SelectTyped or WasmOpcode.MemoryCopy or WasmOpcode.MemoryFill => 3,
         WasmOpcode.BrIf or WasmOpcode.BrTable or WasmOpcode.Drop or WasmOpcode.LocalSet or WasmOpcode.GlobalSet or WasmOpcode.MemoryGrow => 1,
-        WasmOpcode.I32Eqz or WasmOpcode.I64Eqz or (>= WasmOpcode.I32Clz and <= WasmOpcode.I32Popcnt)
-            or (>= WasmOpcode.I64Clz and <= WasmOpcode.I64Popcnt) or (>= WasmOpcode.F32Abs and <= WasmOpcode.F32Sqrt)
-            or (>= WasmOpcode.F64Abs and <= WasmOpcode.F64Sqrt) => 1,
-        >= WasmOpcode.I32Eq and <= WasmOpcode.F64Copysign => 2,
-        (>= WasmOpcode.I32WrapI64 and <= WasmOpcode.I64Extend32S) or (>= WasmOpcode.I32TruncSatF32S and <= WasmOpcode.I64TruncSatF64U) => 1,
-        _ => 0,
+        _ => op.NumericOperands(),
     };
 
     private static bool HasResult(WasmOpcode op) => op is WasmOpcode.Select or WasmOpcode.SelectTyped or WasmOpcode.GlobalGet or WasmOpcode.MemorySize
-        or WasmOpcode.MemoryGrow or (>= WasmOpcode.I32Const and <= WasmOpcode.I64Extend32S)
-        or (>= WasmOpcode.I32TruncSatF32S and <= WasmOpcode.I64TruncSatF64U);
+        or WasmOpcode.MemoryGrow or (>= WasmOpcode.I32Const and <= WasmOpcode.F64Const) || op.NumericOperands() > 0;
 }

@@ -9,28 +9,17 @@ internal sealed partial class FunctionTranslator
     /// <summary>Makes a pending expression of a numeric instruction.</summary>
     private void Numeric(WasmOpcode op)
     {
-        switch (op)
+        switch (op.NumericOperands())
         {
-            case WasmOpcode.I32Eqz or WasmOpcode.I64Eqz:
-                Push(new Expression(op, WasmType.I32, Pop()));
-                break;
-            case >= WasmOpcode.I32Eq and <= WasmOpcode.F64Ge:
-                var compared = Pop(2);
-                Push(new Expression(op, WasmType.I32, compared[0], compared[1]));
-                break;
-            case (>= WasmOpcode.I32Clz and <= WasmOpcode.I32Popcnt) or (>= WasmOpcode.I64Clz and <= WasmOpcode.I64Popcnt)
-                or (>= WasmOpcode.F32Abs and <= WasmOpcode.F32Sqrt) or (>= WasmOpcode.F64Abs and <= WasmOpcode.F64Sqrt):
+            case 1:
                 var operand = Pop();
-                Push(new Expression(op, operand.Type, operand));
+                Push(new Expression(op, ResultType(op, operand.Type), operand));
                 break;
-            case >= WasmOpcode.I32Add and <= WasmOpcode.F64Copysign:
+            case 2:
                 var operands = Pop(2);
-                var result = new Expression(op, operands[0].Type, operands[0], operands[1]);
+                var result = new Expression(op, ResultType(op, operands[0].Type), operands[0], operands[1]);
                 result.MayTrap |= DivisionMayTrap(op, operands[1]);
                 Push(result);
-                break;
-            case (>= WasmOpcode.I32WrapI64 and <= WasmOpcode.I64Extend32S) or (>= WasmOpcode.I32TruncSatF32S and <= WasmOpcode.I64TruncSatF64U):
-                Push(new Expression(op, ConvertedType(op), Pop()));
                 break;
             default:
                 throw InstructionReader.Unsupported(op, reader.Position - 1);
@@ -43,6 +32,13 @@ internal sealed partial class FunctionTranslator
         WasmOpcode.I32DivU or WasmOpcode.I64DivU or WasmOpcode.I32RemS or WasmOpcode.I32RemU or WasmOpcode.I64RemS or WasmOpcode.I64RemU =>
             !divisor.IsConstant || divisor.Immediate == 0,
         _ => false,
+    };
+
+    private static WasmType ResultType(WasmOpcode op, WasmType operand) => op switch
+    {
+        >= WasmOpcode.I32Eqz and <= WasmOpcode.F64Ge => WasmType.I32,
+        >= WasmOpcode.I32Clz and <= WasmOpcode.F64Copysign => operand,
+        _ => ConvertedType(op),
     };
 
     private static WasmType ConvertedType(WasmOpcode op) => op switch

@@ -72,6 +72,18 @@ internal static class InstructionReader
         }
     }
 
+    /// <summary>How many operands an arithmetic instruction, comparison or conversion takes; 0 for all other instructions.</summary>
+    public static int NumericOperands(this WasmOpcode opcode) => opcode switch
+    {
+        WasmOpcode.I32Eqz or WasmOpcode.I64Eqz
+            or (>= WasmOpcode.I32Clz and <= WasmOpcode.I32Popcnt) or (>= WasmOpcode.I64Clz and <= WasmOpcode.I64Popcnt)
+            or (>= WasmOpcode.F32Abs and <= WasmOpcode.F32Sqrt) or (>= WasmOpcode.F64Abs and <= WasmOpcode.F64Sqrt)
+            or (>= WasmOpcode.I32WrapI64 and <= WasmOpcode.I64Extend32S)
+            or (>= WasmOpcode.I32TruncSatF32S and <= WasmOpcode.I64TruncSatF64U) => 1,
+        >= WasmOpcode.I32Eq and <= WasmOpcode.F64Copysign => 2,
+        _ => 0,
+    };
+
     /// <summary>The error for an instruction that cannot be translated, with the name of the feature it belongs to.</summary>
     public static WasmFormatException Unsupported(WasmOpcode opcode, long offset) => WasmFormatException.Unsupported(
         (int)opcode switch
@@ -87,7 +99,6 @@ internal static class InstructionReader
             _ => "unknown instruction",
         } + $" (opcode 0x{(int)opcode:x2})", offset);
 
-    private static bool IsPlain(WasmOpcode opcode) => opcode
-        is (>= WasmOpcode.I32Eqz and <= WasmOpcode.I64Extend32S) or (>= WasmOpcode.I32TruncSatF32S and <= WasmOpcode.I64TruncSatF64U)
-        or WasmOpcode.Unreachable or WasmOpcode.Nop or WasmOpcode.Else or WasmOpcode.End or WasmOpcode.Return or WasmOpcode.Drop or WasmOpcode.Select;
+    private static bool IsPlain(WasmOpcode opcode) => opcode.NumericOperands() > 0
+        || opcode is WasmOpcode.Unreachable or WasmOpcode.Nop or WasmOpcode.Else or WasmOpcode.End or WasmOpcode.Return or WasmOpcode.Drop or WasmOpcode.Select;
 }
