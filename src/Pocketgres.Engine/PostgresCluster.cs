@@ -105,7 +105,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             RemoveStalePidFile(kernel, dataDirectory);
             var arguments = ServerArguments.Build(options, dataDirectory, port, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
-                tag: PostgresProcess.Master(engine.Programs, log.Ready));
+                tag: PostgresProcess.Master(engine.Programs, log.Ready, StartSettings.IsOn(options.Settings, StartSettings.StatementCache)));
             cluster = new PostgresCluster(options, engine, kernel, directory, log, postmaster, port, dataDirectory);
             await cluster.WaitUntilReadyAsync(options.StartTimeout, cancellationToken).ConfigureAwait(false);
             return cluster;
@@ -234,7 +234,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         Threads = engine.Threads,
         FirstPid = PgliteFoldedCalls.GetPid,
         PrivateSections = SeveralCores.ModeOf(cluster.Settings),
-        BusyWait = BusyWaits.Allowed(cluster.Settings),
+        BusyWait = StartSettings.IsOn(cluster.Settings, StartSettings.BusyWait),
         StandardError = log.Write,
         StandardOutput = log.Write,
         ProcessGone = cluster.ProcessGone,

@@ -95,6 +95,23 @@ public static class PgliteAddresses
     /// <summary><c>MemoryContext TopMemoryContext</c>.</summary>
     public const int TopMemoryContext = 2880868;
 
+    /// <summary><c>MemoryContext MessageContext</c>: emptied before each message.</summary>
+    public const int MessageContext = 2880884;
+
+    // ---- Unnamed statements
+
+    /// <summary><c>const char *debug_query_string</c> (tcop/postgres.c): the text of the statement that is being parsed or run.</summary>
+    public const int DebugQueryString = 2804464;
+
+    /// <summary><c>post_parse_analyze_hook_type post_parse_analyze_hook</c> (parser/analyze.c): 0 unless an extension wants to see all statements' analysis.</summary>
+    public const int PostParseAnalyzeHook = 2777992;
+
+    /// <summary>The string "unnamed prepared statement" in exec_parse_message (tcop/postgres.c).</summary>
+    public const int UnnamedStatementContextName = 87847;
+
+    /// <summary><c>static slist_head guc_stack_list</c> (utils/misc/guc.c): 0 when no setting is to be restored at the end of the transaction or function.</summary>
+    public const int GucStackList = 2878908;
+
     // ---- Waiting and checkpoints
 
     /// <summary><c>uint32 *my_wait_event_info</c> (utils/activity/wait_event.c): where the current wait is reported.</summary>

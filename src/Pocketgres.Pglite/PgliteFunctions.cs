@@ -140,6 +140,47 @@ public static class PgliteFunctions
     /// <summary><c>static void tuplesort_sort_memtuples(Tuplesortstate *)</c> (utils/sort/tuplesort.c).</summary>
     public const int TuplesortSortMemtuples = 10522;
 
+    // ---- Unnamed statements
+
+    /// <summary>PostgresMain's loop over messages (tcop/postgres.c), which PGlite made a function that handles one: with exec_parse_message,
+    /// pg_parse_query and drop_unnamed_stmt inlined.</summary>
+    public const int PostgresMainLoopOnce = 5831;
+
+    /// <summary><c>MemoryContext AllocSetContextCreateInternal(MemoryContext parent, const char *name, Size, Size, Size)</c> (utils/mmgr/aset.c).</summary>
+    public const int AllocSetContextCreateInternal = 10322;
+
+    /// <summary><c>List *raw_parser(const char *str, RawParseMode mode)</c> (parser/parser.c).</summary>
+    public const int RawParser = 2272;
+
+    /// <summary><c>CachedPlanSource *CreateCachedPlan(RawStmt *, const char *query_string, CommandTag)</c> (utils/cache/plancache.c).</summary>
+    public const int CreateCachedPlan = 9786;
+
+    /// <summary><c>List *pg_analyze_and_rewrite_varparams(RawStmt *, const char *query_string, Oid **paramTypes, int *numParams)</c> (tcop/postgres.c).</summary>
+    public const int AnalyzeAndRewriteVarparams = 5811;
+
+    /// <summary><c>void CompleteCachedPlan(CachedPlanSource *, List *querytree_list, MemoryContext, Oid *param_types, int num_params, ParserSetupHook,
+    /// void *arg, int cursor_options, bool fixed_result)</c> (utils/cache/plancache.c).</summary>
+    public const int CompleteCachedPlan = 9787;
+
+    /// <summary><c>void SaveCachedPlan(CachedPlanSource *)</c>.</summary>
+    public const int SaveCachedPlan = 9788;
+
+    /// <summary><c>void DropCachedPlan(CachedPlanSource *)</c>.</summary>
+    public const int DropCachedPlan = 9789;
+
+    /// <summary><c>bool IsAbortedTransactionBlockState(void)</c> (access/transam/xact.c).</summary>
+    public const int IsAbortedTransactionBlockState = 1284;
+
+    /// <summary><c>void AcceptInvalidationMessages(void)</c> (utils/cache/inval.c).</summary>
+    public const int AcceptInvalidationMessages = 9643;
+
+    /// <summary><c>int set_config_with_handle(const char *name, config_handle *, const char *value, GucContext, GucSource, Oid srole, GucAction,
+    /// bool changeVal, int elevel, bool is_reload)</c> (utils/misc/guc.c): all changes of settings but the next one.</summary>
+    public const int SetConfigWithHandle = 10181;
+
+    /// <summary><c>void ResetAllOptions(void)</c> (utils/misc/guc.c).</summary>
+    public const int ResetAllOptions = 10205;
+
     // ---- Private sections
 
     /// <summary><c>void heap_prepare_pagescan(TableScanDesc)</c> (access/heap/heapam.c).</summary>

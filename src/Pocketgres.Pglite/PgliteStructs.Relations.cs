@@ -272,6 +272,13 @@ public static partial class PgliteStructs
         public const int ExtensionName = 4;
     }
 
+    /// <summary><c>SharedInvalidationMessage</c> (storage/sinval.h): <c>int8 id</c> at 0.</summary>
+    public static class SharedInvalidationMessage
+    {
+        /// <summary>SHAREDINVALSMGR_ID: about a relation's files, not about its definition.</summary>
+        public const int Storage = -3;
+    }
+
     /// <summary><c>SharedInvalRelSyncMsg</c> (storage/sinval.h).</summary>
     public static class SharedInvalidationRelSync
     {
@@ -288,11 +295,26 @@ public static partial class PgliteStructs
     /// <summary><c>List</c> (nodes/pg_list.h).</summary>
     public static class List
     {
+        /// <summary>Size of one with one element of its own (<see cref="InitialElements"/>).</summary>
+        public const int SizeOfOne = 20;
+
+        /// <summary><c>NodeTag type</c>.</summary>
+        public const int Type = 0;
+
+        /// <summary><see cref="Type"/> of a list of pointers: T_List.</summary>
+        public const int Pointers = 1;
+
         /// <summary><c>int length</c>.</summary>
         public const int Length = 4;
 
+        /// <summary><c>int max_length</c>.</summary>
+        public const int Capacity = 8;
+
         /// <summary><c>ListCell *elements</c>, 4 bytes each.</summary>
         public const int Elements = 12;
+
+        /// <summary><c>ListCell initial_elements[]</c>.</summary>
+        public const int InitialElements = 16;
     }
 
     /// <summary><c>StringInfoData</c> (lib/stringinfo.h).</summary>

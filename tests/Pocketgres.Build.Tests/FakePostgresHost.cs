@@ -11,8 +11,35 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.RequestCheckpoint")]
     public static void RequestCheckpoint(byte* m, int flags) => throw Unexpected();
 
-    [HostFunction("postgres.RelSyncInvalidation")]
-    public static void RelSyncInvalidation(byte* m, int message) => throw Unexpected();
+    [HostFunction("postgres.LocalExecuteInvalidationMessage")]
+    public static void InvalidationMessage(byte* m, int message) => throw Unexpected();
+
+    [HostFunction("postgres.DropCachedPlan")]
+    public static void DropCachedPlan(byte* m, int plan) => throw Unexpected();
+
+    [HostFunction("postgres.AllocSetContextCreateInternal")]
+    public static int CreateContext(byte* m, int parent, int name, int minimum, int initial, int maximum) => throw Unexpected();
+
+    [HostFunction("postgres.raw_parser")]
+    public static int Parse(byte* m, int text, int mode) => throw Unexpected();
+
+    [HostFunction("postgres.CreateCachedPlan")]
+    public static int CreateCachedPlan(byte* m, int tree, int text, int tag) => throw Unexpected();
+
+    [HostFunction("postgres.pg_analyze_and_rewrite_varparams")]
+    public static int Analyze(byte* m, int tree, int text, int types, int count) => throw Unexpected();
+
+    [HostFunction("postgres.CompleteCachedPlan")]
+    public static void CompleteCachedPlan(byte* m, int plan, int queries, int context, int types, int count, int setup, int argument, int options, int fixedResult) => throw Unexpected();
+
+    [HostFunction("postgres.SaveCachedPlan")]
+    public static void SaveCachedPlan(byte* m, int plan) => throw Unexpected();
+
+    [HostFunction("postgres.set_config_with_handle")]
+    public static void SetConfig(byte* m, int name, int handle, int value, int context, int source, int role, int action, int change, int level, int reload) => throw Unexpected();
+
+    [HostFunction("postgres.ResetAllOptions")]
+    public static void ResetAllOptions(byte* m) => throw Unexpected();
 
     [HostFunction("postgres.dsm_impl_op")]
     public static void DsmImplOp(byte* m, int op, int handle, int size, int implPrivate, int mappedAddress, int mappedSize, int errorLevel) => throw Unexpected();

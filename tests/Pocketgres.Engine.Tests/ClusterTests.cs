@@ -127,6 +127,17 @@ public sealed class ClusterTests
         Assert.Contains("shared_buffers", failure.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("pocketgres.busy_wait")]
+    [InlineData("pocketgres.statement_cache")]
+    public async Task A_setting_of_ours_is_on_or_off(string name)
+    {
+        var options = new ClusterOptions { Port = 0, Settings = new Dictionary<string, string> { [name] = "maybe" } };
+        var failure = await Assert.ThrowsAsync<ClusterException>(() => PostgresCluster.StartAsync(options));
+        Assert.Equal(ClusterError.StartFailed, failure.Error);
+        Assert.Equal($"{name} is \"maybe\": use on or off.", failure.Message);
+    }
+
     [Fact]
     public async Task A_client_that_connects_during_the_start_is_answered_and_not_refused()
     {

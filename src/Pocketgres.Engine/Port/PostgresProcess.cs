@@ -9,13 +9,16 @@ internal sealed class PostgresProcess
 {
     private readonly List<Segment> _segments = [];
     private readonly Process? _postmaster;
+    private readonly bool _cachesStatements;
     private Dictionary<int, IncrementalHash>? _hmacContexts;
 
-    private PostgresProcess(EnginePrograms programs, BackendType type, Process? postmaster)
+    private PostgresProcess(EnginePrograms programs, BackendType type, Process? postmaster, bool cachesStatements)
     {
         Programs = programs;
         Type = type;
         _postmaster = postmaster;
+        _cachesStatements = cachesStatements;
+        Statements = cachesStatements && type == BackendType.Backend ? new StatementCache() : null;
     }
 
     /// <summary>The engine whose programs it can run.</summary>
@@ -45,6 +48,9 @@ internal sealed class PostgresProcess
     /// <summary>Callbacks (table slot, argument) that CacheRegisterRelSyncCallback registered.</summary>
     public List<(int Function, int Argument)> RelSyncCallbacks { get; } = [];
 
+    /// <summary>Unnamed statements that the session has run; null where none are kept.</summary>
+    public StatementCache? Statements { get; }
+
     /// <summary>Running HMAC computations of libpq, by the address of their context.</summary>
     public Dictionary<int, IncrementalHash> HmacContexts => _hmacContexts ??= [];
 
@@ -55,17 +61,22 @@ internal sealed class PostgresProcess
     public Task? Ready { get; init; }
 
     /// <summary>State of a process that is its own master.</summary>
-    public static PostgresProcess Master(EnginePrograms programs, Task? ready = null) => new(programs, BackendType.Invalid, null) { Ready = ready };
+    /// <param name="programs">The engine's.</param>
+    /// <param name="ready">See <see cref="Ready"/>.</param>
+    /// <param name="cachesStatements">Its sessions keep unnamed statements.</param>
+    public static PostgresProcess Master(EnginePrograms programs, Task? ready = null, bool cachesStatements = false) =>
+        new(programs, BackendType.Invalid, null, cachesStatements) { Ready = ready };
 
     /// <summary>State of a child that <paramref name="postmaster"/> forks.</summary>
-    public static PostgresProcess Child(BackendType type, Process postmaster) => new(Of(postmaster).Programs, type, postmaster);
+    public static PostgresProcess Child(BackendType type, Process postmaster) =>
+        new(Of(postmaster).Programs, type, postmaster, Of(postmaster)._cachesStatements);
 
     /// <summary>The same state for this process in a clone. Commands that it runs on the host stay the source's.</summary>
     /// <param name="postmaster">The clone's postmaster; null for itself.</param>
     /// <param name="loop">See <see cref="FrozenLoop"/>.</param>
     public PostgresProcess CopyFor(Process? postmaster, int loop)
     {
-        var copy = new PostgresProcess(Programs, Type, postmaster) { ListenSocket = ListenSocket, FrozenLoop = loop };
+        var copy = new PostgresProcess(Programs, Type, postmaster, _cachesStatements) { ListenSocket = ListenSocket, FrozenLoop = loop };
         copy._segments.AddRange(_segments);
         copy.RelSyncCallbacks.AddRange(RelSyncCallbacks);
         return copy;

@@ -84,6 +84,34 @@ internal static class PgliteHostFunctions
     /// <summary><c>void (ObjectAddress *result, ParseState *, CreateExtensionStmt *)</c>: runs before CreateExtension.</summary>
     public const string CreateExtension = "postgres.CreateExtension";
 
-    /// <summary><c>void (const SharedInvalidationMessage *)</c>: runs before LocalExecuteInvalidationMessage; calls what CacheRegisterRelSyncCallback registered.</summary>
-    public const string RelSyncInvalidation = "postgres.RelSyncInvalidation";
+    /// <summary><c>void (const SharedInvalidationMessage *)</c>: runs before LocalExecuteInvalidationMessage.</summary>
+    public const string InvalidationMessage = "postgres.LocalExecuteInvalidationMessage";
+
+    /// <summary><c>void (CachedPlanSource *)</c>: DropCachedPlan of the unnamed statement, which may be kept instead.</summary>
+    public const string DropUnnamedStatement = "postgres.DropCachedPlan";
+
+    /// <summary><c>MemoryContext (MemoryContext parent, const char *name, Size, Size, Size)</c>: where an unnamed statement is analysed; 0 if it was kept.</summary>
+    public const string CreateStatementContext = "postgres.AllocSetContextCreateInternal";
+
+    /// <summary><c>List *(const char *, RawParseMode)</c>.</summary>
+    public const string ParseStatement = "postgres.raw_parser";
+
+    /// <summary><c>CachedPlanSource *(RawStmt *, const char *, CommandTag)</c>.</summary>
+    public const string CreateCachedPlan = "postgres.CreateCachedPlan";
+
+    /// <summary><c>List *(RawStmt *, const char *, Oid **, int *)</c>.</summary>
+    public const string AnalyzeStatement = "postgres.pg_analyze_and_rewrite_varparams";
+
+    /// <summary><c>void (CachedPlanSource *, List *, MemoryContext, Oid *, int, ParserSetupHook, void *, int, bool)</c>.</summary>
+    public const string CompleteCachedPlan = "postgres.CompleteCachedPlan";
+
+    /// <summary><c>void (CachedPlanSource *)</c>: SaveCachedPlan of the unnamed statement.</summary>
+    public const string SaveCachedPlan = "postgres.SaveCachedPlan";
+
+    /// <summary><c>void (const char *name, config_handle *, const char *, GucContext, GucSource, Oid, GucAction, bool, int, bool)</c>: runs before
+    /// set_config_with_handle.</summary>
+    public const string SetConfig = "postgres.set_config_with_handle";
+
+    /// <summary><c>void (void)</c>: runs before ResetAllOptions.</summary>
+    public const string ResetAllOptions = "postgres.ResetAllOptions";
 }

@@ -18,6 +18,8 @@ internal static class PgliteNames
     public static IReadOnlyDictionary<string, string> VariableExports { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         [nameof(PgliteAddresses.PgGlobalPrngState)] = "pg_global_prng_state",
+        [nameof(PgliteAddresses.DebugQueryString)] = "debug_query_string",
+        [nameof(PgliteAddresses.PostParseAnalyzeHook)] = "post_parse_analyze_hook",
     };
 
     private static Dictionary<string, string> Exports { get; } = new(StringComparer.Ordinal)
@@ -52,6 +54,10 @@ internal static class PgliteNames
         [nameof(PgliteFunctions.PgChecksumPage)] = "pg_checksum_page",
         [nameof(PgliteFunctions.Strtoul)] = "strtoul",
         [nameof(PgliteFunctions.Memcmp)] = "memcmp",
+        [nameof(PgliteFunctions.AllocSetContextCreateInternal)] = "AllocSetContextCreateInternal",
+        [nameof(PgliteFunctions.RawParser)] = "raw_parser",
+        [nameof(PgliteFunctions.IsAbortedTransactionBlockState)] = "IsAbortedTransactionBlockState",
+        [nameof(PgliteFunctions.AcceptInvalidationMessages)] = "AcceptInvalidationMessages",
     };
 
     /// <summary>The constant that holds this function index, or "function N".</summary>

@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. UnnamedStatements(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -122,8 +122,8 @@ internal static class PglitePatches
     // Only pgoutput registers callbacks for SHAREDINVALRELSYNC_ID, so the linker dropped CacheRegisterRelSyncCallback and the loop over its list.
     private static IEnumerable<ModulePatch> Invalidations() =>
     [
-        new EntryHook("LocalExecuteInvalidationMessage: CallRelSyncCallbacks", PgliteFunctions.LocalExecuteInvalidationMessage,
-            PgliteHostFunctions.RelSyncInvalidation) { PassArguments = true },
+        new EntryHook("LocalExecuteInvalidationMessage: CallRelSyncCallbacks, kept statements", PgliteFunctions.LocalExecuteInvalidationMessage,
+            PgliteHostFunctions.InvalidationMessage) { PassArguments = true },
     ];
 
     // "if (IsUnderPostmaster && XLogCheckpointNeeded(openLogSegNo)) RequestCheckpoint(CHECKPOINT_CAUSE_XLOG)" at the end of a segment was folded
@@ -149,6 +149,24 @@ internal static class PglitePatches
         // The loop over a field's bytes. Locals: cur_ptr, output_ptr, line_end_ptr, delimc.
         new LoopAcceleration("CopyReadAttributesText: plain bytes", PgliteFunctions.CopyReadAttributesText, Loop: 1, PgliteHostFunctions.CopyField, [2, 4, 6, 13], [2, 4]),
     ];
+
+    // exec_parse_message and drop_unnamed_stmt, both inlined: an unnamed statement that comes again is not parsed and analysed again. raw_parser is called
+    // for simple queries too, and drop_unnamed_stmt by them and by Close.
+    private static IEnumerable<ModulePatch> UnnamedStatements() =>
+    [
+        ParseMessage("DropCachedPlan", PgliteFunctions.DropCachedPlan, PgliteHostFunctions.DropUnnamedStatement, 3),
+        ParseMessage("AllocSetContextCreate", PgliteFunctions.AllocSetContextCreateInternal, PgliteHostFunctions.CreateStatementContext, 4),
+        ParseMessage("raw_parser", PgliteFunctions.RawParser, PgliteHostFunctions.ParseStatement, 2),
+        ParseMessage("CreateCachedPlan", PgliteFunctions.CreateCachedPlan, PgliteHostFunctions.CreateCachedPlan, 2),
+        ParseMessage("pg_analyze_and_rewrite_varparams", PgliteFunctions.AnalyzeAndRewriteVarparams, PgliteHostFunctions.AnalyzeStatement, 2),
+        ParseMessage("CompleteCachedPlan", PgliteFunctions.CompleteCachedPlan, PgliteHostFunctions.CompleteCachedPlan, 1),
+        ParseMessage("SaveCachedPlan", PgliteFunctions.SaveCachedPlan, PgliteHostFunctions.SaveCachedPlan, 1),
+        new EntryHook("set_config_with_handle: kept statements", PgliteFunctions.SetConfigWithHandle, PgliteHostFunctions.SetConfig) { PassArguments = true },
+        new EntryHook("ResetAllOptions: kept statements", PgliteFunctions.ResetAllOptions, PgliteHostFunctions.ResetAllOptions),
+    ];
+
+    private static CallReplacement ParseMessage(string callee, int function, string hostFunction, int count) =>
+        new("exec_parse_message: " + callee, PgliteFunctions.PostgresMainLoopOnce, function, hostFunction, count);
 
     // Where a process begins to run without the global lock (PglitePrivateCode). SeqNext's indirect calls: scan_begin and scan_getnextslot.
     private static IEnumerable<ModulePatch> PrivateSections() =>

@@ -39,11 +39,9 @@ public static unsafe class OutputPluginCalls
     public static void RegisterRelSyncCallback(byte* m, int function, int argument) =>
         PostgresProcess.Of(Process.From(m)).RelSyncCallbacks.Add((function, argument));
 
-    /// <summary>Runs before each invalidation message is executed: those for publications' relations call what was registered.</summary>
-    [HostFunction("postgres.RelSyncInvalidation")]
-    public static void RelSyncInvalidation(byte* m, int message)
+    /// <summary>For each invalidation message: one for a publication's relation calls what was registered.</summary>
+    internal static void Invalidate(byte* m, byte* msg)
     {
-        byte* msg = m + (uint)message;
         if (*(sbyte*)msg != PgliteStructs.SharedInvalidationRelSync.Id ||
             *(int*)(msg + PgliteStructs.SharedInvalidationRelSync.Database) != *(int*)(m + PgliteAddresses.MyDatabaseId))
         {

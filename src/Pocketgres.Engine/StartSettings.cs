@@ -1,0 +1,23 @@
+namespace Pocketgres.Engine;
+
+/// <summary>
+/// Settings of ours that are on or off, given at start (not in configuration files, which Postgres reads). All are on by default. To Postgres they
+/// are custom settings, which it shows and does not look at.
+/// </summary>
+internal static class StartSettings
+{
+    /// <summary>A thread whose waits are short looks for its next event for a moment before it sleeps.</summary>
+    public const string BusyWait = "pocketgres.busy_wait";
+
+    /// <summary>A session does not parse and analyse an unnamed statement again that it has run before.</summary>
+    public const string StatementCache = "pocketgres.statement_cache";
+
+    /// <summary>What the settings say about this one.</summary>
+    /// <exception cref="ClusterException">A value that is neither on nor off.</exception>
+    public static bool IsOn(IReadOnlyDictionary<string, string> settings, string name) => settings.GetValueOrDefault(name, "on") switch
+    {
+        "on" => true,
+        "off" => false,
+        var other => throw new ClusterException(ClusterError.StartFailed, $"{name} is \"{other}\": use on or off."),
+    };
+}
