@@ -16,8 +16,14 @@ public static partial class PgliteStructs
         /// <summary><c>RawStmt *raw_parse_tree</c>, see <see cref="RawStmt"/>; 0 for an empty statement.</summary>
         public const int RawParseTree = 4;
 
+        /// <summary><c>MemoryContext context</c>, see <see cref="MemoryContext"/>.</summary>
+        public const int Context = 56;
+
         /// <summary><c>List *query_list</c>, of <see cref="Query"/>.</summary>
         public const int QueryList = 60;
+
+        /// <summary><c>MemoryContext query_context</c>: where the queries are.</summary>
+        public const int QueryContext = 76;
 
         /// <summary><c>CachedPlan *gplan</c>: the generic plan, or 0.</summary>
         public const int GenericPlan = 88;
@@ -33,6 +39,13 @@ public static partial class PgliteStructs
 
         /// <summary><c>int64 num_custom_plans</c>.</summary>
         public const int CustomPlans = 128;
+    }
+
+    /// <summary><c>MemoryContextData</c> (nodes/memnodes.h).</summary>
+    public static class MemoryContext
+    {
+        /// <summary><c>Size mem_allocated</c>: bytes taken from the heap.</summary>
+        public const int Allocated = 8;
     }
 
     /// <summary><c>CachedPlan</c> (utils/plancache.h).</summary>

@@ -15,8 +15,9 @@ namespace Pocketgres.Engine.Port;
 /// </remarks>
 internal sealed class StatementCache
 {
-    private const int Capacity = 64; // each takes 10 kB of the session's memory at least
-    private const int LongestMessage = 8 * 1024, AllMessages = 64 * 1024; // trees are some ten times as big as their text
+    private const int Capacity = 64;
+    private const int LongestMessage = 8 * 1024; // a longer one is not worth being copied and compared
+    private const int LargestStatement = 256 * 1024, AllStatements = 1024 * 1024; // a query of a few words may be a view of many
     private const int SeenCapacity = 512;
 
     private static readonly SearchValues<string> TimeWords = SearchValues.Create(["now", "today", "tomorrow", "yesterday"], StringComparison.OrdinalIgnoreCase);
@@ -24,7 +25,7 @@ internal sealed class StatementCache
     private readonly Dictionary<byte[], Entry> _entries = new(new MessageComparer());
     private readonly HashSet<int> _seen = [];
     private long _uses;
-    private int _bytes;
+    private int _memory;
     private bool _stale; // a catalog or a setting has changed since the oldest entry, or the candidate, was analysed
     private bool _settingsMayRevert;
 
@@ -57,7 +58,7 @@ internal sealed class StatementCache
 
         Entry[] all = [.. _entries.Values];
         _entries.Clear();
-        _bytes = 0;
+        _memory = 0;
         _stale = false;
         return all;
     }
@@ -96,6 +97,21 @@ internal sealed class StatementCache
     /// <summary>The candidate is not to be kept.</summary>
     public void Forget() => Candidate = null;
 
+    /// <summary>The candidate has been analysed.</summary>
+    /// <param name="plan">Address of its <c>CachedPlanSource</c>.</param>
+    /// <param name="memory">Bytes that it takes in the session's memory.</param>
+    public void Analysed(int plan, int memory)
+    {
+        if (memory > LargestStatement)
+        {
+            Candidate = null;
+        }
+        else
+        {
+            (Candidate!.Plan, Candidate.Memory) = (plan, memory);
+        }
+    }
+
     /// <summary>Keeps the candidate, which is not the unnamed statement any more.</summary>
     /// <returns>Entries to drop, which are not kept any more.</returns>
     public IReadOnlyCollection<Entry> Keep()
@@ -103,7 +119,7 @@ internal sealed class StatementCache
         var entry = Candidate!;
         Candidate = null;
         List<Entry> dropped = [];
-        while (_entries.Count >= Capacity || _bytes + entry.Message.Length > AllMessages)
+        while (_entries.Count >= Capacity || _memory + entry.Memory > AllStatements)
         {
             var oldest = _entries.Values.MinBy(e => e.LastUse)!;
             Remove(oldest);
@@ -112,7 +128,7 @@ internal sealed class StatementCache
 
         entry.LastUse = ++_uses;
         _entries.Add(entry.Message, entry);
-        _bytes += entry.Message.Length;
+        _memory += entry.Memory;
         return dropped;
     }
 
@@ -120,7 +136,7 @@ internal sealed class StatementCache
     public void Remove(Entry entry)
     {
         _entries.Remove(entry.Message);
-        _bytes -= entry.Message.Length;
+        _memory -= entry.Memory;
     }
 
     /// <summary>
@@ -168,6 +184,9 @@ internal sealed class StatementCache
 
         /// <summary>Address of the <c>CachedPlanSource</c>; 0 while the candidate is being analysed.</summary>
         public int Plan { get; set; }
+
+        /// <summary>Bytes that it takes in the session's memory.</summary>
+        public int Memory { get; set; }
 
         /// <summary>Orders entries by their last use.</summary>
         public long LastUse { get; set; }

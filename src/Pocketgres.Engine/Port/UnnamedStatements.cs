@@ -125,11 +125,11 @@ public static unsafe class UnnamedStatements
         }
 
         ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.SaveCachedPlan))(m, plan);
-        if (cache?.Candidate is { Plan: 0 } candidate)
+        if (cache?.Candidate is { Plan: 0 })
         {
             if (CanBeKept(m, source))
             {
-                candidate.Plan = plan;
+                cache.Analysed(plan, Allocated(m, source + CachedPlanSource.Context) + Allocated(m, source + CachedPlanSource.QueryContext));
             }
             else
             {
@@ -206,6 +206,9 @@ public static unsafe class UnnamedStatements
         return *(int*)(m + (uint)query + Query.CommandType) < Query.Utility
             || *(int*)(m + (uint)*(int*)(m + (uint)tree + RawStmt.Statement)) == RawStmt.TransactionStmt;
     }
+
+    // Of a memory context without its children.
+    private static int Allocated(byte* m, byte* context) => *(int*)(m + (uint)*(int*)context + MemoryContext.Allocated);
 
     private static void Drop(Process process, IReadOnlyCollection<StatementCache.Entry> entries)
     {
