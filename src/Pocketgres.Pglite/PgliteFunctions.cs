@@ -137,6 +137,12 @@ public static class PgliteFunctions
     /// <summary><c>static int comparetup_index_btree_tiebreak(const SortTuple *a, const SortTuple *b, Tuplesortstate *)</c>.</summary>
     public const int ComparetupIndexBtreeTiebreak = 10562;
 
+    /// <summary><c>static void dumptuples(Tuplesortstate *, bool alltuples)</c> (utils/sort/tuplesort.c): sorts a run and writes it.</summary>
+    public const int TuplesortDumptuples = 10520;
+
+    /// <summary><c>void tuplesort_performsort(Tuplesortstate *)</c> (utils/sort/tuplesort.c).</summary>
+    public const int TuplesortPerformsort = 10523;
+
     /// <summary><c>static void tuplesort_sort_memtuples(Tuplesortstate *)</c> (utils/sort/tuplesort.c).</summary>
     public const int TuplesortSortMemtuples = 10522;
 

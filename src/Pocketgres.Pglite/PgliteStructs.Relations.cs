@@ -22,6 +22,18 @@ public static partial class PgliteStructs
     /// <summary><c>Tuplesortstate</c> (utils/sort/tuplesort.c).</summary>
     public static class Tuplesortstate
     {
+        /// <summary><c>SortTupleComparator base.comparetup_tiebreak</c>: a table slot.</summary>
+        public const int CompareTiebreak = 4;
+
+        /// <summary><c>bool base.haveDatum1</c> (1 byte): elements have the first key, or its abbreviation.</summary>
+        public const int HaveDatum1 = 36;
+
+        /// <summary><c>SortSupport base.sortKeys</c>, see <see cref="SortSupport"/>.</summary>
+        public const int SortKeys = 44;
+
+        /// <summary><c>void *base.arg</c>: in a sort of heap tuples the <see cref="TupleDesc"/>.</summary>
+        public const int Argument = 60;
+
         /// <summary><c>TupSortStatus status</c>.</summary>
         public const int Status = 64;
 
@@ -46,6 +58,72 @@ public static partial class PgliteStructs
 
         /// <summary><c>void *tuple</c>, or 0.</summary>
         public const int Tuple = 0;
+
+        /// <summary><c>bool isnull1</c> (1 byte).</summary>
+        public const int IsNull1 = 8;
+
+        /// <summary><c>int srctape</c>: used in merges only.</summary>
+        public const int SourceTape = 12;
+    }
+
+    /// <summary><c>SortSupportData</c> (utils/sortsupport.h).</summary>
+    public static class SortSupport
+    {
+        /// <summary><c>bool ssup_reverse</c> (1 byte).</summary>
+        public const int Reverse = 8;
+
+        /// <summary><c>AttrNumber ssup_attno</c> (2 bytes): from 1.</summary>
+        public const int Attribute = 10;
+
+        /// <summary><c>comparator</c>: a table slot.</summary>
+        public const int Comparator = 16;
+
+        /// <summary><c>abbrev_converter</c>: a table slot, or 0 without abbreviated keys.</summary>
+        public const int AbbreviationConverter = 24;
+
+        /// <summary><c>abbrev_full_comparator</c>: a table slot.</summary>
+        public const int FullComparator = 32;
+    }
+
+    /// <summary><c>MinimalTupleData</c> (access/htup_details.h).</summary>
+    public static class MinimalTuple
+    {
+        /// <summary><c>uint16 t_infomask2</c>: the number of columns in <see cref="ColumnCountMask"/>; later ones have their table's default.</summary>
+        public const int InfoMask2 = 10;
+
+        /// <summary><see cref="InfoMask2"/>: HEAP_NATTS_MASK.</summary>
+        public const int ColumnCountMask = 0x7FF;
+
+        /// <summary><c>uint16 t_infomask</c>.</summary>
+        public const int InfoMask = 12;
+
+        /// <summary><see cref="InfoMask"/>: HEAP_HASNULL.</summary>
+        public const int HasNull = 1;
+
+        /// <summary><c>uint8 t_hoff</c>: where the data begins, counted from <see cref="HeaderBegin"/>.</summary>
+        public const int HeaderSize = 14;
+
+        /// <summary><c>bits8 t_bits[]</c>: with <see cref="HasNull"/>, a bit for each column, 0 for a null.</summary>
+        public const int Bits = 15;
+
+        /// <summary>-MINIMAL_TUPLE_OFFSET: where the header of a heap tuple would begin.</summary>
+        public const int HeaderBegin = -8;
+    }
+
+    /// <summary><c>IndexTupleData</c> (access/itup.h).</summary>
+    public static class IndexTuple
+    {
+        /// <summary><c>unsigned short t_info</c>.</summary>
+        public const int Info = 6;
+
+        /// <summary><see cref="Info"/>: INDEX_NULL_MASK.</summary>
+        public const int HasNull = 0x8000;
+
+        /// <summary>Where the data begins.</summary>
+        public const int Data = 8;
+
+        /// <summary>Where the data begins after a bitmap of nulls.</summary>
+        public const int DataAfterNulls = 16;
     }
 
     /// <summary><c>FormData_pg_class</c> (catalog/pg_class.h).</summary>
@@ -104,6 +182,16 @@ public static partial class PgliteStructs
 
         /// <summary>Size of a CompactAttribute.</summary>
         public const int CompactAttributeSize = 16;
+    }
+
+    /// <summary><c>CompactAttribute</c> (access/tupdesc.h).</summary>
+    public static class CompactAttribute
+    {
+        /// <summary><c>int16 attlen</c>: -1 for varlena, -2 for a C string.</summary>
+        public const int Length = 4;
+
+        /// <summary><c>uint8 attalignby</c>: alignment in bytes.</summary>
+        public const int Alignment = 12;
     }
 
     /// <summary><c>FormData_pg_attribute</c> (catalog/pg_attribute.h).</summary>

@@ -14,6 +14,9 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.LocalExecuteInvalidationMessage")]
     public static void InvalidationMessage(byte* m, int message) => throw Unexpected();
 
+    [HostFunction("postgres.sort_memtuples")]
+    public static void SortMemtuples(byte* m, int state) => throw Unexpected();
+
     [HostFunction("postgres.DropCachedPlan")]
     public static void DropCachedPlan(byte* m, int plan) => throw Unexpected();
 

@@ -51,6 +51,8 @@ internal static class PgliteFingerprints
         [PgliteFunctions.TuplesortGettupleCommon] = "8d2b623e3244bf5e",
         [PgliteFunctions.ComparetupHeapTiebreak] = "7793aea2a4bc09a6",
         [PgliteFunctions.ComparetupIndexBtreeTiebreak] = "fe3c45b126e86350",
+        [PgliteFunctions.TuplesortDumptuples] = "aad31c26c4cb117f",
+        [PgliteFunctions.TuplesortPerformsort] = "10f5038b43a02852",
         [PgliteFunctions.CopyReadLineText] = "9a8df6ec18877591",
         [PgliteFunctions.CopyReadAttributesText] = "4f238eaa36ad8352",
         [PgliteFunctions.PostgresMainLoopOnce] = "109fdc1b4d917eba",
@@ -122,5 +124,7 @@ internal static class PgliteFingerprints
         [PgliteFunctions.SyscallRet] = "e3e34c85dcc9f147",
         [PgliteFunctions.Strtoul] = "4dc03ae9a6eb9639",
         [PgliteTableSlots.SignalHandlerForCrashExitFunction] = "ce262e6f14242d5a",
+        [PgliteTableSlots.SsupDatumUnsignedCmpFunction] = "248943b002fe39af",
+        [PgliteTableSlots.VarstrFastCmpCFunction] = "0176ee902be1aed8",
     };
 }

@@ -84,6 +84,9 @@ internal static class PgliteHostFunctions
     /// <summary><c>void (ObjectAddress *result, ParseState *, CreateExtensionStmt *)</c>: runs before CreateExtension.</summary>
     public const string CreateExtension = "postgres.CreateExtension";
 
+    /// <summary><c>void (Tuplesortstate *)</c>: tuplesort_sort_memtuples, with more of each text key at hand.</summary>
+    public const string SortMemtuples = "postgres.sort_memtuples";
+
     /// <summary><c>void (const SharedInvalidationMessage *)</c>: runs before LocalExecuteInvalidationMessage.</summary>
     public const string InvalidationMessage = "postgres.LocalExecuteInvalidationMessage";
 

@@ -54,6 +54,7 @@ internal static class PgliteNames
         [nameof(PgliteFunctions.PgChecksumPage)] = "pg_checksum_page",
         [nameof(PgliteFunctions.Strtoul)] = "strtoul",
         [nameof(PgliteFunctions.Memcmp)] = "memcmp",
+        [nameof(PgliteFunctions.TuplesortPerformsort)] = "tuplesort_performsort",
         [nameof(PgliteFunctions.AllocSetContextCreateInternal)] = "AllocSetContextCreateInternal",
         [nameof(PgliteFunctions.RawParser)] = "raw_parser",
         [nameof(PgliteFunctions.IsAbortedTransactionBlockState)] = "IsAbortedTransactionBlockState",

@@ -143,6 +143,9 @@ internal static class PglitePatches
         new EntryHook("comparetup_heap_tiebreak: prefetch", PgliteFunctions.ComparetupHeapTiebreak, PgliteHostFunctions.CompareTuples) { PassArguments = true },
         new EntryHook("comparetup_index_btree_tiebreak: prefetch", PgliteFunctions.ComparetupIndexBtreeTiebreak, PgliteHostFunctions.CompareTuples) { PassArguments = true },
 
+        new CallReplacement("dumptuples: sort", PgliteFunctions.TuplesortDumptuples, PgliteFunctions.TuplesortSortMemtuples, PgliteHostFunctions.SortMemtuples, Count: 1),
+        new CallReplacement("tuplesort_performsort: sort", PgliteFunctions.TuplesortPerformsort, PgliteFunctions.TuplesortSortMemtuples, PgliteHostFunctions.SortMemtuples, Count: 1),
+
         // Locals: is_csv, copy_input_buf, input_buf_ptr, copy_buf_len, need_data.
         new LoopAcceleration("CopyReadLineText: plain bytes", PgliteFunctions.CopyReadLineText, Loop: 0, PgliteHostFunctions.CopyLine, [1, 10, 5, 2, 8], [5]),
 
