@@ -8,7 +8,7 @@ namespace Pocketgres.Server.Tests.Cli;
 /// <summary>Starts that must fail: non-zero, nothing on stdout, and one line that names the thing.</summary>
 public class ServeErrorTests
 {
-    [CliFact]
+    [OursFact]
     public async Task A_busy_port()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -17,7 +17,7 @@ public class ServeErrorTests
         await FailsNamingAsync(port, "serve", "memory:", "--port", port);
     }
 
-    [CliFact]
+    [OursFact]
     public async Task A_path_that_is_a_file()
     {
         using var directory = new TemporaryDirectory();
@@ -27,7 +27,7 @@ public class ServeErrorTests
         Assert.Equal("not a directory", await File.ReadAllTextAsync(path));
     }
 
-    [CliFact]
+    [OursFact]
     public async Task A_path_that_cannot_be_created()
     {
         // Root may read anything, so the unreadable directory is one that the kernel itself refuses.
@@ -35,7 +35,7 @@ public class ServeErrorTests
         await FailsNamingAsync(Impossible, "serve", "file:" + Impossible, "--port", "0");
     }
 
-    [CliFact]
+    [OursFact]
     public async Task A_foreign_directory_is_left_as_it_is()
     {
         using var directory = new TemporaryDirectory();
@@ -46,7 +46,7 @@ public class ServeErrorTests
         Assert.Equal([letter], Directory.GetFileSystemEntries(path));
     }
 
-    [CliFact]
+    [OursFact]
     public async Task A_newer_data_directory_is_left_as_it_is()
     {
         using var directory = new TemporaryDirectory();
@@ -58,7 +58,7 @@ public class ServeErrorTests
         Assert.Equal([version], Directory.GetFileSystemEntries(path));
     }
 
-    [CliFact]
+    [OursFact]
     public async Task A_directory_that_another_server_has_open()
     {
         using var directory = new TemporaryDirectory();
@@ -69,19 +69,19 @@ public class ServeErrorTests
         Assert.Equal(1, await connection.ScalarAsync<int>("select 1"));
     }
 
-    [CliFact]
+    [OursFact]
     public Task An_unknown_option() => FailsNamingAsync("--nonsense", "serve", "memory:", "--nonsense");
 
-    [CliFact]
+    [OursFact]
     public Task An_unknown_scheme() => FailsNamingAsync("redis", "serve", "redis://localhost", "--port", "0");
 
-    [CliFact]
+    [OursFact]
     public Task A_port_that_is_none() => FailsNamingAsync("70000", "serve", "memory:", "--port", "70000");
 
-    [CliFact]
+    [OursFact]
     public Task An_unknown_setting() => FailsNamingAsync("no_such_setting", "serve", "memory:", "--port", "0", "-c", "no_such_setting=1");
 
-    [CliFact]
+    [OursFact]
     public async Task Help_is_not_an_error()
     {
         ToolResult result = (await CliServer.RunToEndAsync("serve", "--help")).Succeeded();

@@ -8,7 +8,7 @@ namespace Pocketgres.Server.Tests.Cli;
 /// <summary>`pocketgres serve`: how it starts, says so, and stops.</summary>
 public class ServeTests
 {
-    [CliFact]
+    [OursFact]
     public async Task The_ready_line_is_all_that_stdout_gets()
     {
         await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0"]);
@@ -26,13 +26,13 @@ public class ServeTests
         Assert.Equal("", await server.RestOfOutputAsync());
     }
 
-    [CliFact]
+    [OursFact]
     public Task Sigterm_stops_cleanly() => StopsCleanlyAsync(Signals.Terminate);
 
-    [CliFact]
+    [OursFact]
     public Task Sigint_stops_cleanly() => StopsCleanlyAsync(Signals.Interrupt);
 
-    [CliFact]
+    [OursFact]
     public async Task It_stops_with_its_parent()
     {
         using Process parent = Process.Start(new ProcessStartInfo("sleep", "600"))!;
@@ -55,7 +55,7 @@ public class ServeTests
         }
     }
 
-    [CliFact]
+    [OursFact]
     public async Task The_database_is_created_once()
     {
         using var directory = new TemporaryDirectory();
@@ -70,7 +70,7 @@ public class ServeTests
         }
     }
 
-    [CliFact]
+    [OursFact]
     public async Task Settings_reach_postgres()
     {
         await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0", "-c", "work_mem=7MB", "-c", "app.name=test"]);
@@ -79,7 +79,7 @@ public class ServeTests
         Assert.Equal("test", await connection.ScalarAsync<string>("show app.name"));
     }
 
-    [CliFact]
+    [OursFact]
     public async Task Two_servers_at_once_know_nothing_of_each_other()
     {
         await using CliServer first = await CliServer.StartAsync(["serve", "memory:", "--port", "0"]);
@@ -92,7 +92,7 @@ public class ServeTests
         Assert.NotEqual(await one.ScalarAsync<long>(Identifier), await other.ScalarAsync<long>(Identifier));
     }
 
-    [CliFact]
+    [OursFact]
     public async Task It_listens_on_loopback_only()
     {
         await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0"]);

@@ -1,4 +1,3 @@
-using Pocketgres.Server.Tests.Cli;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Server.Tests.Extensions;
@@ -36,7 +35,7 @@ public class MigrationTests(ExtensionsFixture fixture)
         }
     }
 
-    [CliFact]
+    [OursFact]
     public async Task Scan_finds_what_they_need()
     {
         ToolResult result = await CliServer.RunToEndAsync("scan", Path.Combine(Migrations, "prisma"), Path.Combine(Migrations, "drizzle"),
@@ -48,7 +47,7 @@ public class MigrationTests(ExtensionsFixture fixture)
         Assert.EndsWith("10 files, 10 extensions needed, 0 not available\n", result.Output, StringComparison.Ordinal);
     }
 
-    [CliFact]
+    [OursFact]
     public async Task Scan_fails_on_what_is_missing()
     {
         ToolResult result = await CliServer.RunToEndAsync("scan", Path.Combine(Migrations, "unavailable"));
@@ -61,7 +60,7 @@ public class MigrationTests(ExtensionsFixture fixture)
         Assert.Equal(2, (await CliServer.RunToEndAsync("scan", "/no/such/path")).ExitCode);
     }
 
-    [CliFact]
+    [OursFact]
     public async Task Extensions_are_listed_and_explained()
     {
         string list = (await CliServer.RunToEndAsync("extensions")).Succeeded().Output;

@@ -9,7 +9,7 @@ public class UnnamedStatementTests(ServerFixture fixture) : SessionTest(fixture)
 {
     private const int Times = 4; // noticed, kept, taken, taken again
 
-    [Fact]
+    [OursFact]
     public async Task A_statement_is_analysed_twice_and_then_no_more()
     {
         NpgsqlConnection session = await OpenAsync();
@@ -236,7 +236,7 @@ public class UnnamedStatementTests(ServerFixture fixture) : SessionTest(fixture)
         await session.ExecuteAsync("commit");
     }
 
-    [Fact]
+    [OursFact]
     public async Task More_statements_than_are_kept()
     {
         NpgsqlConnection session = await OpenAsync();
