@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
 namespace Pocketgres.Engine.Port;
@@ -22,7 +21,7 @@ internal sealed class StatementCache
 
     private static readonly SearchValues<string> TimeWords = SearchValues.Create(["now", "today", "tomorrow", "yesterday"], StringComparison.OrdinalIgnoreCase);
 
-    private readonly Dictionary<byte[], Entry> _entries = new(new MessageComparer());
+    private readonly Dictionary<int, Entry> _entries = []; // by the hash of their messages
     private readonly HashSet<int> _seen = [];
     private long _uses;
     private int _memory;
@@ -74,10 +73,13 @@ internal sealed class StatementCache
             return null;
         }
 
-        if (_entries.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(message, out var entry))
+        var hash = default(HashCode);
+        hash.AddBytes(message);
+        int key = hash.ToHashCode();
+        if (_entries.TryGetValue(key, out var entry))
         {
             entry.LastUse = ++_uses;
-            return entry;
+            return message.SequenceEqual(entry.Message) ? entry : null;
         }
 
         if (_seen.Count >= SeenCapacity)
@@ -86,9 +88,9 @@ internal sealed class StatementCache
         }
 
         int end = message.IndexOf((byte)0);
-        if (!_seen.Add(MessageComparer.Hash(message)) && !_settingsMayRevert && !MayDependOnTime(message[..(end < 0 ? message.Length : end)]))
+        if (!_seen.Add(key) && !_settingsMayRevert && !MayDependOnTime(message[..(end < 0 ? message.Length : end)]))
         {
-            Candidate = new Entry(message.ToArray());
+            Candidate = new Entry(key, message.ToArray());
         }
 
         return null;
@@ -127,7 +129,7 @@ internal sealed class StatementCache
         }
 
         entry.LastUse = ++_uses;
-        _entries.Add(entry.Message, entry);
+        _entries.Add(entry.Key, entry);
         _memory += entry.Memory;
         return dropped;
     }
@@ -135,8 +137,12 @@ internal sealed class StatementCache
     /// <summary>The entry is not kept any more.</summary>
     public void Remove(Entry entry)
     {
-        _entries.Remove(entry.Message);
+        _entries.Remove(entry.Key);
         _memory -= entry.Memory;
+        if (Found == entry)
+        {
+            Found = null; // after an error, it was still there
+        }
     }
 
     /// <summary>
@@ -177,8 +183,11 @@ internal sealed class StatementCache
     }
 
     /// <summary>A statement that is kept.</summary>
-    internal sealed class Entry(byte[] message)
+    internal sealed class Entry(int key, byte[] message)
     {
+        /// <summary>Hash of <see cref="Message"/>.</summary>
+        public int Key { get; } = key;
+
         /// <summary>Text and parameters' types.</summary>
         public byte[] Message { get; } = message;
 
@@ -190,25 +199,5 @@ internal sealed class StatementCache
 
         /// <summary>Orders entries by their last use.</summary>
         public long LastUse { get; set; }
-    }
-
-    private sealed class MessageComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
-    {
-        public static int Hash(ReadOnlySpan<byte> message)
-        {
-            var hash = default(HashCode);
-            hash.AddBytes(message);
-            return hash.ToHashCode();
-        }
-
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public int GetHashCode([DisallowNull] byte[] obj) => Hash(obj);
-
-        public bool Equals(ReadOnlySpan<byte> alternate, byte[] other) => alternate.SequenceEqual(other);
-
-        public int GetHashCode(ReadOnlySpan<byte> alternate) => Hash(alternate);
-
-        public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
     }
 }

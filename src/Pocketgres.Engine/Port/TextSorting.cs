@@ -26,13 +26,14 @@ public static unsafe class TextSorting
         var sort = (delegate*<byte*, int, void>)process.Function(PgliteFunctions.TuplesortSortMemtuples);
         int* tiebreak = (int*)(m + (uint)state + Tuplesortstate.CompareTiebreak);
         int original = *tiebreak;
-        if (!ReadKeys(process, m + (uint)state, original == PgliteTableSlots.ComparetupIndexBtreeTiebreak))
+        bool index = original == PgliteTableSlots.ComparetupIndexBtreeTiebreak;
+        if ((!index && original != PgliteTableSlots.ComparetupHeapTiebreak) || !ReadKeys(process, m + (uint)state, index))
         {
             sort(m, state);
             return;
         }
 
-        *tiebreak = process.AddFunctionPointer(original == PgliteTableSlots.ComparetupIndexBtreeTiebreak
+        *tiebreak = process.AddFunctionPointer(index
             ? (nint)(delegate*<byte*, int, int, int, int>)&CompareIndexTuples
             : (nint)(delegate*<byte*, int, int, int, int>)&CompareHeapTuples);
         try
@@ -45,23 +46,17 @@ public static unsafe class TextSorting
         }
     }
 
-    private static int CompareHeapTuples(byte* m, int a, int b, int state) =>
-        Compare(m, a, b, state) is var order && order != 0
-            ? order
-            : ((delegate*<byte*, int, int, int, int>)FunctionTable.Get(m, PgliteTableSlots.ComparetupHeapTiebreak))(m, a, b, state);
+    private static int CompareHeapTuples(byte* m, int a, int b, int state) => Compare(m, a, b, state, PgliteTableSlots.ComparetupHeapTiebreak);
 
-    private static int CompareIndexTuples(byte* m, int a, int b, int state) =>
-        Compare(m, a, b, state) is var order && order != 0
-            ? order
-            : ((delegate*<byte*, int, int, int, int>)FunctionTable.Get(m, PgliteTableSlots.ComparetupIndexBtreeTiebreak))(m, a, b, state);
+    private static int CompareIndexTuples(byte* m, int a, int b, int state) => Compare(m, a, b, state, PgliteTableSlots.ComparetupIndexBtreeTiebreak);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Compare(byte* m, int a, int b, int state)
+    private static int Compare(byte* m, int a, int b, int state, int tiebreak)
     {
         uint x = *(uint*)(m + (uint)a + SortTuple.SourceTape), y = *(uint*)(m + (uint)b + SortTuple.SourceTape);
         if (x == y)
         {
-            return 0;
+            return ((delegate*<byte*, int, int, int, int>)FunctionTable.Get(m, tiebreak))(m, a, b, state);
         }
 
         bool reverse = m[(uint)*(int*)(m + (uint)state + Tuplesortstate.SortKeys) + SortSupport.Reverse] != 0;
@@ -74,9 +69,7 @@ public static unsafe class TextSorting
         byte* m = process.Memory;
         int count = *(int*)(state + Tuplesortstate.TupleCount);
         byte* key = m + (uint)*(int*)(state + Tuplesortstate.SortKeys);
-        int tiebreak = *(int*)(state + Tuplesortstate.CompareTiebreak);
         if (count < FewTuples
-            || (!index && tiebreak != PgliteTableSlots.ComparetupHeapTiebreak)
             || state[Tuplesortstate.HaveDatum1] == 0
             || *(int*)(key + SortSupport.Comparator) != PgliteTableSlots.SsupDatumUnsignedCmp
             || *(int*)(key + SortSupport.AbbreviationConverter) == 0
