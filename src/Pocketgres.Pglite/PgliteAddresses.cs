@@ -106,6 +106,24 @@ public static class PgliteAddresses
     /// <summary><c>post_parse_analyze_hook_type post_parse_analyze_hook</c> (parser/analyze.c): 0 unless an extension wants to see all statements' analysis.</summary>
     public const int PostParseAnalyzeHook = 2777992;
 
+    /// <summary><c>int plan_cache_mode</c> (utils/cache/plancache.c), see <see cref="PgliteStructs.PlanCacheMode"/>; in <see cref="PgliteFunctions.GetCachedPlan"/>.</summary>
+    public const int PlanCacheMode = 2868848;
+
+    /// <summary><c>ExecutorStart_hook_type ExecutorStart_hook</c> (executor/execMain.c): 0 unless an extension wants to see all executions.</summary>
+    public const int ExecutorStartHook = 2779408;
+
+    /// <summary><c>int log_statement</c> (tcop/postgres.c): 0 is none; in <see cref="PgliteFunctions.PostgresMainLoopOnce"/>.</summary>
+    public const int LogStatement = 2804368;
+
+    /// <summary><c>bool log_duration</c> (utils/misc/guc_tables.c); this and the next two in <see cref="PgliteFunctions.CheckLogDuration"/>.</summary>
+    public const int LogDuration = 2776213;
+
+    /// <summary><c>int log_min_duration_sample</c> (utils/misc/guc_tables.c): -1 is off.</summary>
+    public const int LogMinDurationSample = 2624000;
+
+    /// <summary><c>int log_min_duration_statement</c> (utils/misc/guc_tables.c): -1 is off.</summary>
+    public const int LogMinDurationStatement = 2623996;
+
     /// <summary>The string "unnamed prepared statement" in exec_parse_message (tcop/postgres.c).</summary>
     public const int UnnamedStatementContextName = 87847;
 

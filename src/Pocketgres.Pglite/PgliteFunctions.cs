@@ -158,6 +158,57 @@ public static class PgliteFunctions
     /// <summary><c>List *raw_parser(const char *str, RawParseMode mode)</c> (parser/parser.c).</summary>
     public const int RawParser = 2272;
 
+    /// <summary><c>Query *parse_analyze_fixedparams(RawStmt *, const char *sourceText, const Oid *types, int count, QueryEnvironment *)</c> (parser/analyze.c).</summary>
+    public const int ParseAnalyzeFixedparams = 2012;
+
+    /// <summary><c>static List *pg_rewrite_query(Query *)</c> (tcop/postgres.c).</summary>
+    public const int RewriteQuery = 5810;
+
+    /// <summary><c>List *pg_plan_queries(List *queries, const char *query_string, int cursor_options, ParamListInfo)</c> (tcop/postgres.c).</summary>
+    public const int PlanQueries = 5814;
+
+    /// <summary><c>CommandTag CreateCommandTag(Node *parsetree)</c> (tcop/utility.c).</summary>
+    public const int CreateCommandTag = 5861;
+
+    /// <summary><c>CachedPlan *GetCachedPlan(CachedPlanSource *, ParamListInfo, ResourceOwner, QueryEnvironment *)</c> (utils/cache/plancache.c).</summary>
+    public const int GetCachedPlan = 9790;
+
+    /// <summary><c>static List *RevalidateCachedQuery(CachedPlanSource *, QueryEnvironment *)</c> (utils/cache/plancache.c).</summary>
+    public const int RevalidateCachedQuery = 9791;
+
+    /// <summary><c>void ReleaseCachedPlan(CachedPlan *, ResourceOwner)</c> (utils/cache/plancache.c).</summary>
+    public const int ReleaseCachedPlan = 9795;
+
+    /// <summary><c>List *CachedPlanGetTargetList(CachedPlanSource *)</c> (utils/cache/plancache.c): its parameter queryEnv was always NULL and is gone.</summary>
+    public const int CachedPlanGetTargetList = 9798;
+
+    /// <summary><c>void PortalDefineQuery(Portal, const char *prepStmtName, const char *sourceText, CommandTag, List *stmts, CachedPlan *)</c> (utils/mmgr/portalmem.c).</summary>
+    public const int PortalDefineQuery = 10445;
+
+    /// <summary><c>void PortalStart(Portal, ParamListInfo, int eflags, Snapshot)</c> (tcop/pquery.c).</summary>
+    public const int PortalStart = 5841;
+
+    /// <summary><c>void *copyObjectImpl(const void *)</c> (nodes/copyfuncs.c).</summary>
+    public const int CopyObject = 3718;
+
+    /// <summary><c>ParamListInfo makeParamList(int numParams)</c> (nodes/params.c).</summary>
+    public const int MakeParamList = 3877;
+
+    /// <summary><c>void *MemoryContextAlloc(MemoryContext, Size)</c> (utils/mmgr/mcxt.c).</summary>
+    public const int MemoryContextAlloc = 10409;
+
+    /// <summary><c>char func_volatile(Oid funcid)</c> (utils/cache/lsyscache.c).</summary>
+    public const int FuncVolatile = 9710;
+
+    /// <summary><c>bool op_mergejoinable(Oid opno, Oid inputtype)</c> (utils/cache/lsyscache.c).</summary>
+    public const int OpMergejoinable = 9705;
+
+    /// <summary><c>void ExecutorStart(QueryDesc *, int eflags)</c> (executor/execMain.c).</summary>
+    public const int ExecutorStart = 3023;
+
+    /// <summary><c>int check_log_duration(char *msec_str, bool was_logged)</c> (tcop/postgres.c).</summary>
+    public const int CheckLogDuration = 5815;
+
     /// <summary><c>CachedPlanSource *CreateCachedPlan(RawStmt *, const char *query_string, CommandTag)</c> (utils/cache/plancache.c).</summary>
     public const int CreateCachedPlan = 9786;
 

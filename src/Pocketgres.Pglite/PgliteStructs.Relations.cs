@@ -154,6 +154,9 @@ public static partial class PgliteStructs
         /// <summary><c>int16 indnkeyatts</c>.</summary>
         public const int KeyCount = 10;
 
+        /// <summary><c>bool indisunique</c> (1 byte).</summary>
+        public const int IsUnique = 12;
+
         /// <summary>First element (int16) of <c>int2vector indkey</c>.</summary>
         public const int Keys = 48;
     }
@@ -423,6 +426,9 @@ public static partial class PgliteStructs
     {
         /// <summary>PUBLICATIONRELMAP: keys prrelid, prpubid.</summary>
         public const int PublicationRelationMap = 53;
+
+        /// <summary>INDEXRELID.</summary>
+        public const int IndexRelationId = 34;
 
         /// <summary>TYPEOID.</summary>
         public const int TypeOid = 82;

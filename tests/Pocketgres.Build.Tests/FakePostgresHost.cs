@@ -119,5 +119,32 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.SeqNext")]
     public static void ScanPage(byte* m) => throw Unexpected();
 
+    [HostFunction("postgres.raw_parser_simple")]
+    public static int ParseSimple(byte* m, int text, int mode) => throw Unexpected();
+
+    [HostFunction("postgres.parse_analyze_fixedparams")]
+    public static int AnalyzeSimple(byte* m, int tree, int text, int types, int count, int environment) => throw Unexpected();
+
+    [HostFunction("postgres.pg_rewrite_query")]
+    public static int RewriteSimple(byte* m, int query) => throw Unexpected();
+
+    [HostFunction("postgres.pg_plan_queries")]
+    public static int PlanSimple(byte* m, int queries, int text, int options, int parameters) => throw Unexpected();
+
+    [HostFunction("postgres.PortalDefineQuery")]
+    public static void PortalDefineQuery(byte* m, int portal, int name, int text, int tag, int statements, int plan) => throw Unexpected();
+
+    [HostFunction("postgres.GetCachedPlan")]
+    public static int GetCachedPlan(byte* m, int plan, int parameters, int owner, int environment) => throw Unexpected();
+
+    [HostFunction("postgres.CachedPlanGetTargetList")]
+    public static int GetTargetList(byte* m, int plan) => throw Unexpected();
+
+    [HostFunction("postgres.PortalStart")]
+    public static void PortalStart(byte* m, int portal, int parameters, int flags, int snapshot) => throw Unexpected();
+
+    [HostFunction("postgres.copyObject")]
+    public static int CopyStatement(byte* m, int node) => throw Unexpected();
+
     private static InvalidOperationException Unexpected() => new("translated code does not run in these tests");
 }

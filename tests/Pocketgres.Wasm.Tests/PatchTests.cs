@@ -77,6 +77,16 @@ public class PatchTests
     }
 
     [Fact]
+    public void CallReplacementsInCodeOrder()
+    {
+        var builder = CallModule(out int add, out int caller);
+        ModulePatches patches = [new CallReplacement("first", caller, add, "host_add", 1), new CallReplacement("others", caller, add, "host_subtract", 2)];
+        using var instance = new TestInstance(builder, patches);
+        Assert.Equal(1003 + (-1 - -1) + (0 - 10), instance.Call("caller"));
+        Fails(builder, new CallReplacement("too few", caller, add, "host_add", 2), "too few", "3");
+    }
+
+    [Fact]
     public void CallReplacementByFirstArgument()
     {
         var builder = CallModule(out int add, out int caller);

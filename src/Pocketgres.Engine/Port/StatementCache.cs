@@ -4,13 +4,14 @@ using System.Text;
 namespace Pocketgres.Engine.Port;
 
 /// <summary>
-/// The unnamed statements that a session keeps analysed, and what it must know to trust them (<see cref="UnnamedStatements"/>). Used by the session's
-/// thread under the global lock.
+/// The statements that a session keeps analysed, and what it must know to trust them (<see cref="KeptStatements"/>). Used by the session's thread under
+/// the global lock.
 /// </summary>
 /// <remarks>
-/// A statement is kept when it comes for the second time, so that one that never comes again costs nothing but its hash. All are given up when a
-/// catalog or a setting changes: analysis depends on both in more ways than Postgres' plan cache watches (new overloads of functions, tables that
-/// hide others, the meaning of literals).
+/// A statement is kept when it comes for the second time, so that one that never comes again costs nothing but its hash. Texts that differ in their
+/// literals alone are one statement (<see cref="StatementText"/>), unless its query does not allow it. All are given up when a catalog or a setting
+/// changes: analysis depends on both in more ways than Postgres' plan cache watches (new overloads of functions, tables that hide others, the meaning of
+/// literals).
 /// </remarks>
 internal sealed class StatementCache
 {
@@ -23,6 +24,8 @@ internal sealed class StatementCache
 
     private readonly Dictionary<int, Entry> _entries = []; // by the hash of their messages
     private readonly HashSet<int> _seen = [];
+    private readonly HashSet<int> _withLiteralsOnly = []; // hashes of forms of which each text is a statement of its own
+    private readonly StatementText _form = new();
     private long _uses;
     private int _memory;
     private bool _stale; // a catalog or a setting has changed since the oldest entry, or the candidate, was analysed
@@ -36,6 +39,24 @@ internal sealed class StatementCache
 
     /// <summary>The kept statement that is the unnamed one now, or null.</summary>
     public Entry? Current { get; set; }
+
+    /// <summary>The kept statement that a simple query has brought again, until its portal is started; or null.</summary>
+    public Entry? Simple { get; set; }
+
+    /// <summary>Address of the raw parse tree of a <see cref="Candidate"/> that is a simple query's only statement; 0: it is not, or not parsed.</summary>
+    public int CandidateTree { get; set; }
+
+    /// <summary>The literals of the text that was last looked for.</summary>
+    public IReadOnlyList<Literal> Literals => _form.Literals;
+
+    /// <summary>Another statement comes: what was there of one that failed is none.</summary>
+    public void Begin()
+    {
+        Found = null;
+        Simple = null;
+        CandidateTree = 0;
+        Candidate = null;
+    }
 
     /// <summary>A catalog has changed, in this session or in another one.</summary>
     public void CatalogChanged() => _stale = true;
@@ -57,15 +78,17 @@ internal sealed class StatementCache
 
         Entry[] all = [.. _entries.Values];
         _entries.Clear();
+        _withLiteralsOnly.Clear();
         _memory = 0;
         _stale = false;
         return all;
     }
 
     /// <summary>The statement as kept, or null; then it may become the <see cref="Candidate"/>.</summary>
-    /// <param name="message">Text, its end, and the parameters' types, as the client sent them.</param>
+    /// <param name="isSimple">It comes with the simple query protocol.</param>
+    /// <param name="message">Text, its end, and what else the client sent: the parameters' types.</param>
     /// <param name="settingsAreFinal">There is no setting that will revert.</param>
-    public Entry? Find(ReadOnlySpan<byte> message, bool settingsAreFinal)
+    public Entry? Find(bool isSimple, ReadOnlySpan<byte> message, bool settingsAreFinal)
     {
         _settingsMayRevert &= !settingsAreFinal;
         if (message.Length > LongestMessage)
@@ -73,13 +96,34 @@ internal sealed class StatementCache
             return null;
         }
 
+        int end = message.IndexOf((byte)0);
+        end = end < 0 ? message.Length : end;
+        if (_form.Read(message[..end], message[end..]))
+        {
+            int key = Hash(isSimple, true, _form.Form);
+            if (!_withLiteralsOnly.Contains(key))
+            {
+                return Find(new Entry.Identity(key, isSimple, true), _form.Form, message[..end]);
+            }
+        }
+
+        return Find(new Entry.Identity(Hash(isSimple, false, message), isSimple, false), message, message[..end]);
+    }
+
+    private static int Hash(bool isSimple, bool isForm, ReadOnlySpan<byte> bytes)
+    {
         var hash = default(HashCode);
-        hash.AddBytes(message);
-        int key = hash.ToHashCode();
-        if (_entries.TryGetValue(key, out var entry))
+        hash.Add((isSimple ? 1 : 0) + (isForm ? 2 : 0));
+        hash.AddBytes(bytes);
+        return hash.ToHashCode();
+    }
+
+    private Entry? Find(Entry.Identity identity, ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> text)
+    {
+        if (_entries.TryGetValue(identity.Key, out var entry))
         {
             entry.LastUse = ++_uses;
-            return message.SequenceEqual(entry.Message) ? entry : null;
+            return entry.Is == identity && bytes.SequenceEqual(entry.Bytes) ? entry : null;
         }
 
         if (_seen.Count >= SeenCapacity)
@@ -87,10 +131,9 @@ internal sealed class StatementCache
             _seen.Clear();
         }
 
-        int end = message.IndexOf((byte)0);
-        if (!_seen.Add(key) && !_settingsMayRevert && !MayDependOnTime(message[..(end < 0 ? message.Length : end)]))
+        if (!_seen.Add(identity.Key) && !_settingsMayRevert && (identity.IsForm || !MayDependOnTime(text)))
         {
-            Candidate = new Entry(key, message.ToArray());
+            Candidate = new Entry(identity, bytes.ToArray());
         }
 
         return null;
@@ -98,6 +141,20 @@ internal sealed class StatementCache
 
     /// <summary>The candidate is not to be kept.</summary>
     public void Forget() => Candidate = null;
+
+    /// <summary>The candidate cannot have other literals. It is not kept; with the same ones it may be.</summary>
+    /// <param name="message">As it was looked for.</param>
+    public void ForgetForm(ReadOnlySpan<byte> message)
+    {
+        if (_withLiteralsOnly.Count >= SeenCapacity)
+        {
+            _withLiteralsOnly.Clear();
+        }
+
+        _withLiteralsOnly.Add(Candidate!.Is.Key);
+        _seen.Add(Hash(Candidate.Is.IsSimple, false, message));
+        Candidate = null;
+    }
 
     /// <summary>The candidate has been analysed.</summary>
     /// <param name="plan">Address of its <c>CachedPlanSource</c>.</param>
@@ -129,20 +186,26 @@ internal sealed class StatementCache
         }
 
         entry.LastUse = ++_uses;
-        _entries.Add(entry.Key, entry);
+        _entries.Add(entry.Is.Key, entry);
         _memory += entry.Memory;
         return dropped;
+    }
+
+    /// <summary>A kept statement has a plan that is used again, or none (0).</summary>
+    public void SetReusable(Entry entry, int plan, int memory)
+    {
+        _memory += memory - entry.ReusablePlanMemory;
+        entry.Memory += memory - entry.ReusablePlanMemory;
+        (entry.ReusablePlan, entry.ReusablePlanMemory) = (plan, memory);
     }
 
     /// <summary>The entry is not kept any more.</summary>
     public void Remove(Entry entry)
     {
-        _entries.Remove(entry.Key);
+        _entries.Remove(entry.Is.Key);
         _memory -= entry.Memory;
-        if (Found == entry)
-        {
-            Found = null; // after an error, it was still there
-        }
+        Found = Found == entry ? null : Found; // after an error, it was still there
+        Simple = Simple == entry ? null : Simple;
     }
 
     /// <summary>
@@ -183,13 +246,13 @@ internal sealed class StatementCache
     }
 
     /// <summary>A statement that is kept.</summary>
-    internal sealed class Entry(int key, byte[] message)
+    internal sealed class Entry(Entry.Identity identity, byte[] bytes)
     {
-        /// <summary>Hash of <see cref="Message"/>.</summary>
-        public int Key { get; } = key;
+        /// <summary>What it is found by.</summary>
+        public Identity Is { get; } = identity;
 
-        /// <summary>Text and parameters' types.</summary>
-        public byte[] Message { get; } = message;
+        /// <summary>Its text, or the form of its text, and the parameters' types.</summary>
+        public byte[] Bytes { get; } = bytes;
 
         /// <summary>Address of the <c>CachedPlanSource</c>; 0 while the candidate is being analysed.</summary>
         public int Plan { get; set; }
@@ -199,5 +262,42 @@ internal sealed class StatementCache
 
         /// <summary>Orders entries by their last use.</summary>
         public long LastUse { get; set; }
+
+        /// <summary>The literals that each execution replaces; null: none.</summary>
+        public StatementLiterals? Literals { get; set; }
+
+        /// <summary>Whether a plan can be used again.</summary>
+        public PlanReuse Reuse { get; set; }
+
+        /// <summary>How often that was tried.</summary>
+        public int Tries { get; set; }
+
+        /// <summary>Address of the <c>CachedPlan</c> that is used again; 0: none.</summary>
+        public int ReusablePlan { get; set; }
+
+        /// <summary>Bytes of <see cref="Memory"/> that the plan takes.</summary>
+        public int ReusablePlanMemory { get; set; }
+
+        /// <summary>Postgres has analysed it again: its query is another one than that which <see cref="Literals"/> knows.</summary>
+        public bool IsAnalysedAgain { get; set; }
+
+        /// <summary>What an entry is found by.</summary>
+        /// <param name="Key">Hash of <see cref="Bytes"/> and the rest.</param>
+        /// <param name="IsSimple">It comes with the simple query protocol.</param>
+        /// <param name="IsForm">The bytes are the text without its literals.</param>
+        internal readonly record struct Identity(int Key, bool IsSimple, bool IsForm);
+    }
+
+    /// <summary>Whether a plan can be used again.</summary>
+    internal enum PlanReuse
+    {
+        /// <summary>Not known: to be tried.</summary>
+        Untried,
+
+        /// <summary>No: it is made anew.</summary>
+        No,
+
+        /// <summary>Yes.</summary>
+        Yes,
     }
 }

@@ -111,6 +111,33 @@ internal static class PgliteHostFunctions
     /// <summary><c>void (CachedPlanSource *)</c>: SaveCachedPlan of the unnamed statement.</summary>
     public const string SaveCachedPlan = "postgres.SaveCachedPlan";
 
+    /// <summary><c>List *(const char *, RawParseMode)</c>, of a simple query.</summary>
+    public const string ParseSimple = "postgres.raw_parser_simple";
+
+    /// <summary><c>Query *(RawStmt *, const char *, const Oid *, int, QueryEnvironment *)</c>.</summary>
+    public const string AnalyzeSimple = "postgres.parse_analyze_fixedparams";
+
+    /// <summary><c>List *(Query *)</c>.</summary>
+    public const string RewriteSimple = "postgres.pg_rewrite_query";
+
+    /// <summary><c>List *(List *, const char *, int, ParamListInfo)</c>.</summary>
+    public const string PlanSimple = "postgres.pg_plan_queries";
+
+    /// <summary><c>void (Portal, const char *, const char *, CommandTag, List *, CachedPlan *)</c>.</summary>
+    public const string PortalDefineQuery = "postgres.PortalDefineQuery";
+
+    /// <summary><c>CachedPlan *(CachedPlanSource *, ParamListInfo, ResourceOwner, QueryEnvironment *)</c>.</summary>
+    public const string GetCachedPlan = "postgres.GetCachedPlan";
+
+    /// <summary><c>List *(CachedPlanSource *)</c>.</summary>
+    public const string GetTargetList = "postgres.CachedPlanGetTargetList";
+
+    /// <summary><c>void (Portal, ParamListInfo, int, Snapshot)</c>.</summary>
+    public const string PortalStart = "postgres.PortalStart";
+
+    /// <summary><c>void *(const void *)</c>: copyObject of a statement that is analysed again.</summary>
+    public const string CopyStatement = "postgres.copyObject";
+
     /// <summary><c>void (const char *name, config_handle *, const char *, GucContext, GucSource, Oid, GucAction, bool, int, bool)</c>: runs before
     /// set_config_with_handle.</summary>
     public const string SetConfig = "postgres.set_config_with_handle";

@@ -20,6 +20,7 @@ internal static class PgliteNames
         [nameof(PgliteAddresses.PgGlobalPrngState)] = "pg_global_prng_state",
         [nameof(PgliteAddresses.DebugQueryString)] = "debug_query_string",
         [nameof(PgliteAddresses.PostParseAnalyzeHook)] = "post_parse_analyze_hook",
+        [nameof(PgliteAddresses.ExecutorStartHook)] = "ExecutorStart_hook",
     };
 
     private static Dictionary<string, string> Exports { get; } = new(StringComparer.Ordinal)
@@ -57,6 +58,16 @@ internal static class PgliteNames
         [nameof(PgliteFunctions.TuplesortPerformsort)] = "tuplesort_performsort",
         [nameof(PgliteFunctions.AllocSetContextCreateInternal)] = "AllocSetContextCreateInternal",
         [nameof(PgliteFunctions.RawParser)] = "raw_parser",
+        [nameof(PgliteFunctions.ParseAnalyzeFixedparams)] = "parse_analyze_fixedparams",
+        [nameof(PgliteFunctions.CreateCommandTag)] = "CreateCommandTag",
+        [nameof(PgliteFunctions.GetCachedPlan)] = "GetCachedPlan",
+        [nameof(PgliteFunctions.ReleaseCachedPlan)] = "ReleaseCachedPlan",
+        [nameof(PgliteFunctions.CopyObject)] = "copyObjectImpl",
+        [nameof(PgliteFunctions.MakeParamList)] = "makeParamList",
+        [nameof(PgliteFunctions.MemoryContextAlloc)] = "MemoryContextAlloc",
+        [nameof(PgliteFunctions.FuncVolatile)] = "func_volatile",
+        [nameof(PgliteFunctions.OpMergejoinable)] = "op_mergejoinable",
+        [nameof(PgliteFunctions.ExecutorStart)] = "ExecutorStart",
         [nameof(PgliteFunctions.IsAbortedTransactionBlockState)] = "IsAbortedTransactionBlockState",
         [nameof(PgliteFunctions.AcceptInvalidationMessages)] = "AcceptInvalidationMessages",
     };

@@ -153,20 +153,33 @@ internal static class PglitePatches
         new LoopAcceleration("CopyReadAttributesText: plain bytes", PgliteFunctions.CopyReadAttributesText, Loop: 1, PgliteHostFunctions.CopyField, [2, 4, 6, 13], [2, 4]),
     ];
 
-    // exec_parse_message and drop_unnamed_stmt, both inlined: an unnamed statement that comes again is not parsed and analysed again. raw_parser is called
-    // for simple queries too, and drop_unnamed_stmt by them and by Close.
+    // exec_parse_message and drop_unnamed_stmt, both inlined: an unnamed statement that comes again is not parsed and analysed again; nor is a
+    // simple query. drop_unnamed_stmt is called for these too, and for Close.
     private static IEnumerable<ModulePatch> UnnamedStatements() =>
     [
         ParseMessage("DropCachedPlan", PgliteFunctions.DropCachedPlan, PgliteHostFunctions.DropUnnamedStatement, 3),
         ParseMessage("AllocSetContextCreate", PgliteFunctions.AllocSetContextCreateInternal, PgliteHostFunctions.CreateStatementContext, 4),
-        ParseMessage("raw_parser", PgliteFunctions.RawParser, PgliteHostFunctions.ParseStatement, 2),
+        SimpleQuery("raw_parser", PgliteFunctions.RawParser, PgliteHostFunctions.ParseSimple, 1),
+        ParseMessage("raw_parser", PgliteFunctions.RawParser, PgliteHostFunctions.ParseStatement, 1),
         ParseMessage("CreateCachedPlan", PgliteFunctions.CreateCachedPlan, PgliteHostFunctions.CreateCachedPlan, 2),
         ParseMessage("pg_analyze_and_rewrite_varparams", PgliteFunctions.AnalyzeAndRewriteVarparams, PgliteHostFunctions.AnalyzeStatement, 2),
         ParseMessage("CompleteCachedPlan", PgliteFunctions.CompleteCachedPlan, PgliteHostFunctions.CompleteCachedPlan, 1),
         ParseMessage("SaveCachedPlan", PgliteFunctions.SaveCachedPlan, PgliteHostFunctions.SaveCachedPlan, 1),
+        SimpleQuery("parse_analyze_fixedparams", PgliteFunctions.ParseAnalyzeFixedparams, PgliteHostFunctions.AnalyzeSimple, 1),
+        SimpleQuery("pg_rewrite_query", PgliteFunctions.RewriteQuery, PgliteHostFunctions.RewriteSimple, 1),
+        SimpleQuery("pg_plan_queries", PgliteFunctions.PlanQueries, PgliteHostFunctions.PlanSimple, 1),
+        SimpleQuery("PortalDefineQuery", PgliteFunctions.PortalDefineQuery, PgliteHostFunctions.PortalDefineQuery, 2),
+        SimpleQuery("PortalStart", PgliteFunctions.PortalStart, PgliteHostFunctions.PortalStart, 2),
+        new CallReplacement("exec_describe_statement_message: CachedPlanGetTargetList", PgliteFunctions.PostgresMainLoopOnce, PgliteFunctions.CachedPlanGetTargetList, PgliteHostFunctions.GetTargetList, Count: 1),
+        new CallReplacement("exec_bind_message: GetCachedPlan", PgliteFunctions.PostgresMainLoopOnce, PgliteFunctions.GetCachedPlan, PgliteHostFunctions.GetCachedPlan, Count: 1),
+        new CallReplacement("RevalidateCachedQuery: copyObject", PgliteFunctions.RevalidateCachedQuery, PgliteFunctions.CopyObject, PgliteHostFunctions.CopyStatement, Count: 3),
         new EntryHook("set_config_with_handle: kept statements", PgliteFunctions.SetConfigWithHandle, PgliteHostFunctions.SetConfig) { PassArguments = true },
         new EntryHook("ResetAllOptions: kept statements", PgliteFunctions.ResetAllOptions, PgliteHostFunctions.ResetAllOptions),
     ];
+
+    // exec_simple_query and, for the last two, exec_bind_message.
+    private static CallReplacement SimpleQuery(string callee, int function, string hostFunction, int count) =>
+        new("exec_simple_query: " + callee, PgliteFunctions.PostgresMainLoopOnce, function, hostFunction, count);
 
     private static CallReplacement ParseMessage(string callee, int function, string hostFunction, int count) =>
         new("exec_parse_message: " + callee, PgliteFunctions.PostgresMainLoopOnce, function, hostFunction, count);

@@ -69,16 +69,20 @@ internal sealed class FunctionPatches
     /// <summary>The replacement of a call, or null. <paramref name="firstArgument"/> is null if it is not an i32 constant.</summary>
     public (CallReplacement Patch, HostFunction Host)? TakeCall(int callee, int? firstArgument)
     {
+        (CallReplacement Patch, HostFunction Host)? found = null;
         foreach (var call in calls)
         {
             if (call.Patch.Callee == callee && (call.Patch.FirstArgument is not { } wanted || wanted == firstArgument))
             {
-                Matched(call.Patch, call.Host);
-                return call;
+                found = call;
+                if (Matches(call.Patch) < call.Patch.Count)
+                {
+                    break;
+                }
             }
         }
 
-        return null;
+        return found is { } f ? Matched(f.Patch, found) : null;
     }
 
     /// <summary>Whether some calls of this function are replaced.</summary>

@@ -58,7 +58,10 @@ public sealed record PrivateSectionStart(string Name, int Function, string HostF
     internal override int ExpectedMatches => Count;
 }
 
-/// <summary>Turns calls of one function, inside another, into calls of a host function.</summary>
+/// <summary>
+/// Turns calls of one function, inside another, into calls of a host function. With several such patches the calls go to them in code order, to each as
+/// many as its <paramref name="Count"/>.
+/// </summary>
 /// <param name="Name"><inheritdoc/></param>
 /// <param name="Function">The caller.</param>
 /// <param name="Callee">The function whose calls are replaced.</param>

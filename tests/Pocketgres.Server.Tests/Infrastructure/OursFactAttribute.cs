@@ -8,7 +8,22 @@ public sealed class OursFactAttribute : FactAttribute
     {
         if (TestServer.Native)
         {
-            Skip = "native PostgreSQL does not have what it tests; POCKETGRES_TEST_NATIVE=1";
+            Skip = NotOfNative;
+        }
+    }
+
+    internal const string NotOfNative = "native PostgreSQL does not have what it tests; POCKETGRES_TEST_NATIVE=1";
+}
+
+/// <summary>As <see cref="OursFactAttribute"/>, with data.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class OursTheoryAttribute : TheoryAttribute
+{
+    public OursTheoryAttribute()
+    {
+        if (TestServer.Native)
+        {
+            Skip = OursFactAttribute.NotOfNative;
         }
     }
 }

@@ -244,7 +244,7 @@ public class UnnamedStatementTests(ServerFixture fixture) : SessionTest(fixture)
         {
             for (int i = 0; i < 100; i++)
             {
-                Assert.Equal(i, await session.ScalarAsync<int>($"select {i}"));
+                Assert.Equal(i, await session.ScalarAsync<int>($"select {i} as c{i}"));
             }
         }
 

@@ -41,6 +41,9 @@ public static unsafe class TestHost
     [HostFunction("host_add")]
     public static int Add(byte* m, int a, int b) => a + b + 1000;
 
+    [HostFunction("host_subtract")]
+    public static int Subtract(byte* m, int a, int b) => a - b;
+
     [HostFunction("host_mixed")]
     public static double Mixed(byte* m, int a, long b, float c, double d) => a + b + c + d;
 
