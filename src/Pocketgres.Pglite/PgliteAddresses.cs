@@ -112,6 +112,9 @@ public static class PgliteAddresses
     /// <summary><c>ExecutorStart_hook_type ExecutorStart_hook</c> (executor/execMain.c): 0 unless an extension wants to see all executions.</summary>
     public const int ExecutorStartHook = 2779408;
 
+    /// <summary><c>planner_hook_type planner_hook</c> (optimizer/plan/planner.c): 0 unless an extension takes part in planning.</summary>
+    public const int PlannerHook = 2788516;
+
     /// <summary><c>int log_statement</c> (tcop/postgres.c): 0 is none; in <see cref="PgliteFunctions.PostgresMainLoopOnce"/>.</summary>
     public const int LogStatement = 2804368;
 

@@ -12,8 +12,8 @@ namespace Pocketgres.Engine.Port;
 /// A kept statement is a saved <c>CachedPlanSource</c>, so that Postgres' plan cache watches what its queries and plan depend on. With a plan that is
 /// used again its literals are parameters after the client's own, which the portal gets when it is started; otherwise they are constants, and it is
 /// planned anew for each execution. Only statements that are planned are kept, and those that begin and end transactions: of others (FETCH, EXECUTE) the
-/// result depends on more than the text. Where an extension takes part in analysis (AGE, pg_stat_statements), none are; where somebody looks at what is
-/// executed (logging of statements, ExecutorStart_hook), literals stay constants.
+/// result depends on more than the text. Where an extension takes part in analysis (AGE, pg_stat_statements), none are; where one takes part in
+/// planning, no plan is used again; where somebody looks at what is executed (logging of statements, ExecutorStart_hook), literals stay constants.
 /// </remarks>
 public static unsafe class KeptStatements
 {
@@ -252,7 +252,7 @@ public static unsafe class KeptStatements
         ((delegate*<byte*, int, int, int, int, int>)process.Function(PgliteFunctions.GetCachedPlan))(process.Memory, plan, parameters, owner, environment);
 
     private static bool MayReuse(byte* m, StatementCache.Entry entry) =>
-        *(int*)(m + PgliteAddresses.PlanCacheMode) != PlanCacheMode.ForceCustomPlan
+        *(int*)(m + PgliteAddresses.PlanCacheMode) != PlanCacheMode.ForceCustomPlan && *(int*)(m + PgliteAddresses.PlannerHook) == 0
         && (entry.Reuse == StatementCache.PlanReuse.Yes || entry.Tries < MostTries)
         && (entry.Literals is null || (entry.Literals.CanBeParameters && !IsExecutionSeen(m)));
 

@@ -20,6 +20,7 @@ internal static class PgliteNames
         [nameof(PgliteAddresses.PgGlobalPrngState)] = "pg_global_prng_state",
         [nameof(PgliteAddresses.DebugQueryString)] = "debug_query_string",
         [nameof(PgliteAddresses.PostParseAnalyzeHook)] = "post_parse_analyze_hook",
+        [nameof(PgliteAddresses.PlannerHook)] = "planner_hook",
         [nameof(PgliteAddresses.ExecutorStartHook)] = "ExecutorStart_hook",
     };
 
