@@ -124,7 +124,7 @@ internal sealed unsafe class QueryConstants
             case NodeTag.BoolExpr:
                 return Computed(Visit(*(int*)(n + BoolExpr.Arguments)));
             case NodeTag.ArrayExpr:
-                return Computed(Visit(*(int*)(n + ArrayExpr.Elements)));
+                return Visit(*(int*)(n + ArrayExpr.Elements));
             case NodeTag.CoalesceExpr:
                 return Computed(Visit(*(int*)(n + CoalesceExpr.Arguments)));
             case NodeTag.CoerceViaIO or NodeTag.NullTest or NodeTag.BooleanTest:

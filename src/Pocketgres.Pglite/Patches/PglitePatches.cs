@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. UnnamedStatements(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. KeptStatements(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -155,7 +155,7 @@ internal static class PglitePatches
 
     // exec_parse_message and drop_unnamed_stmt, both inlined: an unnamed statement that comes again is not parsed and analysed again; nor is a
     // simple query. drop_unnamed_stmt is called for these too, and for Close.
-    private static IEnumerable<ModulePatch> UnnamedStatements() =>
+    private static IEnumerable<ModulePatch> KeptStatements() =>
     [
         ParseMessage("DropCachedPlan", PgliteFunctions.DropCachedPlan, PgliteHostFunctions.DropUnnamedStatement, 3),
         ParseMessage("AllocSetContextCreate", PgliteFunctions.AllocSetContextCreateInternal, PgliteHostFunctions.CreateStatementContext, 4),

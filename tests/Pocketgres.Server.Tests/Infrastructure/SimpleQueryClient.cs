@@ -34,6 +34,18 @@ sealed class SimpleQueryClient : IAsyncDisposable
         return await ReadAsync();
     }
 
+    /// <summary>Sends messages of the extended protocol, each its type and its body, and Sync; the answer is as that of a query.</summary>
+    public async Task<string> SendAsync(params (char Type, string Body)[] messages)
+    {
+        foreach (var (type, body) in messages)
+        {
+            await SendAsync(type, Encoding.UTF8.GetBytes(body));
+        }
+
+        await SendAsync('S', []);
+        return await ReadAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         await SendAsync('X', []);

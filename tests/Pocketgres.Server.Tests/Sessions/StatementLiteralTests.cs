@@ -30,6 +30,11 @@ public class StatementLiteralTests(ServerFixture fixture) : SessionTest(fixture)
     [InlineData("delete from t where id = {0}", "AP AP P - -")]
     [InlineData("select {0}, 'x'", "AP AP P - -")]
     [InlineData("select v from t where id > {0} order by id limit {0}", "AP AP PP P P")] // how many rows is not known
+    [InlineData("select v from t where w = {0}", "AP AP PP P P")]
+    [InlineData("select v from t where id between {0} and {0}", "AP AP PP P P")]
+    [InlineData("select x from u where a = {0}", "AP AP PP P P")] // half of the index's columns
+    [InlineData("select x from u where a = {0} and b = {0}", "AP AP P - -")]
+    [InlineData("select v from t where id = {0} and w in (1, {0})", "AP AP P - -")]
     [InlineData("select {0} + 1", "AP AP P P P")] // computed by the planner
     [InlineData("select 'x' like 'y{0}'", "AP AP P P P")]
     [InlineData("select count(*) from t where id = {0}", "AP AP AP AP AP")] // not of the simple ones
@@ -37,7 +42,15 @@ public class StatementLiteralTests(ServerFixture fixture) : SessionTest(fixture)
     [InlineData("select * from t where d = '2020-01-0{0}'", "AP AP AP AP AP")] // no text
     public async Task What_is_done_for_each(string sql, string phases)
     {
-        await _simple.QueryAsync("create table t (id int primary key, v text, d date); insert into t select i, 'v' from generate_series(1, 20) i; insert into t select i, 'many' from generate_series(10000, 20000) i; analyze t");
+        await _simple.QueryAsync("""
+            create table t (id int primary key, v text, d date, w int);
+            insert into t select i, 'v', null, i from generate_series(1, 20) i;
+            insert into t select i, 'many', null, i from generate_series(10000, 20000) i;
+            create index on t (w);
+            create table u as select i / 2 as a, i as b, i as x from generate_series(1, 10000) i;
+            create unique index on u (a, b);
+            analyze t, u
+            """);
         await _simple.QueryAsync("set log_parser_stats = on; set log_planner_stats = on; set client_min_messages = log");
         List<string> seen = [];
         for (int i = 1; i <= Times; i++)
@@ -175,6 +188,39 @@ public class StatementLiteralTests(ServerFixture fixture) : SessionTest(fixture)
 
         Assert.Equal(1, await session.ScalarAsync<long>("select pg_stat_get_xact_numscans('t_v'::regclass)"));
         await session.ExecuteAsync("commit");
+    }
+
+    [OursFact]
+    public async Task Who_wants_plans_for_values_gets_them()
+    {
+        await _simple.QueryAsync("set plan_cache_mode = force_custom_plan; set log_planner_stats = on; set client_min_messages = log");
+        for (int i = 0; i < Times; i++)
+        {
+            _simple.Notices.Clear();
+            await _simple.QueryAsync($"select {i}, 'x'");
+            Assert.Single(_simple.Notices);
+        }
+    }
+
+    [Fact]
+    public async Task Columns_that_were_described_do_not_change()
+    {
+        await _simple.QueryAsync("create table t (id int primary key, v text)");
+        NpgsqlConnection other = await OpenAsync();
+        (char, string)[] run = [('B', "\0\0\0\0\0\0\0\0"), ('D', "P\0"), ('E', "\0\0\0\0\0")];
+        for (int i = 0; i < 4; i++)
+        {
+            Assert.Equal("id:23,v:25/SELECT 0;", await _simple.SendAsync([('P', $"\0select * from t where id = {i}\0\0\0"), .. run]));
+        }
+
+        Assert.Equal("id:23,v:25", await _simple.SendAsync(('P', "\0select * from t where id = 7\0\0\0"), ('D', "S\0")));
+        await other.ExecuteAsync("alter table t add w int");
+        Assert.Equal("0A000 cached plan must not change result type at 0", await _simple.SendAsync(run));
+
+        Assert.Equal("", await _simple.SendAsync(('P', "\0select * from t where id = 8\0\0\0")));
+        Assert.Equal("id:23,v:25,w:23/SELECT 0;", await _simple.SendAsync(run));
+        await other.ExecuteAsync("alter table t drop w");
+        Assert.Equal("0A000 cached plan must not change result type at 0", await _simple.SendAsync(run));
     }
 
     [Fact]
