@@ -217,8 +217,12 @@ public class StatementLiteralTests(ServerFixture fixture) : SessionTest(fixture)
         await other.ExecuteAsync("alter table t add w int");
         Assert.Equal("0A000 cached plan must not change result type at 0", await _simple.SendAsync(run));
 
-        Assert.Equal("", await _simple.SendAsync(('P', "\0select * from t where id = 8\0\0\0")));
-        Assert.Equal("id:23,v:25,w:23/SELECT 0;", await _simple.SendAsync(run));
+        for (int i = 0; i < 4; i++)
+        {
+            Assert.Equal("", await _simple.SendAsync(('P', $"\0select * from t where id = {i}\0\0\0")));
+            Assert.Equal("id:23,v:25,w:23/SELECT 0;", await _simple.SendAsync(run));
+        }
+
         await other.ExecuteAsync("alter table t drop w");
         Assert.Equal("0A000 cached plan must not change result type at 0", await _simple.SendAsync(run));
     }
@@ -286,6 +290,8 @@ public class StatementLiteralTests(ServerFixture fixture) : SessionTest(fixture)
             Assert.StartsWith("42601", await _simple.QueryAsync($"insert into t values ({i}, 'again'"), StringComparison.Ordinal);
             Assert.Equal("/INSERT 0 0;", await _simple.QueryAsync($"insert into empty values ({i})"));
             Assert.Equal("id:23,v:25/SELECT 0;", await _simple.QueryAsync($"select * from t where id = {i + 100}"));
+            Assert.StartsWith("42P01", await _simple.QueryAsync($"select * from nowhere where id = {i}"), StringComparison.Ordinal);
+            Assert.Equal($"a{i}:23|{i}/SELECT 1;", await _simple.QueryAsync($"select {i} as a{i}"));
             Assert.Equal("/BEGIN;", await _simple.QueryAsync("begin"));
             Assert.StartsWith("42P01", await _simple.QueryAsync($"select * from nowhere where id = {i}"), StringComparison.Ordinal);
             Assert.StartsWith("25P02", await _simple.QueryAsync($"insert into t values ({i}0, 'in vain')"), StringComparison.Ordinal);
