@@ -235,7 +235,7 @@ public sealed class MemoryConnectionTests
         var e = Assert.Throws<IOException>(() => stream.Read(bytes));
         Assert.Equal(SocketError.TimedOut, Assert.IsType<SocketException>(e.InnerException).SocketErrorCode);
         using var cancel = new CancellationTokenSource(1);
-        await Assert.ThrowsAsync<OperationCanceledException>(() => stream.ReadAsync(bytes, cancel.Token).AsTask());
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream.ReadAsync(bytes, cancel.Token).AsTask()); // its time may be over before it is asked
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stream.ReadAsync(bytes, cancel.Token).AsTask());
         stream.ReadTimeout = -1;
         stream.WriteByte(ConnectedProcess.Byte(0));
