@@ -52,7 +52,7 @@ public static unsafe class KeptStatements
         if (PostgresProcess.Of(process).Statements is { } cache)
         {
             int plan = *(int*)(m + (uint)portal + Portal.CachedPlan);
-            if ((cache.Simple ?? cache.Current) is { IsAnalysedAgain: false, Literals: { AreParameters: true } literals } entry
+            if (cache.InUse is { IsAnalysedAgain: false, Literals: { AreParameters: true } literals } entry
                 && plan != 0 && plan == *(int*)(m + (uint)entry.Plan + CachedPlanSource.GenericPlan))
             {
                 parameters = literals.Parameters(process, *(int*)(m + (uint)portal + Portal.Context), parameters);
@@ -69,7 +69,7 @@ public static unsafe class KeptStatements
     public static int Copy(byte* m, int node)
     {
         var process = Process.From(m);
-        if (PostgresProcess.Of(process).Statements is { } cache && (cache.Simple ?? cache.Current) is { } entry && node != 0 && TreeOf(m, entry.Plan) == node)
+        if (PostgresProcess.Of(process).Statements is { } cache && cache.InUse is { } entry && node != 0 && TreeOf(m, entry.Plan) == node)
         {
             entry.IsAnalysedAgain = true;
             int text = *(int*)(m + (uint)entry.Plan + CachedPlanSource.QueryString);

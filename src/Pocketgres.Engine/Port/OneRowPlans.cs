@@ -75,8 +75,7 @@ internal static unsafe class OneRowPlans
             return false;
         }
 
-        byte* header = m + (uint)*(int*)(m + (uint)tuple + HeapTuple.Data);
-        byte* form = header + header[HeapTuple.HeaderSize];
+        byte* form = HeapTuples.Row(m, tuple);
         bool isLookup = form[PgIndex.IsUnique] != 0 && columns.Count == *(short*)(form + PgIndex.KeyCount);
         ((delegate*<byte*, int, void>)process.Function(PgliteFunctions.ReleaseSysCache))(m, tuple);
         return isLookup;

@@ -43,6 +43,9 @@ internal sealed class StatementCache
     /// <summary>The kept statement that a simple query has brought again, until its portal is started; or null.</summary>
     public Entry? Simple { get; set; }
 
+    /// <summary>The kept statement that is being run, or null.</summary>
+    public Entry? InUse => Simple ?? Current;
+
     /// <summary>Address of the raw parse tree of a <see cref="Candidate"/> that is a simple query's only statement; 0: it is not, or not parsed.</summary>
     public int CandidateTree { get; set; }
 
@@ -118,6 +121,17 @@ internal sealed class StatementCache
         return hash.ToHashCode();
     }
 
+    // Whether it was not there yet. A full set begins anew: what is forgotten is noticed again.
+    private static bool Remember(HashSet<int> hashes, int hash)
+    {
+        if (hashes.Count >= SeenCapacity)
+        {
+            hashes.Clear();
+        }
+
+        return hashes.Add(hash);
+    }
+
     private Entry? Find(Entry.Identity identity, ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> text)
     {
         if (_entries.TryGetValue(identity.Key, out var entry))
@@ -126,12 +140,7 @@ internal sealed class StatementCache
             return entry.Is == identity && bytes.SequenceEqual(entry.Bytes) ? entry : null;
         }
 
-        if (_seen.Count >= SeenCapacity)
-        {
-            _seen.Clear();
-        }
-
-        if (!_seen.Add(identity.Key) && !_settingsMayRevert && (identity.IsForm || !MayDependOnTime(text)))
+        if (!Remember(_seen, identity.Key) && !_settingsMayRevert && (identity.IsForm || !MayDependOnTime(text)))
         {
             Candidate = new Entry(identity, bytes.ToArray());
         }
@@ -146,13 +155,8 @@ internal sealed class StatementCache
     /// <param name="message">As it was looked for.</param>
     public void ForgetForm(ReadOnlySpan<byte> message)
     {
-        if (_withLiteralsOnly.Count >= SeenCapacity)
-        {
-            _withLiteralsOnly.Clear();
-        }
-
-        _withLiteralsOnly.Add(Candidate!.Is.Key);
-        _seen.Add(Hash(Candidate.Is.IsSimple, false, message));
+        Remember(_withLiteralsOnly, Candidate!.Is.Key);
+        Remember(_seen, Hash(Candidate.Is.IsSimple, false, message));
         Candidate = null;
     }
 

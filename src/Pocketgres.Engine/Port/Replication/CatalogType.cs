@@ -13,7 +13,7 @@ internal static unsafe class CatalogType
     public static (int Output, int Send) Functions(byte* m, int type)
     {
         int tuple = Open(m, type, "logicalrep_write_tuple");
-        byte* row = Row(m, tuple);
+        byte* row = HeapTuples.Row(m, tuple);
         var result = (*(int*)(row + PgliteStructs.PgType.Output), *(int*)(row + PgliteStructs.PgType.Send));
         Close(m, tuple);
         return result;
@@ -23,7 +23,7 @@ internal static unsafe class CatalogType
     public static void WriteName(byte* m, MessageWriter message, int type)
     {
         int tuple = Open(m, type, "logicalrep_write_typ");
-        byte* row = Row(m, tuple);
+        byte* row = HeapTuples.Row(m, tuple);
         WriteSchema(m, message, *(int*)(row + PgliteStructs.PgType.Namespace));
         message.String((int)(row - m) + PgliteStructs.PgType.Name);
         Close(m, tuple);
@@ -56,12 +56,6 @@ internal static unsafe class CatalogType
         }
 
         return tuple;
-    }
-
-    private static byte* Row(byte* m, int tuple)
-    {
-        uint data = *(uint*)(m + (uint)tuple + PgliteStructs.HeapTuple.Data);
-        return m + data + m[data + PgliteStructs.HeapTuple.HeaderSize];
     }
 
     private static void Close(byte* m, int tuple) => ((delegate*<byte*, int, void>)Process.From(m).Function(PgliteFunctions.ReleaseSysCache))(m, tuple);

@@ -34,10 +34,10 @@ internal static unsafe class Session
         o[PgliteStructs.OutputPluginOptions.ReceiveRewrites] = 0;
         bool streaming = false;
         int list = *(int*)(c + Context.Options);
-        int count = list == 0 ? 0 : *(int*)(m + (uint)list + PgliteStructs.List.Length);
+        int count = Lists.Length(m, list);
         for (int i = 0; i < count; i++)
         {
-            int element = *(int*)(m + (uint)*(int*)(m + (uint)list + PgliteStructs.List.Elements) + (i * sizeof(int)));
+            int element = Lists.Element(m, list, i);
             int argument = *(int*)(m + (uint)element + PgliteStructs.DefElem.Argument);
             string option = CString.Read(m, *(int*)(m + (uint)element + PgliteStructs.DefElem.Name));
             switch (option)
