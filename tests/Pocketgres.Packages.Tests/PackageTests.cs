@@ -26,6 +26,18 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     }
 
     [Theory]
+    [MemberData(nameof(Libraries))]
+    [InlineData("Pocketgres.Postgres")]
+    [InlineData("Pocketgres.Cli")]
+    public void Every_package_names_and_contains_the_licence(string name)
+    {
+        using var archive = ZipFile.OpenRead(Path.Combine(PackedPackages.Feed, name + ".0.1.0.nupkg"));
+        Assert.NotNull(archive.GetEntry("LICENSE"));
+        using var specification = new StreamReader(archive.GetEntry(name + ".nuspec")!.Open());
+        Assert.Contains("<license type=\"expression\">PostgreSQL</license>", specification.ReadToEnd(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("Pocketgres")]
     [InlineData("Pocketgres.Engine")]
     [InlineData("Pocketgres.Kernel")]
