@@ -12,18 +12,18 @@ public static unsafe class ServerSockets
     /// <summary>recv(2) on a client's socket: -1/EAGAIN when nothing has come yet, 0 only at the client's end of stream.</summary>
     [HostFunction("postgres.recv")]
     public static int Receive(byte* m, int fd, int buffer, int count, int flags) =>
-        LibcError.Result(m, Process.From(m).Files.TryGet(fd, out var file) && file is SocketFile socket
-            ? socket.Receive(m + (uint)buffer, count, (flags & Peek) != 0)
-            : -(int)Errno.EBADF);
+        LibcError.Result(m, !Process.From(m).Files.TryGet(fd, out var file) || file is not SocketFile socket ? -(int)Errno.EBADF
+            : !LinearMemory.Contains(m, buffer, (uint)count) ? -(int)Errno.EFAULT
+            : socket.Receive(m + (uint)buffer, count, (flags & Peek) != 0));
 
     /// <summary>send(2) on a client's socket.</summary>
     [HostFunction("postgres.send")]
     public static int Send(byte* m, int fd, int buffer, int count, int flags)
     {
         var process = Process.From(m);
-        return LibcError.Result(m, process.Files.TryGet(fd, out var file) && file is SocketFile socket
-            ? process.Send(socket, m + (uint)buffer, count)
-            : -(int)Errno.EBADF);
+        return LibcError.Result(m, !process.Files.TryGet(fd, out var file) || file is not SocketFile socket ? -(int)Errno.EBADF
+            : !LinearMemory.Contains(m, buffer, (uint)count) ? -(int)Errno.EFAULT
+            : process.Send(socket, m + (uint)buffer, count));
     }
 
     /// <summary>

@@ -71,8 +71,6 @@ internal sealed unsafe partial class AddressSpace
         return null;
     }
 
-    internal static void Unmap(byte* reservation) => _ = Libc.munmap(reservation, unchecked((nint)(Reservation + Alignment)));
-
     /// <summary>The process has ended: makes the space as it was at the start and keeps it for the next one. False when it is to be freed.</summary>
     private bool TryKeep()
     {
@@ -104,7 +102,7 @@ internal sealed unsafe partial class AddressSpace
         }
 
         return hasCloned && TryRestore(reuse.Image, reuse.Cloned)
-            && reuse.Image.Spares.TryAdd(new SpareSpaces.Spare(reuse.Kind, Size, (nint)_reservation, (nint)_region, reuse.Cloned, HasClonedPages));
+            && reuse.Image.Spares.TryAdd(new SpareSpaces.Spare(reuse.Kind, Size, (nint)_region, reuse.Cloned, HasClonedPages));
     }
 
     /// <summary>Gives all pages that were written their first content. False when these are too many or cannot be told.</summary>

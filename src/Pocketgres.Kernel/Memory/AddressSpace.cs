@@ -14,12 +14,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     public const long MaximumSize = 1L << 31;
 
     private const int HostPage = 4096;
-    private const long Reservation = InstanceLayout.ReservedBytes + InstanceLayout.NegativeBytes + (1 << 20);
-    private const long Alignment = 2 << 20; // all spaces lie equally within huge pages: ClonedMemory moves whole page tables between them
 
     private readonly List<SharedMapping> _shared = [];
     private readonly string _pageMapPath;
-    private readonly byte* _reservation;
     private byte* _region;
     private ForkTemplate? _template;
     private WorkingSets _childSets = new();
@@ -32,19 +29,13 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         _pageMapPath = pageMapPath;
         if (spare is not null)
         {
-            _reservation = (byte*)spare.Reservation;
             _region = (byte*)spare.Region;
             HasClonedPages = spare.HasClonedPages;
+            AddressArena.ForgetFault(_region);
             return;
         }
 
-        _reservation = Libc.mmap(null, unchecked((nint)(Reservation + Alignment)), Libc.ProtNone, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
-        _region = (byte*)(((long)_reservation + Alignment - 1) & -Alignment);
-        if ((nint)_reservation == -1)
-        {
-            _region = null;
-            throw new HostResourceException($"cannot reserve {Reservation >> 30} GiB of address space (errno {Marshal.GetLastPInvokeError()}); check ulimit -v");
-        }
+        _region = AddressArena.Reserve();
     }
 
     /// <summary>A mapping shared with other processes, backed by a memory file.</summary>
@@ -61,6 +52,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
 
     /// <summary>Shared mappings, by address.</summary>
     public IReadOnlyList<SharedMapping> SharedMappings => _shared;
+
+    /// <summary>The last access to what is not there, its address relative to <see cref="Base"/>, or null. The owning thread.</summary>
+    public MemoryFault? LastFault => AddressArena.LastFault(_region);
 
     /// <summary>What is known of the working sets of its children, by kind.</summary>
     public WorkingSets ChildSets => _childSets;
@@ -282,7 +276,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
 
         if (!TryKeep())
         {
-            Unmap(_reservation);
+            AddressArena.Release(_region);
         }
 
         _region = null;

@@ -17,11 +17,10 @@ internal sealed unsafe class SpareSpaces : IDisposable
     /// <summary>A reservation with all its mappings and pages. Who has it frees it or gives it on.</summary>
     /// <param name="Kind">What ran in it.</param>
     /// <param name="Size">Accessible bytes.</param>
-    /// <param name="Reservation">Start of the reserved addresses.</param>
     /// <param name="Region">See <see cref="AddressSpace.Region"/>.</param>
     /// <param name="Cloned">Where a clone's copy-on-write memory is mapped, and from which image.</param>
     /// <param name="HasClonedPages">Whether pages for what clones write there are in this space.</param>
-    public sealed record Spare(string Kind, long Size, nint Reservation, nint Region, (uint Address, long Length, MemoryImage Origin) Cloned, bool HasClonedPages);
+    public sealed record Spare(string Kind, long Size, nint Region, (uint Address, long Length, MemoryImage Origin) Cloned, bool HasClonedPages);
 
     /// <summary>Spaces that are kept.</summary>
     public int Count => Kept.Count;
@@ -87,7 +86,7 @@ internal sealed unsafe class SpareSpaces : IDisposable
             _disposed = true;
             foreach (var spare in _spares)
             {
-                AddressSpace.Unmap((byte*)spare.Reservation);
+                AddressArena.Release((byte*)spare.Region);
             }
 
             _spares.Clear();

@@ -6,7 +6,7 @@ namespace Pocketgres.Kernel.Native;
 /// <summary>The host's system calls, as the C library offers them. Linux constants.</summary>
 internal static unsafe partial class Libc
 {
-    public const int ProtNone = 0, ProtRead = 1, ProtWrite = 2, ProtReadWrite = 3;
+    public const int ProtNone = 0, ProtRead = 1, ProtWrite = 2, ProtReadWrite = 3, ProtExecute = 4;
     public const int MapShared = 1, MapPrivate = 2, MapFixed = 0x10, MapAnonymous = 0x20, MapNoReserve = 0x4000;
     public const int EventFdNonBlocking = 0x800, EventFdCloseOnExec = 0x80000;
     public const int SockNonBlocking = 0x800, SockCloseOnExec = 0x80000;
@@ -37,6 +37,10 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int mprotect(void* address, nint length, int protection);
+
+    /// <summary>Sets the action of a signal, or with null only reads it.</summary>
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int sigaction(int signal, byte* action, byte* old);
 
     /// <summary>MADV_POPULATE_WRITE: as if each page were written now (Linux 5.14).</summary>
     public const int PopulateWrite = 23;

@@ -251,8 +251,9 @@ public sealed unsafe partial class Process
 #pragma warning restore CA1031
         {
             EndPrivateSectionAfterCrash();
-            status = Signal.Abort;
-            Kernel.ReportCrash(this, e);
+            var fault = _memory!.LastFault;
+            status = fault?.Signal ?? Signal.Abort;
+            Kernel.ReportCrash(this, fault is null ? e : new MemoryFaultException(fault, _memory.Size, e));
         }
 
         Exit(status);

@@ -8,8 +8,10 @@ public static class Signal
     public const int Interrupt = 2;
     public const int Quit = 3;
     public const int Abort = 6;
+    public const int BusError = 7;
     public const int Kill = 9;
     public const int User1 = 10;
+    public const int SegmentationFault = 11;
     public const int User2 = 12;
     public const int Alarm = 14;
     public const int Terminate = 15;

@@ -9,6 +9,10 @@ namespace Pocketgres.Kernel;
 /// that may overlap, without loops; .NET's own, which are twice as many instructions, do the rest. Only 128 bits wide, because
 /// code with wider vectors would be compiled at every start.
 /// </summary>
+/// <remarks>
+/// A wild address must fault in managed code, where it is the crash of one process (<see cref="Native.FaultHandler"/>). For many bytes .NET calls the C library, so the last one
+/// is looked at before: as linear memory is accessible from 0 to its size, all bytes are there if the last one is.
+/// </remarks>
 internal static unsafe class BulkMemory
 {
     /// <summary>Copies; the ranges may overlap, because all is read before anything is written.</summary>
@@ -17,6 +21,8 @@ internal static unsafe class BulkMemory
     {
         if (count > 64)
         {
+            _ = Volatile.Read(ref from[count - 1]);
+            _ = Volatile.Read(ref to[count - 1]);
             Buffer.MemoryCopy(from, to, count, count);
         }
         else if (count > 32)
@@ -67,7 +73,14 @@ internal static unsafe class BulkMemory
     /// loads across it. Apart from <see cref="Clear"/>, because nearly all fills are zeroes: this one is compiled at its first use.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Fill(byte* at, byte value, nuint count) => Unsafe.InitBlockUnaligned(at, value, checked((uint)count));
+    public static void Fill(byte* at, byte value, nuint count)
+    {
+        if (count > 0)
+        {
+            _ = Volatile.Read(ref at[count - 1]);
+            Unsafe.InitBlockUnaligned(at, value, checked((uint)count));
+        }
+    }
 
     /// <summary>Sets bytes to 0.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -75,6 +88,7 @@ internal static unsafe class BulkMemory
     {
         if (count > 64)
         {
+            _ = Volatile.Read(ref at[count - 1]);
             NativeMemory.Clear(at, count);
         }
         else if (count > 32)

@@ -161,6 +161,11 @@ public static unsafe class DirectoryCalls
 
         var bytes = PathEncoding.Encode(target).AsSpan();
         bytes = bytes[..Math.Min(size, bytes.Length)];
+        if (!LinearMemory.Contains(m, buffer, bytes.Length))
+        {
+            return -(int)Errno.EFAULT;
+        }
+
         bytes.CopyTo(new Span<byte>(m + (uint)buffer, bytes.Length));
         return bytes.Length;
     }
@@ -201,6 +206,11 @@ public static unsafe class DirectoryCalls
         if (path.Length >= size)
         {
             return -(int)Errno.ERANGE;
+        }
+
+        if (!LinearMemory.Contains(m, buffer, path.Length + 1))
+        {
+            return -(int)Errno.EFAULT;
         }
 
         path.CopyTo(new Span<byte>(m + (uint)buffer, path.Length));

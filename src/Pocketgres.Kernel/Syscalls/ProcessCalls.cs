@@ -91,6 +91,11 @@ public static unsafe class ProcessCalls
     [HostFunction("random_get")]
     public static int RandomGet(byte* m, int buffer, int count)
     {
+        if (count < 0 || !LinearMemory.Contains(m, buffer, count))
+        {
+            return (int)Errno.EFAULT;
+        }
+
         HostRandom.Fill(new Span<byte>(m + (uint)buffer, count));
         return 0;
     }

@@ -27,7 +27,9 @@ public static unsafe class Sockets
     {
         var process = Process.From(m);
         int error = Find(process, fd, out var socket);
-        return socket is null ? error : Bind(process, socket, m + (uint)address, length);
+        return socket is null ? error
+            : !LinearMemory.Contains(m, address, (uint)length) ? -(int)Errno.EFAULT
+            : Bind(process, socket, m + (uint)address, length);
     }
 
     /// <summary>Creates a socket of the family of an address, bound to it: for programs whose socket(2) call is missing.</summary>
@@ -145,7 +147,9 @@ public static unsafe class Sockets
     public static int ReceiveFrom(byte* m, int fd, int buffer, int count, int flags, int address, int length)
     {
         int error = Find(Process.From(m), fd, out var socket);
-        return socket?.Receive(m + (uint)buffer, count, (flags & 2) != 0) ?? error;
+        return socket is null ? error
+            : !LinearMemory.Contains(m, buffer, (uint)count) ? -(int)Errno.EFAULT
+            : socket.Receive(m + (uint)buffer, count, (flags & 2) != 0);
     }
 
     /// <summary>sendto(2) on a connected socket.</summary>
@@ -153,7 +157,9 @@ public static unsafe class Sockets
     public static int SendTo(byte* m, int fd, int buffer, int count, int flags, int address, int length)
     {
         int error = Find(Process.From(m), fd, out var socket);
-        return socket?.Send(m + (uint)buffer, count) ?? error;
+        return socket is null ? error
+            : !LinearMemory.Contains(m, buffer, (uint)count) ? -(int)Errno.EFAULT
+            : socket.Send(m + (uint)buffer, count);
     }
 
     /// <summary>poll(2). Entries in linear memory have the host's layout.</summary>
@@ -164,6 +170,11 @@ public static unsafe class Sockets
         if (count < 0 || count > process.Files.Limit)
         {
             return -(int)Errno.EINVAL;
+        }
+
+        if (!LinearMemory.Contains(m, entries, (long)count * sizeof(PollEntry)))
+        {
+            return -(int)Errno.EFAULT;
         }
 
         var guest = (PollEntry*)(m + (uint)entries);

@@ -5,7 +5,7 @@ namespace Pocketgres.Kernel.Syscalls;
 
 /// <summary>
 /// Reading, writing and seeking. Buffers are given as WASI's iovec: {i32 address, i32 length}. Errors are positive, as WASI has them.
-/// Addresses are trusted: code of the module that passes a wild pointer could as well use it itself.
+/// Where the program has no such memory, it is EFAULT.
 /// A file's transfer that falls short is continued until its end, the end of the file or an error: Postgres takes a short write of pg_control for a full
 /// disk and panics, which would leave a torn one. Hosts may fall short for reasons of their own (FUSE, network file systems, signals).
 /// </summary>
@@ -75,7 +75,7 @@ public static unsafe class TransferCalls
         return 0;
     }
 
-    private static Errno Check(byte* m, int fd, int count, bool write, out OpenFile? file)
+    private static Errno Check(byte* m, int fd, int vectors, int count, bool write, out OpenFile? file)
     {
         if (!Process.From(m).Files.TryGet(fd, out file))
         {
@@ -83,12 +83,13 @@ public static unsafe class TransferCalls
         }
 
         var wrong = write ? OpenFlags.ReadOnly : OpenFlags.WriteOnly;
-        return (file.Flags & OpenFlags.AccessMode) == wrong ? Errno.EBADF : (uint)count > MaxVectors ? Errno.EINVAL : Errno.None;
+        return (file.Flags & OpenFlags.AccessMode) == wrong ? Errno.EBADF : (uint)count > MaxVectors ? Errno.EINVAL
+            : LinearMemory.Contains(m, vectors, 8L * count) ? Errno.None : Errno.EFAULT;
     }
 
     private static Errno Stream(byte* m, int fd, int vectors, int count, int transferred, bool write)
     {
-        var error = Check(m, fd, count, write, out var file);
+        var error = Check(m, fd, vectors, count, write, out var file);
         if (error != Errno.None)
         {
             return error;
@@ -97,10 +98,10 @@ public static unsafe class TransferCalls
         long total = 0;
         for (int i = 0; i < count; i++)
         {
-            var (buffer, length) = Vector(m, vectors, i);
-            if (length < 0)
+            var (buffer, length) = Vector(m, vectors, i, out error);
+            if (error != Errno.None)
             {
-                return Errno.EINVAL;
+                return error;
             }
 
             int n = write ? WriteBuffer(m, file!, buffer, length, total > 0) : ReadBuffer(m, file!, buffer, length, total > 0);
@@ -203,7 +204,7 @@ public static unsafe class TransferCalls
 
     private static Errno At(byte* m, int fd, int vectors, int count, long offset, int transferred, bool write)
     {
-        var error = Check(m, fd, count, write, out var file);
+        var error = Check(m, fd, vectors, count, write, out var file);
         if (error != Errno.None)
         {
             return error;
@@ -222,8 +223,8 @@ public static unsafe class TransferCalls
         long n;
         if (count == 1)
         {
-            var (buffer, length) = Vector(m, vectors, 0);
-            n = length < 0 ? -(int)Errno.EINVAL : TransferAt(file, buffer, length, offset, write);
+            var (buffer, length) = Vector(m, vectors, 0, out error);
+            n = error != Errno.None ? -(int)error : TransferAt(file, buffer, length, offset, write);
         }
         else
         {
@@ -231,8 +232,13 @@ public static unsafe class TransferCalls
             long total = 0;
             for (int i = 0; i < count; i++)
             {
-                var (buffer, length) = Vector(m, vectors, i);
-                total += length < 0 ? int.MaxValue : length;
+                var (buffer, length) = Vector(m, vectors, i, out error);
+                if (error != Errno.None)
+                {
+                    return error;
+                }
+
+                total += length;
                 host[i] = new IoVector((nint)buffer, length);
             }
 
@@ -254,10 +260,12 @@ public static unsafe class TransferCalls
         return Errno.None;
     }
 
-    private static GuestVector Vector(byte* m, int vectors, int index)
+    private static GuestVector Vector(byte* m, int vectors, int index, out Errno error)
     {
         byte* v = m + (uint)vectors + (8 * index);
-        return new GuestVector { Address = m + *(uint*)v, Length = *(int*)(v + 4) };
+        int address = *(int*)v, length = *(int*)(v + 4);
+        error = length < 0 ? Errno.EINVAL : LinearMemory.Contains(m, address, length) ? Errno.None : Errno.EFAULT;
+        return new GuestVector { Address = m + (uint)address, Length = length };
     }
 
     private ref struct GuestVector

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pocketgres.Kernel.Memory;
 
 namespace Pocketgres.Kernel.Tests.Support;
 
@@ -20,8 +21,8 @@ internal static class HostResources
 
     public static string[] Maps() => File.ReadAllLines("/proc/self/maps");
 
-    /// <summary>Address spaces of processes that exist: each reserves more than 8 GiB, cut into pieces by its mappings.</summary>
-    public static int Reservations() => Maps().Count(line => Length(line) > 7L << 30);
+    /// <summary>Address spaces of processes that exist.</summary>
+    public static int Reservations() => AddressArena.InUse;
 
     /// <summary>Mappings of memory files whose name contains <paramref name="name"/>.</summary>
     public static int MemoryFileMaps(string name) => Maps().Count(line => line.Contains("/memfd:" + name, StringComparison.Ordinal));
@@ -71,12 +72,6 @@ internal static class HostResources
         }
 
         return "";
-    }
-
-    private static long Length(string line)
-    {
-        var (start, end) = Range(line);
-        return (long)(end - start);
     }
 
     private static (ulong Start, ulong End) Range(string line)

@@ -57,11 +57,12 @@ internal static class SectionProgram
         int callsWithStarter = b.Function("ii", c => c.I32(400).Get(0).Call(starter).Call(add).Call(open));
         int spins = b.Function("ii", c => c.Get(0).Call(begin).Call(spin));
         int traps = b.Function("ii", c => c.Get(0).Call(begin).Op(WasmOpcode.Unreachable));
-        int[] privateFunctions = [begin, starter, spin, add, callsOpen, callsByTable, callsReplaced, callsHost, callsWithStarter, spins, traps];
+        int loads = b.Function("ii", c => c.Get(0).Call(begin).Memory(WasmOpcode.I32Load));
+        int[] privateFunctions = [begin, starter, spin, add, callsOpen, callsByTable, callsReplaced, callsHost, callsWithStarter, spins, traps, loads];
 
         // Not private, called by the test: each calls private code and then reports what it returned.
         foreach (var (name, function) in new[] { ("open_call", callsOpen), ("by_table", callsByTable), ("replaced", callsReplaced), ("host", callsHost), ("argument", callsWithStarter),
-            ("spins", spins), ("traps", traps) })
+            ("spins", spins), ("traps", traps), ("loads", loads) })
         {
             b.Function("ii", c => c.Get(0).Call(function).Call(report), name);
         }

@@ -71,6 +71,11 @@ internal static class TestProgram
         b.Function("vj", c => Spin(c, preempt), "spin");
         b.Function("v", c => c.Op(WasmOpcode.Unreachable), "trap");
         b.Function("iii", c => c.Get(0).Get(1).Op(WasmOpcode.I32DivS), "divide");
+        b.Function("ii", c => c.Get(0).Memory(WasmOpcode.I32Load), "load");
+        b.Function("ii", c => c.Get(0).Memory(WasmOpcode.I32Load, uint.MaxValue), "load_far");
+        b.Function("vii", c => c.Get(0).Get(1).Memory(WasmOpcode.I32Store), "store");
+        b.Function("viii", c => c.Get(0).Get(1).Get(2).Op(WasmOpcode.MemoryCopy, 0).U32(0u), "copy");
+        b.Function("viii", c => c.Get(0).Get(1).Get(2).Op(WasmOpcode.MemoryFill, 0), "fill");
         int start = b.Function("v", c => Store(c, StartMark, 0x57A7));
         b.Start(start);
         b.Elements(AnswerSlot, [answer]);

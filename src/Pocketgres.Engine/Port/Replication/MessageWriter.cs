@@ -34,7 +34,7 @@ internal readonly unsafe struct MessageWriter(byte* m, int stringInfo)
     public void Bytes(int address, int count)
     {
         byte* target = Reserve(count);
-        Buffer.MemoryCopy(_m + (uint)address, target, count, count);
+        LinearMemory.Copy(target, _m + (uint)address, count);
     }
 
     /// <summary>Bytes of the host's.</summary>
