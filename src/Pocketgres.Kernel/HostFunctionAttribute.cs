@@ -10,4 +10,10 @@ public sealed class HostFunctionAttribute(string name) : Attribute
 {
     /// <summary>The import's name.</summary>
     public string Name { get; } = name;
+
+    /// <summary>
+    /// The method is for programs of 64-bit addresses only, where something beyond the width of addresses differs; others of this name are not used for them.
+    /// Without it a method serves all programs: it takes addresses and sizes as int, and what translated code of 64 bits passes is cut.
+    /// </summary>
+    public bool Memory64 { get; init; }
 }

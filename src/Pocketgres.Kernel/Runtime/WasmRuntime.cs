@@ -9,7 +9,7 @@ namespace Pocketgres.Kernel;
 /// Referenced by name from <c>Pocketgres.Wasm</c> (Translation/RuntimeHelper.cs); not for use by hand-written code.
 /// </summary>
 [EditorBrowsable(EditorBrowsableState.Never)]
-public static unsafe class WasmRuntime
+public static unsafe partial class WasmRuntime
 {
     /// <summary><c>i32.rem_s</c>: INT_MIN % -1 is 0, where the CLI's <c>rem</c> overflows.</summary>
     /// <exception cref="DivideByZeroException"><paramref name="divisor"/> is 0 (a trap).</exception>

@@ -91,6 +91,16 @@ internal sealed class AddressScan
                 Pop(1);
                 Address();
                 break;
+            case >= WasmOpcode.I32AtomicLoad and <= WasmOpcode.I64AtomicCompareExchange32U:
+                reader.SkipImmediates(op);
+                Pop(op.AtomicOperands() - 1);
+                Address();
+                if (op is not (>= WasmOpcode.I32AtomicStore and <= WasmOpcode.I64AtomicStore32))
+                {
+                    stack.Add(NoLocal);
+                }
+
+                break;
             default:
                 reader.SkipImmediates(op);
                 Pop(Operands(op));
@@ -160,9 +170,9 @@ internal sealed class AddressScan
     {
         WasmOpcode.Select or WasmOpcode.SelectTyped or WasmOpcode.MemoryCopy or WasmOpcode.MemoryFill => 3,
         WasmOpcode.BrIf or WasmOpcode.BrTable or WasmOpcode.Drop or WasmOpcode.LocalSet or WasmOpcode.GlobalSet or WasmOpcode.MemoryGrow => 1,
-        _ => op.NumericOperands(),
+        _ => op.NumericOperands() + op.AtomicOperands(),
     };
 
     private static bool HasResult(WasmOpcode op) => op is WasmOpcode.Select or WasmOpcode.SelectTyped or WasmOpcode.GlobalGet or WasmOpcode.MemorySize
-        or WasmOpcode.MemoryGrow or (>= WasmOpcode.I32Const and <= WasmOpcode.F64Const) || op.NumericOperands() > 0;
+        or WasmOpcode.MemoryGrow or (>= WasmOpcode.AtomicNotify and <= WasmOpcode.AtomicWait64) or (>= WasmOpcode.I32Const and <= WasmOpcode.F64Const) || op.NumericOperands() > 0;
 }

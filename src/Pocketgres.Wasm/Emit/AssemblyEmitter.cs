@@ -40,8 +40,7 @@ internal sealed class AssemblyEmitter
         mvid = metadata.ReserveGuid();
         metadata.AddModule(0, metadata.GetOrAddString(assemblyName + ".dll"), mvid.Handle, default, default);
         metadata.AddAssembly(metadata.GetOrAddString(assemblyName), version, default, default, 0, AssemblyHashAlgorithm.None);
-        systemRuntime = metadata.AddAssemblyReference(metadata.GetOrAddString("System.Runtime"), new Version(10, 0, 0, 0), default,
-            metadata.GetOrAddBlob(SystemPublicKeyToken), 0, default);
+        systemRuntime = SystemAssembly("System.Runtime");
         DefineType("", "<Module>", 1, 0);
     }
 
@@ -79,6 +78,7 @@ internal sealed class AssemblyEmitter
             var type = helper.Owner switch
             {
                 HelperOwner.WasmRuntime => Type(Assembly(RuntimeAssembly, runtimeVersion), "Pocketgres.Kernel", "WasmRuntime"),
+                HelperOwner.Interlocked => Type(SystemAssembly("System.Threading"), "System.Threading", "Interlocked"),
                 HelperOwner.BitOperations => Type(systemRuntime, "System.Numerics", "BitOperations"),
                 _ => Type(systemRuntime, "System", helper.Owner.ToString()),
             };
@@ -181,6 +181,12 @@ internal sealed class AssemblyEmitter
             case 'U':
                 type.UInt64();
                 break;
+            case 'b':
+                type.Byte();
+                break;
+            case 'w':
+                type.UInt16();
+                break;
             case 'p':
                 type.Pointer().Byte();
                 break;
@@ -213,7 +219,8 @@ internal sealed class AssemblyEmitter
 
             foreach (char c in letters.AsSpan(1))
             {
-                Encode(parameters.AddParameter().Type(), c, this);
+                bool isReference = c is 'B' or 'W' or 'I' or 'J';
+                Encode(parameters.AddParameter().Type(isByRef: isReference), isReference ? char.ToLowerInvariant(c) : c, this);
             }
 
             signatures[letters] = handle = metadata.GetOrAddBlob(blob);
@@ -265,6 +272,18 @@ internal sealed class AssemblyEmitter
         if (!assemblies.TryGetValue((name, version), out var handle))
         {
             assemblies[(name, version)] = handle = metadata.AddAssemblyReference(metadata.GetOrAddString(name), version, default, default, 0, default);
+        }
+
+        return handle;
+    }
+
+    private AssemblyReferenceHandle SystemAssembly(string name)
+    {
+        var version = new Version(10, 0, 0, 0);
+        if (!assemblies.TryGetValue((name, version), out var handle))
+        {
+            assemblies[(name, version)] = handle = metadata.AddAssemblyReference(
+                metadata.GetOrAddString(name), version, default, metadata.GetOrAddBlob(SystemPublicKeyToken), 0, default);
         }
 
         return handle;

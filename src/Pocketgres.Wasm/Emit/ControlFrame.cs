@@ -41,6 +41,12 @@ internal sealed class ControlFrame(FrameKind kind, WasmType result, int height, 
     /// <summary>Some branch targets the frame.</summary>
     public bool Used { get; set; }
 
+    /// <summary>64-bit memories: locals whose upper half is 0 at all branches to <see cref="Label"/> so far; null: there was none.</summary>
+    public LocalSet? Below4GAtLabel { get; set; }
+
+    /// <summary>The same at <see cref="ElseLabel"/>.</summary>
+    public LocalSet? Below4GAtElse { get; set; }
+
     /// <summary>Type of the value a branch to the frame carries.</summary>
     public WasmType BranchType => Kind == FrameKind.Loop ? WasmType.None : Result;
 }

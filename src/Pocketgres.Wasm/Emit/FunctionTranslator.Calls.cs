@@ -138,13 +138,13 @@ internal sealed partial class FunctionTranslator
         EmitArguments(call);
         var calleeType = context.Module.Types[(int)call.Immediate];
         var index = call.A!;
-        if (index.Opcode == WasmOpcode.I32Const)
+        if (index.Opcode is WasmOpcode.I32Const or WasmOpcode.I64Const)
         {
             SlotAddress(InstanceLayout.TableOffset + (8 * ((int)index.Immediate & (InstanceLayout.TableSlots - 1))));
         }
         else
         {
-            Emit(index);
+            EmitInt32(index);
             Il.TableSlotAddress();
         }
 

@@ -22,6 +22,7 @@ internal sealed partial class FunctionTranslator
     {
         bool accelerated = op == WasmOpcode.Loop && reader.Position == acceleratedPosition;
         bool resumable = op == WasmOpcode.Loop && reader.Position == resumePosition;
+        int position = reader.Position;
         var result = reader.BlockResult(context.Module);
         Blocks++;
         var condition = op == WasmOpcode.If ? Pop() : null;
@@ -42,8 +43,10 @@ internal sealed partial class FunctionTranslator
         if (kind == FrameKind.Loop)
         {
             Il.Mark(frame.Label);
+            ArriveAtLoop(position);
             if (resumable)
             {
+                below4G?.Clear(); // a resume frame holds anything
                 SaveAtResumableLoop();
             }
 
@@ -56,6 +59,7 @@ internal sealed partial class FunctionTranslator
         if (condition is not null)
         {
             BranchOn(condition, elseLabel, sense: false);
+            Arrive(frame, atElse: true);
         }
 
         frames.Add(frame);
@@ -74,11 +78,13 @@ internal sealed partial class FunctionTranslator
         {
             TakeResult(frame);
             frame.Used = true;
+            Arrive(frame);
             Il.Jump(frame.Label);
         }
 
         DropAbove(frame);
         Il.Mark(frame.ElseLabel);
+        Meet(frame.Below4GAtElse, fallsThrough: false);
         frame.HasElse = true;
         live = true;
         TryOutline();
@@ -121,12 +127,14 @@ internal sealed partial class FunctionTranslator
             }
 
             Il.Mark(frame.ElseLabel);
+            Meet(frame.Below4GAtElse, reachable);
             reachable = true;
         }
 
         if (frame.Kind != FrameKind.Loop)
         {
             Il.Mark(frame.Label);
+            Meet(frame.Below4GAtLabel, reachable);
             reachable |= frame.Used;
         }
 
@@ -204,6 +212,7 @@ internal sealed partial class FunctionTranslator
             }
 
             target.Used = true;
+            Arrive(target);
             Il.Jump(target.Label);
         }
 
@@ -232,6 +241,7 @@ internal sealed partial class FunctionTranslator
             {
                 Il.StoreLocal(target.ResultTemp);
                 target.Used = true;
+                Arrive(target);
                 Il.Jump(target.Label);
             }
 
@@ -251,6 +261,7 @@ internal sealed partial class FunctionTranslator
         {
             target.Used = true;
             BranchOn(condition, target.Label, sense: true);
+            Arrive(target);
         }
     }
 
@@ -304,6 +315,11 @@ internal sealed partial class FunctionTranslator
         }
 
         Emit(index);
+        foreach (var target in targets.Distinct())
+        {
+            Arrive(target);
+        }
+
         Il.Switch(labels.AsSpan(0, count));
         Il.Jump(labels[count]);
         if (returnLabel >= 0)

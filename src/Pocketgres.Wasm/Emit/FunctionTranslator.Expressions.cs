@@ -43,6 +43,11 @@ internal sealed partial class FunctionTranslator
             case WasmOpcode.MemorySize:
                 SlotAddress(InstanceLayout.MemoryPages);
                 Il.Unary(ILOpCode.Ldind_i4);
+                if (e.Type == WasmType.I64)
+                {
+                    Il.Unary(ILOpCode.Conv_u8);
+                }
+
                 break;
             case WasmOpcode.MemoryGrow:
                 Il.LoadArgument(0);
@@ -51,6 +56,9 @@ internal sealed partial class FunctionTranslator
                 break;
             case >= WasmOpcode.I32Load and <= WasmOpcode.I64Load32U:
                 EmitLoad(e);
+                break;
+            case >= WasmOpcode.I32AtomicLoad and <= WasmOpcode.I64AtomicCompareExchange32U:
+                EmitAtomic(e);
                 break;
             default:
                 EmitNumeric(e);
@@ -104,14 +112,22 @@ internal sealed partial class FunctionTranslator
     /// <summary>Pushes the machine address of <c>m + (uint)address + offset</c>.</summary>
     private void Address(Expression address, uint offset)
     {
-        if (address.Opcode == WasmOpcode.I32Const)
+        if (address.Opcode is WasmOpcode.I32Const or WasmOpcode.I64Const)
         {
             Il.LoadArgument(0);
-            Displacement((uint)(int)address.Immediate + (long)offset);
+            Displacement((uint)address.Immediate + (long)offset);
             return;
         }
 
-        EmitWide(address);
+        if (below4G is null)
+        {
+            EmitWide(address);
+        }
+        else
+        {
+            EmitLowerHalf(address);
+        }
+
         if (offset != 0)
         {
             Displacement(offset);
@@ -185,11 +201,15 @@ internal sealed partial class FunctionTranslator
         int done = Il.NewLabel();
         BranchOn(condition, chosen, sense: true);
         int depth = Il.Stack;
+        var before = below4G?.Copy();
         Emit(second);
         Il.Jump(done);
         Il.Stack = depth;
         Il.Mark(chosen);
+        var afterSecond = below4G;
+        below4G = before;
         Emit(first);
         Il.Mark(done);
+        Meet(afterSecond, fallsThrough: true);
     }
 }

@@ -124,6 +124,9 @@ internal sealed partial class FunctionTranslator
             case (>= WasmOpcode.I32Load and <= WasmOpcode.MemoryGrow) or WasmOpcode.MemoryCopy or WasmOpcode.MemoryFill:
                 Memory(op);
                 break;
+            case (>= WasmOpcode.AtomicNotify and <= WasmOpcode.AtomicFence) or (>= WasmOpcode.I32AtomicLoad and <= WasmOpcode.I64AtomicCompareExchange32U):
+                Atomic(op);
+                break;
             default:
                 Numeric(op);
                 break;
@@ -225,13 +228,11 @@ internal sealed partial class FunctionTranslator
                 break;
             case WasmOpcode.MemorySize:
                 RequireMemoryZero();
-                Push(new Expression(op, WasmType.I32) { ReadsMemory = true });
+                Push(new Expression(op, context.Module.IsMemory64 ? WasmType.I64 : WasmType.I32) { ReadsMemory = true });
                 break;
             case WasmOpcode.MemoryGrow:
                 RequireMemoryZero();
-                Push(context.MemoryGrow is { } host
-                    ? Expression.CallHost(host, Pop())
-                    : new Expression(op, WasmType.I32, Pop()) { ReadsMemory = true, WritesMemory = true });
+                Push(GrowMemory(Pop()));
                 break;
             default:
                 RequireMemoryZero();
@@ -245,6 +246,15 @@ internal sealed partial class FunctionTranslator
         }
     }
 
+    private Expression GrowMemory(Expression pages)
+    {
+        var few = pages.Type == WasmType.I64 ? new Expression(WasmOpcode.I32WrapI64, WasmType.I32, pages) : pages;
+        var old = context.MemoryGrow is { } host
+            ? Expression.CallHost(host, few)
+            : new Expression(WasmOpcode.MemoryGrow, WasmType.I32, few) { ReadsMemory = true, WritesMemory = true };
+        return pages.Type == WasmType.I64 ? new Expression(WasmOpcode.I64ExtendI32S, WasmType.I64, old) : old;
+    }
+
     private uint StaticOffset()
     {
         int at = reader.Position;
@@ -253,7 +263,8 @@ internal sealed partial class FunctionTranslator
             throw WasmFormatException.Unsupported("more than one memory", at);
         }
 
-        return reader.U32();
+        ulong offset = reader.U64();
+        return offset <= uint.MaxValue ? (uint)offset : throw WasmFormatException.Unsupported($"the static offset {offset}, beyond 4 GiB,", at);
     }
 
     private void RequireMemoryZero()
@@ -268,10 +279,10 @@ internal sealed partial class FunctionTranslator
     private void Bulk(bool copy, Expression[] operands)
     {
         SpillConflicts(true, operands[0].LocalsWritten | operands[1].LocalsWritten | operands[2].LocalsWritten);
-        if (copy || operands[2].Opcode != WasmOpcode.I32Const)
+        if (copy || operands[2].Opcode is not (WasmOpcode.I32Const or WasmOpcode.I64Const))
         {
             Il.LoadArgument(0);
-            Array.ForEach(operands, Emit);
+            Array.ForEach(operands, EmitInt32);
             Il.Call(context.Emitter.Helper(copy ? RuntimeHelper.MemoryCopy : RuntimeHelper.MemoryFill), -4);
         }
         else
@@ -279,7 +290,7 @@ internal sealed partial class FunctionTranslator
             // Only for constant sizes: otherwise .NET 10's JIT makes it a call that it believes not to write memory, and moves loads across it.
             Address(operands[0], 0);
             Emit(operands[1]);
-            Emit(operands[2]);
+            EmitInt32(operands[2]);
             Il.Op(ILOpCode.Initblk, -3);
         }
     }

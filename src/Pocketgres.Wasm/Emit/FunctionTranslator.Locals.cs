@@ -19,6 +19,11 @@ internal sealed partial class FunctionTranslator
 
     private bool[] ChooseWide()
     {
+        if (context.Module.IsMemory64)
+        {
+            return new bool[localTypes.Count];
+        }
+
         int[] uses = AddressScan.Count(reader, context.Module, localTypes.Count);
         return [.. uses.Select((count, local) => count > 0 && localTypes[local] == WasmType.I32)];
     }
@@ -85,6 +90,7 @@ internal sealed partial class FunctionTranslator
 
     private void StoreLocal(int local, Expression value)
     {
+        bool isBelow4G = below4G is not null && value.Type == WasmType.I64 && IsBelow4G(value);
         if (isWide[local] && IsWide(value))
         {
             LoadWhole((int)value.Immediate);
@@ -94,6 +100,11 @@ internal sealed partial class FunctionTranslator
         {
             Emit(value);
             StoreLocal(local);
+        }
+
+        if (isBelow4G)
+        {
+            below4G!.Add(local);
         }
     }
 
@@ -149,6 +160,7 @@ internal sealed partial class FunctionTranslator
 
     private void StoreWhole(int local)
     {
+        below4G?.Remove(local);
         if (argumentOf[local] > 0)
         {
             Il.StoreArgument(argumentOf[local]);

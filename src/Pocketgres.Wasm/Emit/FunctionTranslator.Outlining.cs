@@ -133,7 +133,11 @@ internal sealed partial class FunctionTranslator
         }
 
         var labels = exits.ConvertAll(e => e.Label);
-        exits.ForEach(e => e.Used = true);
+        exits.ForEach(e =>
+        {
+            e.Used = true;
+            Arrive(e);
+        });
         int returnLabel = returns ? Il.NewLabel() : -1;
         int onward = scan.FallsThrough ? Il.NewLabel() : -1;
         labels.AddRange(((int[])[returnLabel, onward]).Where(l => l >= 0));
@@ -190,6 +194,7 @@ internal sealed partial class FunctionTranslator
         patches = parent.patches;
         current = parent.current;
         isPrivate = parent.isPrivate;
+        StartMemory64(parent);
         live = true;
         PlaceLocals(parameters, scan.Writes.Except(parameters));
         int code = NewTemp(WasmType.I32);

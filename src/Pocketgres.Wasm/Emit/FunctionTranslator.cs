@@ -13,7 +13,7 @@ namespace Pocketgres.Wasm.Emit;
 /// every statement; block results travel in temporaries; comparisons fuse with the branch that tests them; an address is
 /// <c>conv.u(address) + offset + m</c>, without a conversion of the constant, and locals that serve as addresses are kept converted. Trees, not a
 /// stack machine in IL, because the JIT spills whatever lies on the IL stack across a branch.
-/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Outlining, Resuming, Accelerating and PrivateCode.
+/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Atomics, Memory64, Outlining, Resuming, Accelerating and PrivateCode.
 /// </remarks>
 internal sealed partial class FunctionTranslator(ModuleContext context)
 {
@@ -50,6 +50,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         method = context.FullName(ModuleContext.TypeName(function - context.Module.ImportedFunctionCount), context.Linkage.MethodName(function));
         localTypes = FunctionLocals.Read(reader, type);
         isWide = ChooseWide();
+        StartMemory64();
         PlaceLocals(Enumerable.Range(0, type.Parameters.Length), Enumerable.Range(type.Parameters.Length, localTypes.Count - type.Parameters.Length));
         StartOutlining(minimumOutlined);
         StartPrivateCode(function);

@@ -1,3 +1,4 @@
+using Pocketgres.Wasm.Abi;
 using Pocketgres.Wasm.Reading;
 
 namespace Pocketgres.Wasm.Emit;
@@ -5,7 +6,8 @@ namespace Pocketgres.Wasm.Emit;
 /// <summary>A method outside the translated assembly that implements an instruction.</summary>
 /// <param name="Owner">Where it is declared.</param>
 /// <param name="Method">Its name.</param>
-/// <param name="Signature">Result, then parameters: v, i, j, f, d as everywhere, u and U unsigned, p = byte*, x = Exception, s = string.</param>
+/// <param name="Signature">Result, then parameters: v, i, j, f, d as everywhere, u and U unsigned, b = byte, w = ushort,
+/// p = byte*, B, W, I and J = ref byte, ushort, int and long, x = Exception, s = string.</param>
 internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Signature)
 {
     public static readonly RuntimeHelper RemS32 = new(HelperOwner.WasmRuntime, "RemS32", "iii");
@@ -20,6 +22,7 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper GuestException = new(HelperOwner.WasmRuntime, "NewGuestException", "x");
     public static readonly RuntimeHelper EndPrivateSection = new(HelperOwner.WasmRuntime, "EndPrivateSection", "vp");
     public static readonly RuntimeHelper SingleFromBits = new(HelperOwner.WasmRuntime, "SingleFromBits", "fi");
+    public static readonly RuntimeHelper MemoryBarrier = new(HelperOwner.Interlocked, "MemoryBarrier", "v");
     private static readonly Dictionary<WasmOpcode, RuntimeHelper> ByOpcode = new()
     {
         [WasmOpcode.I32Clz] = new(HelperOwner.BitOperations, "LeadingZeroCount", "iu"),
@@ -56,6 +59,19 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static RuntimeHelper Rotate(WasmType type, bool left, bool opaque) =>
         new(opaque ? HelperOwner.WasmRuntime : HelperOwner.BitOperations, left ? "RotateLeft" : "RotateRight", type == WasmType.I32 ? "uui" : "UUi");
 
+    /// <summary>An atomic operation that the CLI has: Exchange of any width; Add (returns the new value), And and Or (the old one) of 32 and 64 bits.</summary>
+    public static RuntimeHelper Atomic(AtomicOperation operation, int bits) =>
+        new(HelperOwner.Interlocked, operation.ToString(), $"{Letter(bits)}{char.ToUpperInvariant(Letter(bits))}{Letter(bits)}");
+
+    /// <summary>Compare-and-exchange: address, new value, expected value.</summary>
+    public static RuntimeHelper AtomicCompareExchange(int bits) =>
+        new(HelperOwner.Interlocked, "CompareExchange", $"{Letter(bits)}{char.ToUpperInvariant(Letter(bits))}{Letter(bits)}{Letter(bits)}");
+
+    /// <summary>Any other atomic operation: address, operand, <see cref="AtomicOperation"/>; returns the old value.</summary>
+    public static RuntimeHelper AtomicUpdate(int bits) => new(HelperOwner.WasmRuntime, "AtomicUpdate", bits == 64 ? "jJji" : $"i{char.ToUpperInvariant(Letter(bits))}ii");
+
+    private static char Letter(int bits) => bits switch { 8 => 'b', 16 => 'w', 32 => 'i', _ => 'j' };
+
     /// <summary>The helper that is exactly this instruction, if there is one.</summary>
     public static RuntimeHelper? For(WasmOpcode opcode) => ByOpcode.GetValueOrDefault(opcode);
 }
@@ -68,4 +84,5 @@ internal enum HelperOwner
     Math,
     MathF,
     BitConverter,
+    Interlocked,
 }

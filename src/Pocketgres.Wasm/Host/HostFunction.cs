@@ -8,8 +8,9 @@ namespace Pocketgres.Wasm;
 /// <param name="TypeName">The declaring type; nested types are separated by <c>+</c>.</param>
 /// <param name="Method">The method's name.</param>
 /// <param name="Signature">Result (v, i, j, f, d), then the parameters that follow <c>byte* m</c>.</param>
+/// <param name="IsMemory64">It is for programs of 64-bit addresses only.</param>
 public sealed record HostFunction(
-    string Name, string AssemblyName, Version AssemblyVersion, string Namespace, string TypeName, string Method, string Signature)
+    string Name, string AssemblyName, Version AssemblyVersion, string Namespace, string TypeName, string Method, string Signature, bool IsMemory64 = false)
 {
     /// <summary>The method's full name, for messages.</summary>
     public string FullName => (Namespace.Length > 0 ? Namespace + "." : "") + TypeName + "." + Method;

@@ -22,6 +22,7 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
             var blob = metadata.GetBlobReader(attribute.Value);
             blob.ReadUInt16(); // prolog, ECMA-335 II.23.3
             string name = blob.ReadSerializedString() ?? "";
+            bool isMemory64 = HasTrue(ref blob, "Memory64");
             var method = metadata.GetMethodDefinition((MethodDefinitionHandle)attribute.Parent);
             var (ns, type, isPublic) = DeclaringType(method.GetDeclaringType());
             string methodName = metadata.GetString(method.Name);
@@ -41,8 +42,26 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
                     $"host function \"{name}\": {type}.{methodName} must take byte* and then only int, long, float and double, and return one of these or void");
             }
 
-            yield return new HostFunction(name, assemblyName, assembly.Version, ns, type, methodName, letters);
+            yield return new HostFunction(name, assemblyName, assembly.Version, ns, type, methodName, letters, isMemory64);
         }
+    }
+
+    /// <summary>Whether an attribute's value, from its named arguments on, sets this property (ECMA-335 II.23.3).</summary>
+    private static bool HasTrue(ref BlobReader blob, string property)
+    {
+        bool found = false;
+        for (int named = blob.ReadUInt16(); named > 0; named--)
+        {
+            blob.ReadByte(); // a property
+            if (blob.ReadByte() != (byte)SerializationTypeCode.Boolean)
+            {
+                throw new TranslationException("a property of a [HostFunction] is not a bool");
+            }
+
+            found |= blob.ReadSerializedString() == property & blob.ReadBoolean();
+        }
+
+        return found;
     }
 
     private bool IsHostFunctionAttribute(CustomAttribute attribute)

@@ -11,6 +11,7 @@ namespace Pocketgres.Wasm;
 public sealed class HostFunctions
 {
     private readonly SortedDictionary<string, HostFunction> functions = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, HostFunction> functions64 = new(StringComparer.Ordinal);
 
     private HostFunctions()
     {
@@ -19,8 +20,8 @@ public sealed class HostFunctions
     /// <summary>No host functions at all.</summary>
     public static HostFunctions Empty { get; } = new();
 
-    /// <summary>Every function, ordered by name.</summary>
-    public IReadOnlyCollection<HostFunction> All => functions.Values;
+    /// <summary>Every function, ordered by name; those for programs of 64-bit addresses only come last.</summary>
+    public IReadOnlyCollection<HostFunction> All => [.. functions.Values, .. functions64.Values];
 
     /// <summary>
     /// SHA-256 (hex) over names, types and signatures: changes when translated code would have to be translated again. The methods'
@@ -31,7 +32,7 @@ public sealed class HostFunctions
         get
         {
             var text = new StringBuilder();
-            foreach (var f in functions.Values)
+            foreach (var f in All)
             {
                 text.Append(f.Name).Append('\t').Append(f.AssemblyName).Append('\t').Append(f.AssemblyVersion).Append('\t')
                     .Append(f.FullName).Append('\t').Append(f.Signature).Append('\n');
@@ -54,16 +55,20 @@ public sealed class HostFunctions
             using var pe = new PEReader(File.OpenRead(path));
             foreach (var f in new HostFunctionScanner(pe.GetMetadataReader()).Scan())
             {
-                if (!result.functions.TryAdd(f.Name, f))
+                var functions = f.IsMemory64 ? result.functions64 : result.functions;
+                if (!functions.TryAdd(f.Name, f))
                 {
-                    throw new TranslationException(
-                        $"host function \"{f.Name}\" is declared twice: by {result.functions[f.Name].FullName} and by {f.FullName}");
+                    throw new TranslationException($"host function \"{f.Name}\" is declared twice: by {functions[f.Name].FullName} and by {f.FullName}");
                 }
             }
         }
 
         return result;
     }
+
+    /// <summary>Finds the host function for an import of a program of 64-bit addresses: one that is for such programs only, or else one that is for all.</summary>
+    public bool TryGetMemory64(string name, [NotNullWhen(true)] out HostFunction? function) =>
+        functions64.TryGetValue(name, out function) || functions.TryGetValue(name, out function);
 
     /// <summary>Finds a host function.</summary>
     public bool TryGet(string name, [NotNullWhen(true)] out HostFunction? function) => functions.TryGetValue(name, out function);

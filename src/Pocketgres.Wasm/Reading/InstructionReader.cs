@@ -3,11 +3,11 @@ namespace Pocketgres.Wasm.Reading;
 /// <summary>Reads instructions: opcodes, block types, and immediates that are only skipped.</summary>
 internal static class InstructionReader
 {
-    /// <summary>The next opcode; the prefix 0xfc is folded into it.</summary>
+    /// <summary>The next opcode; the prefixes 0xfc and 0xfe are folded into it.</summary>
     public static WasmOpcode Opcode(this WasmReader reader)
     {
         int op = reader.Byte();
-        return (WasmOpcode)(op == 0xfc ? 0xfc00 + (int)Math.Min(reader.U32(), 0xff) : op);
+        return (WasmOpcode)(op is 0xfc or 0xfe ? (op << 8) + (int)Math.Min(reader.U32(), 0xff) : op);
     }
 
     /// <summary>A block's result. Blocks with parameters or several results are not supported.</summary>
@@ -42,9 +42,17 @@ internal static class InstructionReader
             case WasmOpcode.MemorySize or WasmOpcode.MemoryGrow or WasmOpcode.MemoryFill:
                 reader.U32();
                 break;
-            case WasmOpcode.CallIndirect or WasmOpcode.MemoryCopy or (>= WasmOpcode.I32Load and <= WasmOpcode.I64Store32):
+            case WasmOpcode.CallIndirect or WasmOpcode.MemoryCopy:
                 reader.U32();
                 reader.U32();
+                break;
+            case (>= WasmOpcode.I32Load and <= WasmOpcode.I64Store32) or (>= WasmOpcode.AtomicNotify and <= WasmOpcode.AtomicWait64)
+                or (>= WasmOpcode.I32AtomicLoad and <= WasmOpcode.I64AtomicCompareExchange32U):
+                reader.U32();
+                reader.U64(); // 64-bit memories: up to ten bytes
+                break;
+            case WasmOpcode.AtomicFence:
+                reader.Skip(1);
                 break;
             case WasmOpcode.BrTable:
                 for (int n = reader.Count(); n >= 0; n--)
@@ -84,12 +92,21 @@ internal static class InstructionReader
         _ => 0,
     };
 
+    /// <summary>How many operands an atomic instruction takes, its address included; 0 for all other instructions.</summary>
+    public static int AtomicOperands(this WasmOpcode opcode) => opcode switch
+    {
+        >= WasmOpcode.I32AtomicLoad and <= WasmOpcode.I64AtomicLoad32U => 1,
+        WasmOpcode.AtomicNotify or (>= WasmOpcode.I32AtomicStore and < WasmOpcode.I32AtomicCompareExchange) => 2,
+        WasmOpcode.AtomicWait32 or WasmOpcode.AtomicWait64
+            or (>= WasmOpcode.I32AtomicCompareExchange and <= WasmOpcode.I64AtomicCompareExchange32U) => 3,
+        _ => 0,
+    };
+
     /// <summary>The error for an instruction that cannot be translated, with the name of the feature it belongs to.</summary>
     public static WasmFormatException Unsupported(WasmOpcode opcode, long offset) => WasmFormatException.Unsupported(
         (int)opcode switch
         {
             0xfd => "SIMD",
-            0xfe => "threads (atomic instructions)",
             0xfb => "garbage collection",
             0x12 or 0x13 => "tail calls",
             0x14 or 0x15 or (>= 0xd3 and <= 0xd6) => "typed function references",

@@ -41,6 +41,9 @@ public sealed class WasmModule
     /// <summary>Initial size of the module's memory in 64 KiB pages.</summary>
     public int InitialPages { get; internal set; }
 
+    /// <summary>True if addresses and table indexes have 64 bits (memory64 proposal).</summary>
+    public bool IsMemory64 { get; internal set; }
+
     /// <summary>Index of the start function, or -1.</summary>
     public int StartFunction { get; internal set; } = -1;
 
@@ -63,6 +66,8 @@ public sealed class WasmModule
     internal List<ByteRange> Bodies { get; } = [];
 
     internal List<string> NeededLibraries { get; } = [];
+
+    internal Dictionary<int, string> FunctionNames { get; } = [];
 
     internal HashSet<string> Weak { get; } = new(StringComparer.Ordinal);
 
@@ -92,6 +97,32 @@ public sealed class WasmModule
 
     /// <summary>Index of the function exported by this name, or -1.</summary>
     public int FindExport(string name) => Exports.Find(e => e.Kind == ExternalKind.Function && e.Name == name)?.Index ?? -1;
+
+    /// <summary>
+    /// Index of the defined function of this name: an exported one, or else one that the name section names. Static functions of several C files may share a name.
+    /// </summary>
+    /// <exception cref="PatchException">There is no such function, or more than one.</exception>
+    public int FindFunction(string name)
+    {
+        if (FindExport(name) is var exported && IsDefinedFunction(exported))
+        {
+            return exported;
+        }
+
+        int[] named = [.. FunctionNames.Where(f => f.Value == name && IsDefinedFunction(f.Key)).Select(f => f.Key)];
+        return named.Length == 1
+            ? named[0]
+            : throw new PatchException([named.Length == 0
+                ? $"the module has no function {name}"
+                : $"the module has {named.Length} functions {name}: {string.Join(", ", named)}"]);
+    }
+
+    /// <summary>Address of the variable exported by this name.</summary>
+    /// <exception cref="PatchException">The module exports no such variable.</exception>
+    public long FindVariable(string name) =>
+        Exports.Find(e => e.Kind == ExternalKind.Global && e.Name == name) is { } export && Globals[export.Index] is { Mutable: false, IsImported: false } global
+            ? global.Initial.Value
+            : throw new PatchException([$"the module exports no variable {name}"]);
 
     internal int FunctionCount => FunctionImports.Count + Bodies.Count;
 

@@ -3,19 +3,49 @@ namespace Pocketgres.Wasm.Reading;
 /// <summary>Constant expressions, dylink.0, and the checks that need the whole module.</summary>
 internal sealed partial class WasmModuleParser
 {
-    // dylink.0 subsection ids, and the binding bits of a symbol's flags (WASM_SYMBOL_BINDING_MASK).
+    // dylink.0 subsection ids, the name section's subsection of functions, and the binding bits of a symbol's flags (WASM_SYMBOL_BINDING_MASK).
     private const int DylinkMemoryInfo = 1;
     private const int DylinkNeeded = 2;
     private const int DylinkImportInfo = 4;
+    private const int NameSectionFunctions = 1;
     private const uint SymbolBindingMask = 3;
     private const uint SymbolBindingWeak = 1;
 
     private void ParseCustom()
     {
-        if (reader.Name() != "dylink.0")
+        switch (reader.Name())
         {
-            return;
+            case "dylink.0":
+                ParseDynamicLinking();
+                break;
+            case "name":
+                ParseNames();
+                break;
         }
+    }
+
+    private void ParseNames()
+    {
+        while (!reader.AtEnd)
+        {
+            int kind = reader.Byte();
+            int size = reader.Count();
+            int end = reader.Position + size;
+            if (kind == NameSectionFunctions)
+            {
+                Repeat(() =>
+                {
+                    int function = reader.Index();
+                    module.FunctionNames[function] = reader.Name();
+                });
+            }
+
+            reader.Position = end;
+        }
+    }
+
+    private void ParseDynamicLinking()
+    {
 
         while (!reader.AtEnd)
         {
@@ -50,7 +80,7 @@ internal sealed partial class WasmModuleParser
         }
     }
 
-    /// <summary>Constants, <c>global.get</c>, and the <c>i32.add</c> of the extended-const proposal.</summary>
+    /// <summary>Constants, <c>global.get</c>, and the <c>i32.add</c> and <c>i64.add</c> of the extended-const proposal.</summary>
     private ConstantExpression ParseConstant()
     {
         int global = -1;
@@ -77,7 +107,7 @@ internal sealed partial class WasmModuleParser
                 case 0x23 when global < 0:
                     global = reader.Index();
                     break;
-                case 0x6a:
+                case 0x6a or 0x7c:
                     break;
                 case var op:
                     throw WasmFormatException.Unsupported($"instruction 0x{op:x2} in a constant expression", at);

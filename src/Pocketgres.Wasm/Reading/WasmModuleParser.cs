@@ -4,6 +4,7 @@ namespace Pocketgres.Wasm.Reading;
 internal sealed partial class WasmModuleParser
 {
     private const int MaxTableSlots = 0x10000;
+    private const uint LimitsHaveMaximum = 1, LimitsAre64 = 4;
     private readonly WasmModule module;
     private readonly byte[] bytes;
     private WasmReader reader;
@@ -188,7 +189,7 @@ internal sealed partial class WasmModuleParser
             throw WasmFormatException.Unsupported("tables of anything but functions", at);
         }
 
-        int minimum = Limits("table", out _);
+        int minimum = Limits("table");
         if (tables++ > 0)
         {
             throw WasmFormatException.Unsupported("more than one table", at);
@@ -203,7 +204,7 @@ internal sealed partial class WasmModuleParser
     private void ParseMemory()
     {
         int at = reader.Position;
-        module.InitialPages = Limits("memory", out _);
+        module.InitialPages = Limits("memory");
         if (memories++ > 0)
         {
             throw WasmFormatException.Unsupported("more than one memory", at);
@@ -213,18 +214,24 @@ internal sealed partial class WasmModuleParser
     private int tables;
     private int memories;
 
-    private int Limits(string what, out int? maximum)
+    /// <summary>The minimum of a table's or memory's limits. With flag 4 they, and addresses or indexes, have 64 bits; the maximum does not matter here.</summary>
+    private int Limits(string what)
     {
         int at = reader.Position;
         uint flags = reader.U32();
-        if ((flags & ~1u) != 0)
+        if ((flags & ~(LimitsHaveMaximum | LimitsAre64)) != 0)
         {
-            throw WasmFormatException.Unsupported($"{what} limits 0x{flags:x} (shared or 64-bit)", at);
+            throw WasmFormatException.Unsupported($"{what} limits 0x{flags:x} (shared, or of custom page size)", at);
         }
 
-        int minimum = reader.Index();
-        maximum = (flags & 1) != 0 ? (int)Math.Min(reader.U32(), int.MaxValue) : null;
-        return minimum;
+        module.IsMemory64 |= (flags & LimitsAre64) != 0;
+        ulong minimum = reader.U64();
+        if ((flags & LimitsHaveMaximum) != 0)
+        {
+            reader.U64();
+        }
+
+        return minimum <= int.MaxValue ? (int)minimum : throw new WasmFormatException($"{what} of {minimum} pages or slots", at);
     }
 
     private void ParseGlobal()

@@ -48,6 +48,29 @@ internal sealed class WasmReader(byte[] bytes, int position, int end)
         throw new WasmFormatException("LEB128 number longer than 32 bits", start);
     }
 
+    /// <summary>Unsigned LEB128 of up to 64 bits.</summary>
+    public ulong U64()
+    {
+        int start = Position;
+        ulong result = 0;
+        for (int shift = 0; shift < 70; shift += 7)
+        {
+            byte b = Byte();
+            if (shift == 63 && b > 1)
+            {
+                break;
+            }
+
+            result |= (ulong)(b & 0x7f) << shift;
+            if ((b & 0x80) == 0)
+            {
+                return result;
+            }
+        }
+
+        throw new WasmFormatException("LEB128 number longer than 64 bits", start);
+    }
+
     /// <summary>An unsigned number that must fit an array index.</summary>
     public int Index()
     {

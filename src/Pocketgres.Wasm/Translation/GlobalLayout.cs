@@ -99,9 +99,9 @@ internal sealed class GlobalLayout
     private void PlaceImport(WasmModule module, int index, WasmGlobal global, ref int next)
     {
         string fullName = $"{global.ImportModule}.{global.Name}";
-        if (global.Type != WasmType.I32)
+        if (global.Type != (module.IsMemory64 ? WasmType.I64 : WasmType.I32))
         {
-            throw new TranslationException($"imported global {fullName} is not an i32");
+            throw new TranslationException($"imported global {fullName} is not an address");
         }
 
         int slot;

@@ -15,6 +15,7 @@ internal sealed class ImportBinder
     private readonly TranslationOptions options;
     private readonly ModuleLinkage self;
     private readonly EntityHandle[] handles;
+    private readonly Dictionary<int, HostFunction> adapted = [];
 
     public ImportBinder(AssemblyEmitter emitter, TranslationOptions options, ModuleLinkage self)
     {
@@ -27,7 +28,7 @@ internal sealed class ImportBinder
         {
             var binding = Bind(i);
             Bindings.Add(binding);
-            if (binding.Kind is ImportBindingKind.Invoke or ImportBindingKind.Unresolved or ImportBindingKind.Refused)
+            if (adapted.ContainsKey(i) || binding.Kind is ImportBindingKind.Invoke or ImportBindingKind.Unresolved or ImportBindingKind.Refused)
             {
                 handles[i] = MetadataTokens.MethodDefinitionHandle(module.Bodies.Count + Thunks.Count + 1);
                 Thunks.Add(i);
@@ -40,6 +41,9 @@ internal sealed class ImportBinder
 
     /// <summary>Imported functions that need a thunk; thunk k is method row <c>defined functions + k + 1</c>.</summary>
     public List<int> Thunks { get; } = [];
+
+    /// <summary>The host function behind an imported function whose thunk cuts addresses to 32 bits; null: it has another thunk, or none.</summary>
+    public HostFunction? Adapted(int import) => adapted.GetValueOrDefault(import);
 
     /// <summary>The method an imported function is called by.</summary>
     public EntityHandle Handle(int import) => handles[import];
@@ -65,7 +69,7 @@ internal sealed class ImportBinder
 
         if (name.StartsWith("invoke_", StringComparison.Ordinal))
         {
-            return signature.Length >= 2 && signature[1] == 'i'
+            return signature.Length >= 2 && signature[1] == (module.IsMemory64 ? 'j' : 'i')
                 ? Bound(ImportBindingKind.Invoke, "thunk")
                 : throw new TranslationException($"import {name} has the signature {signature}: the first parameter must be the table index");
         }
@@ -94,8 +98,14 @@ internal sealed class ImportBinder
             }
         }
 
-        if (mismatch is null && options.HostFunctions.TryGet(name, out var host))
+        if (mismatch is null && FindHost(name) is { } host)
         {
+            if (host.Signature != signature && IsAdaptable(host.Signature, signature))
+            {
+                adapted[import] = host;
+                return Bound(ImportBindingKind.Host, host.FullName);
+            }
+
             if (host.Signature != signature)
             {
                 throw new TranslationException($"import {from}.{name} has the signature {signature}, but host function {host.FullName} has {host.Signature}");
@@ -111,6 +121,31 @@ internal sealed class ImportBinder
         }
 
         return Bound(ImportBindingKind.Unresolved, mismatch ?? (module.Weak.Contains(name) ? "weak" : "nothing supplies it"));
+    }
+
+    private HostFunction? FindHost(string name)
+    {
+        HostFunction? host;
+        return (options.Module.IsMemory64 ? options.HostFunctions.TryGetMemory64(name, out host) : options.HostFunctions.TryGet(name, out host)) ? host : null;
+    }
+
+    /// <summary>Whether signatures differ only in that the host's function takes or returns the lower halves of addresses and sizes.</summary>
+    private bool IsAdaptable(string host, string import)
+    {
+        if (!options.Module.IsMemory64 || host.Length != import.Length)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < host.Length; i++)
+        {
+            if (host[i] != import[i] && !(host[i] == 'i' && import[i] == 'j'))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>Index of a function a module defines and exports, or -1 (re-exported imports do not count).</summary>

@@ -40,7 +40,7 @@ internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linka
         foreach (var export in module.Exports)
         {
             // Exported immutable globals hold addresses of C variables.
-            if (export.Kind == ExternalKind.Global && module.Globals[export.Index] is { Mutable: false, IsImported: false, Type: WasmType.I32 } global)
+            if (export.Kind == ExternalKind.Global && module.Globals[export.Index] is { Mutable: false, IsImported: false } global && global.Type == (module.IsMemory64 ? WasmType.I64 : WasmType.I32))
             {
                 manifest.Variables[export.Name] = (int)global.Initial.Value;
             }

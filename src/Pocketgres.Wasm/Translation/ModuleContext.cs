@@ -8,7 +8,7 @@ namespace Pocketgres.Wasm;
 
 /// <summary>What the translation of every function of one module shares.</summary>
 internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ModuleLinkage linkage, ImportBinder imports, GlobalLayout globals, PatchPlan patches,
-    PrivateCodePlan privateCode, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow)
+    PrivateCodePlan privateCode, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts)
 {
     /// <summary>Name of the type that holds methods split off functions.</summary>
     public const string OutlinedType = "Outlined";
@@ -34,6 +34,20 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
 
     /// <summary>The host function behind the <c>memory.grow</c> instruction, if there is one.</summary>
     public HostFunction? MemoryGrow { get; } = memoryGrow;
+
+    /// <summary>The host function behind a wait or a notify.</summary>
+    public HostFunction AtomicHost(WasmOpcode op)
+    {
+        var (name, signature) = op switch
+        {
+            WasmOpcode.AtomicNotify => ("memory.atomic.notify", "iii"),
+            WasmOpcode.AtomicWait32 => ("memory.atomic.wait32", "iiij"),
+            _ => ("memory.atomic.wait64", "iijj"),
+        };
+        return hosts.TryGet(name, out var host) && host.Signature == signature
+            ? host
+            : throw new TranslationException($"the module uses {name}, but there is no host function \"{name}\" with the signature {signature}");
+    }
 
     /// <summary>Methods split off the functions translated so far, in row order.</summary>
     public List<(string Name, OutlinedMethod Method)> Outlined { get; } = [];

@@ -34,6 +34,14 @@ public sealed class ModuleLinkage
 
             names[index] ??= name;
         }
+
+        foreach (var (index, name) in module.FunctionNames)
+        {
+            if (index < names.Length)
+            {
+                names[index] ??= name;
+            }
+        }
     }
 
     /// <summary>Simple name of the assembly.</summary>
@@ -55,6 +63,6 @@ public sealed class ModuleLinkage
         WasmModule module, string assemblyName, Version? assemblyVersion = null, IReadOnlyDictionary<string, int>? exportsByIndex = null) =>
         new(module, assemblyName, assemblyVersion ?? new Version(1, 0, 0, 0), exportsByIndex ?? new Dictionary<string, int>());
 
-    /// <summary>Name of the method a defined function becomes: its index, then an exported name if it has one.</summary>
+    /// <summary>Name of the method a defined function becomes: its index, then its name if the module exports it or has a name section.</summary>
     internal string MethodName(int function) => names[function] is { } name ? $"f{function}_{name}" : $"f{function}";
 }

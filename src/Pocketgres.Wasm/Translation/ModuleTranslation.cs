@@ -47,7 +47,7 @@ internal sealed class ModuleTranslation
         }
 
         context = new ModuleContext(emitter, module, linkage, imports, globals, new PatchPlan(module, options.Patches, hosts),
-            new PrivateCodePlan(module, linkage, options.Main, options.PrivateCode), options.Inlined, grow);
+            new PrivateCodePlan(module, linkage, options.Main, options.PrivateCode), options.Inlined, grow, hosts);
         foreach (var guard in options.Guards)
         {
             // The linker folds functions that are equal: the first name counts.
@@ -140,7 +140,7 @@ internal sealed class ModuleTranslation
         foreach (int import in context.Imports.Thunks)
         {
             emitter.AddMethod(module.FunctionImports[import].Name, emitter.Signature(module.TypeOf(import).Signature), thunks.Import(import),
-                MethodImplAttributes.NoInlining);
+                context.Imports.Adapted(import) is null ? MethodImplAttributes.NoInlining : MethodImplAttributes.IL);
         }
 
         emitter.DefineType(ModuleTranslator.InlinedType, defined + context.Imports.Thunks.Count + 1);

@@ -14,6 +14,11 @@ internal sealed class ThunkBuilder(ModuleContext context)
     public int Import(int import)
     {
         string name = context.Module.FunctionImports[import].Name;
+        if (context.Imports.Adapted(import) is { } host)
+        {
+            return Adapted(host, context.Module.TypeOf(import).Signature);
+        }
+
         return context.Imports.Bindings[import].Kind switch
         {
             ImportBindingKind.Invoke => Invoke(name, context.Module.TypeOf(import)),
@@ -37,6 +42,30 @@ internal sealed class ThunkBuilder(ModuleContext context)
             il.Binary(ILOpCode.Add);
             il.Token(ILOpCode.Ldftn, context.TableEntry(functions[i]), 1);
             il.StoreIndirect(ILOpCode.Stind_i);
+        }
+
+        il.Return();
+        return emitter.AddBody(il.Code, il.MaxStack, []);
+    }
+
+    /// <summary>Calls a host function of 32-bit addresses from a program of 64-bit ones: cuts what is passed, and fills up a result with zeros.</summary>
+    private int Adapted(HostFunction host, string signature)
+    {
+        var il = new IlWriter();
+        il.LoadArgument(0);
+        for (int i = 1; i < signature.Length; i++)
+        {
+            il.LoadArgument(i);
+            if (signature[i] != host.Signature[i])
+            {
+                il.Unary(ILOpCode.Conv_i4);
+            }
+        }
+
+        il.Call(emitter.Method(host), (signature[0] == 'v' ? 0 : 1) - signature.Length);
+        if (signature[0] != host.Signature[0])
+        {
+            il.Unary(ILOpCode.Conv_u8);
         }
 
         il.Return();
@@ -68,7 +97,8 @@ internal sealed class ThunkBuilder(ModuleContext context)
     /// </summary>
     private int Invoke(string name, FunctionType type)
     {
-        var setThrew = context.Imports.ProgramFunction("setThrew", "vii", name);
+        bool is64 = context.Module.IsMemory64;
+        var setThrew = context.Imports.ProgramFunction("setThrew", is64 ? "vji" : "vii", name);
         var callee = new FunctionType(type.Parameters[1..], type.Result);
         bool hasResult = type.Result != WasmType.None;
         WasmType[] locals = hasResult ? [WasmType.I32, type.Result] : [WasmType.I32];
@@ -86,6 +116,11 @@ internal sealed class ThunkBuilder(ModuleContext context)
         }
 
         il.LoadArgument(1);
+        if (is64)
+        {
+            il.Unary(ILOpCode.Conv_i4);
+        }
+
         il.TableSlotAddress();
         il.Unary(ILOpCode.Ldind_i);
         il.Token(ILOpCode.Calli, emitter.CallSite(callee.Signature), callee.CallStackDelta - 1);
@@ -103,6 +138,11 @@ internal sealed class ThunkBuilder(ModuleContext context)
         il.StoreIndirect(ILOpCode.Stind_i4);
         il.LoadArgument(0);
         il.Int32Constant(1);
+        if (is64)
+        {
+            il.Unary(ILOpCode.Conv_i8);
+        }
+
         il.Int32Constant(0);
         il.Call(setThrew, -3);
         il.Branch(ILOpCode.Leave, done, 0);

@@ -76,6 +76,25 @@ public static unsafe class TestHost
         return old;
     }
 
+    [HostFunction("memory.atomic.wait32")]
+    public static int Wait32(byte* m, int address, int expected, long timeout) => *(int*)(m + (uint)address) == expected ? (int)timeout : 1;
+
+    [HostFunction("memory.atomic.wait64")]
+    public static int Wait64(byte* m, int address, long expected, long timeout) => *(long*)(m + (uint)address) == expected ? (int)timeout : 1;
+
+    [HostFunction("memory.atomic.notify")]
+    public static int Notify(byte* m, int address, int count) => address + count;
+
+    /// <summary>Has no version for 64-bit addresses: they are cut.</summary>
+    [HostFunction("address_of")]
+    public static int AddressOf(byte* m, int address) => address;
+
+    [HostFunction("width")]
+    public static int Width32(byte* m, int address) => 32;
+
+    [HostFunction("width", Memory64 = true)]
+    public static long Width64(byte* m, long address) => address;
+
     /// <summary>Nested types are allowed.</summary>
     public static class Nested
     {

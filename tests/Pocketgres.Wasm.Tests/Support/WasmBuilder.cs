@@ -20,6 +20,9 @@ public sealed class WasmBuilder
 
     public int? MemoryPages { get; set; } = 1;
 
+    /// <summary>Memory and table have 64-bit addresses and indexes.</summary>
+    public bool IsMemory64 { get; init; }
+
     public int Type(string signature)
     {
         int index = types.IndexOf(signature);
@@ -52,7 +55,7 @@ public sealed class WasmBuilder
         {
             w.Name(module);
             w.Name(name);
-            w.Raw(3, 0x7f, (byte)(mutable ? 1 : 0));
+            w.Raw(3, (byte)(IsMemory64 ? 0x7e : 0x7f), (byte)(mutable ? 1 : 0));
         });
         return globalCount++;
     }
@@ -136,6 +139,24 @@ public sealed class WasmBuilder
         dylink.Sized(flags);
     }
 
+    /// <summary>A name section with names of functions.</summary>
+    public void Names(params (int Function, string Name)[] names)
+    {
+        var functions = new ByteWriter();
+        functions.U32(names.Length);
+        foreach (var (function, name) in names)
+        {
+            functions.U32(function);
+            functions.Name(name);
+        }
+
+        var contents = new ByteWriter();
+        contents.Name("name");
+        contents.Raw(1);
+        contents.Sized(functions);
+        Section(0, contents.ToArray());
+    }
+
     /// <summary>Appends a section as it is.</summary>
     public void Section(byte id, params byte[] contents) => custom.Add((id, contents));
 
@@ -166,12 +187,12 @@ public sealed class WasmBuilder
         Section(module, 3, functions, (w, f) => w.U32(f.Type));
         Section(module, 4, TableSize is { } slots ? [slots] : Array.Empty<int>(), (w, n) =>
         {
-            w.Raw(0x70, 0);
+            w.Raw(0x70, Limits);
             w.U32(n);
         });
         Section(module, 5, MemoryPages is { } pages ? [pages] : Array.Empty<int>(), (w, n) =>
         {
-            w.Raw(0);
+            w.Raw(Limits);
             w.U32(n);
         });
         Section(module, 6, globals, (w, g) => g(w));
@@ -215,6 +236,8 @@ public sealed class WasmBuilder
         return module.ToArray();
     }
 
+    private byte Limits => (byte)(IsMemory64 ? 4 : 0);
+
     private static List<(char Letter, int Count)> Runs(string locals)
     {
         var runs = new List<(char Letter, int Count)>();
@@ -233,7 +256,7 @@ public sealed class WasmBuilder
         return runs;
     }
 
-    private static void Offset(ByteWriter w, int offset, int? baseGlobal)
+    private void Offset(ByteWriter w, int offset, int? baseGlobal)
     {
         var code = new Code();
         if (baseGlobal is { } global)
@@ -241,12 +264,12 @@ public sealed class WasmBuilder
             code.Op(WasmOpcode.GlobalGet, global);
             if (offset != 0)
             {
-                code.I32(offset).Op(WasmOpcode.I32Add);
+                _ = IsMemory64 ? code.I64(offset).Op(WasmOpcode.I64Add) : code.I32(offset).Op(WasmOpcode.I32Add);
             }
         }
         else
         {
-            code.I32(offset);
+            _ = IsMemory64 ? code.I64(offset) : code.I32(offset);
         }
 
         w.Raw(code.Op(WasmOpcode.End).ToArray());

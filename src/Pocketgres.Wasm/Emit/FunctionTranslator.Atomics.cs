@@ -1,0 +1,136 @@
+using System.Reflection.Metadata;
+using Pocketgres.Wasm.Abi;
+using Pocketgres.Wasm.Reading;
+
+namespace Pocketgres.Wasm.Emit;
+
+/// <summary>Atomic instructions (prefix 0xfe).</summary>
+/// <remarks>
+/// Loads acquire and stores release, as volatile accesses of the CLI do. WebAssembly's are sequentially consistent, but what PostgreSQL is compiled from asks for no
+/// more: its atomic loads and stores are those of C's volatile and the release of spinlocks; where it needs a store to be seen before a later load, it
+/// uses an exchange or a fence, which are full barriers here too. Code that relies on <c>atomic_store</c> alone for that has to use an exchange as well.
+/// </remarks>
+internal sealed partial class FunctionTranslator
+{
+    private const int FormsOfAnAccess = 7;
+    private static readonly int[] BitsOfForm = [32, 64, 8, 16, 8, 16, 32];
+
+    private void Atomic(WasmOpcode op)
+    {
+        if (op == WasmOpcode.AtomicFence)
+        {
+            reader.Skip(1);
+            SpillConflicts(true, 0);
+            Il.Call(context.Emitter.Helper(RuntimeHelper.MemoryBarrier), 0);
+            return;
+        }
+
+        uint offset = StaticOffset();
+        var operands = Pop(op.AtomicOperands());
+        if (op <= WasmOpcode.AtomicWait64)
+        {
+            Finish(Expression.CallHost(context.AtomicHost(op), [Shifted(operands[0], offset), .. operands[1..]]));
+            return;
+        }
+
+        var result = op is >= WasmOpcode.I32AtomicStore and <= WasmOpcode.I64AtomicStore32 ? WasmType.None : IsWideAtomic(op) ? WasmType.I64 : WasmType.I32;
+        Finish(new Expression(op, result, operands[0], operands.ElementAtOrDefault(1), operands.ElementAtOrDefault(2))
+        {
+            Immediate = offset,
+            ReadsMemory = true,
+            WritesMemory = true, // others' writes become visible, so nothing moves across it
+        });
+    }
+
+    /// <summary>A 32-bit address with its static offset, for a host function. (Such an offset does not wrap in any valid program.)</summary>
+    private static Expression Shifted(Expression address, uint offset)
+    {
+        var low = address.Type == WasmType.I64 ? new Expression(WasmOpcode.I32WrapI64, WasmType.I32, address) : address;
+        return offset == 0 ? low : new Expression(WasmOpcode.I32Add, WasmType.I32, low, Expression.Int32((int)offset));
+    }
+
+    private static int Form(WasmOpcode op) => (op - WasmOpcode.I32AtomicLoad) % FormsOfAnAccess;
+
+    private static bool IsWideAtomic(WasmOpcode op) => Form(op) is 1 or >= 4;
+
+    private void EmitAtomic(Expression e)
+    {
+        int bits = BitsOfForm[Form(e.Opcode)];
+        Address(e.A!, (uint)e.Immediate);
+        switch (e.Opcode)
+        {
+            case <= WasmOpcode.I64AtomicLoad32U:
+                Il.Unary(ILOpCode.Volatile);
+                Il.Unary(bits switch { 8 => ILOpCode.Ldind_u1, 16 => ILOpCode.Ldind_u2, 32 => ILOpCode.Ldind_i4, _ => ILOpCode.Ldind_i8 });
+                break;
+            case <= WasmOpcode.I64AtomicStore32:
+                Emit(e.B!);
+                Il.Unary(ILOpCode.Volatile);
+                Il.StoreIndirect(bits switch { 8 => ILOpCode.Stind_i1, 16 => ILOpCode.Stind_i2, 32 => ILOpCode.Stind_i4, _ => ILOpCode.Stind_i8 });
+                return;
+            case < WasmOpcode.I32AtomicCompareExchange:
+                EmitAtomicUpdate(e, bits);
+                break;
+            default:
+                // The CLI's method has the new value first.
+                EmitAtomicOperand(e.B!, bits);
+                var type = bits == 64 ? WasmType.I64 : WasmType.I32;
+                int expected = NewTemp(type);
+                Il.StoreLocal(expected);
+                EmitAtomicOperand(e.C!, bits);
+                Il.LoadLocal(expected);
+                FreeTemp(expected, type);
+                Il.Call(context.Emitter.Helper(RuntimeHelper.AtomicCompareExchange(bits)), -2);
+                break;
+        }
+
+        if (IsWideAtomic(e.Opcode) && bits < 64)
+        {
+            Il.Unary(ILOpCode.Conv_u8);
+        }
+    }
+
+    /// <summary>Applies an operation to the address on the IL stack and leaves the value that was there before.</summary>
+    private void EmitAtomicUpdate(Expression e, int bits)
+    {
+        var operation = (AtomicOperation)((e.Opcode - WasmOpcode.I32AtomicAdd) / FormsOfAnAccess);
+        EmitAtomicOperand(e.B!, bits);
+        if (operation == AtomicOperation.Exchange || (bits >= 32 && operation is AtomicOperation.And or AtomicOperation.Or))
+        {
+            Il.Call(context.Emitter.Helper(RuntimeHelper.Atomic(operation, bits)), -1);
+        }
+        else if (bits >= 32 && operation is AtomicOperation.Add or AtomicOperation.Subtract)
+        {
+            if (operation == AtomicOperation.Subtract)
+            {
+                Il.Unary(ILOpCode.Neg);
+            }
+
+            var type = bits == 64 ? WasmType.I64 : WasmType.I32;
+            int added = NewTemp(type);
+            Il.Op(ILOpCode.Dup, 1);
+            Il.StoreLocal(added);
+            Il.Call(context.Emitter.Helper(RuntimeHelper.Atomic(AtomicOperation.Add, bits)), -1); // returns the new value
+            Il.LoadLocal(added);
+            Il.Binary(ILOpCode.Sub);
+            FreeTemp(added, type);
+        }
+        else
+        {
+            Il.Int32Constant((int)operation);
+            Il.Call(context.Emitter.Helper(RuntimeHelper.AtomicUpdate(bits)), -2);
+        }
+    }
+
+    private void EmitAtomicOperand(Expression e, int bits)
+    {
+        if (bits < 64)
+        {
+            EmitInt32(e);
+        }
+        else
+        {
+            Emit(e);
+        }
+    }
+}
