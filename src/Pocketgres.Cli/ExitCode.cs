@@ -9,6 +9,9 @@ internal static class ExitCode
     /// <summary>The server could not start, or ended by itself.</summary>
     public const int ServerFailed = 1;
 
+    /// <summary>What a command was to do failed.</summary>
+    public const int Failed = 1;
+
     /// <summary>extensions info, scan: something that was asked for is not available.</summary>
     public const int NotAvailable = 1;
 

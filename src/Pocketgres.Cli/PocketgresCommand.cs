@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Pocketgres.Cli.Check;
 using Pocketgres.Cli.Extensions;
+using Pocketgres.Cli.Run;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Pglite;
 
@@ -11,6 +12,10 @@ namespace Pocketgres.Cli;
 internal sealed class PocketgresCommand
 {
     private readonly RootCommand _root;
+    private readonly IReadOnlyList<ISubcommand> _subcommands =
+    [
+        new RunCommand(),
+    ];
 
     public PocketgresCommand()
     {
@@ -28,6 +33,10 @@ internal sealed class PocketgresCommand
         _root.Subcommands.Add(Check.Command);
         _root.Subcommands.Add(Extensions.Command);
         _root.Subcommands.Add(Scan.Command);
+        foreach (var subcommand in _subcommands)
+        {
+            _root.Subcommands.Add(subcommand.Command);
+        }
     }
 
     /// <summary><c>--version</c>.</summary>
@@ -45,6 +54,12 @@ internal sealed class PocketgresCommand
     /// <summary><c>scan</c>.</summary>
     public ScanCommand Scan { get; } = new();
 
+    /// <summary>The words behind <c>--</c> that <see cref="Parse"/> left alone; null when there was none. Only <c>run</c> takes them.</summary>
+    public IReadOnlyList<string>? Tail { get; private set; }
+
+    /// <summary>The command of the list that was asked for, or null.</summary>
+    public ISubcommand? SubcommandOf(ParseResult result) => _subcommands.FirstOrDefault(s => s.Command == result.CommandResult.Command);
+
     /// <summary>Parses arguments; the result asks for help, for the version, or for one of the commands.</summary>
     /// <exception cref="UsageException">They do not make sense.</exception>
     public ParseResult Parse(IReadOnlyList<string> args)
@@ -52,6 +67,13 @@ internal sealed class PocketgresCommand
         if (args.Count == 0)
         {
             throw new UsageException($"no command given: run \"{Program.Name} serve\", or see \"{Program.Name} --help\"");
+        }
+
+        int dashes = args[0] == RunCommand.Name ? args.ToList().IndexOf("--") : -1;
+        if (dashes >= 0)
+        {
+            Tail = [.. args.Skip(dashes + 1)];
+            args = [.. args.Take(dashes)];
         }
 
         // No @file: an argument is what it says.

@@ -59,6 +59,11 @@ internal static class Program
             return commandLine.Scan.Run(result);
         }
 
+        if (commandLine.SubcommandOf(result) is { } subcommand)
+        {
+            return subcommand.Run(result, commandLine.Tail);
+        }
+
         return ServeRunner.Run(commandLine.Serve.Read(result));
     }
 

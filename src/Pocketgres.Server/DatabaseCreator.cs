@@ -24,6 +24,16 @@ internal static class DatabaseCreator
             GssEncryptionMode = GssEncryptionMode.Disable,
             CommandTimeout = 0,
         };
+        await EnsureExistsAsync(settings, database, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The same for any server.</summary>
+    /// <param name="settings">How to connect to a database that is there.</param>
+    /// <param name="database">The database to create.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="ServerException">The server refused.</exception>
+    public static async Task EnsureExistsAsync(NpgsqlConnectionStringBuilder settings, string database, CancellationToken cancellationToken)
+    {
         try
         {
             var builder = new NpgsqlSlimDataSourceBuilder(settings.ConnectionString);
@@ -40,7 +50,7 @@ internal static class DatabaseCreator
         {
             string reason = (e as PostgresException)?.MessageText ?? e.InnerException?.Message ?? e.Message;
             throw new ServerException(
-                $"cannot create database \"{database}\": {reason}; create it with a client, then start without --database", e);
+                $"cannot create database \"{database}\": {reason}; create it with a client, and leave --database away", e);
         }
     }
 

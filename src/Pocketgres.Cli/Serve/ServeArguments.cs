@@ -148,10 +148,14 @@ internal sealed class ServeArguments
                 TrimMemory = true,
             },
             ListensBeyondLoopback = address is not null && !IPAddress.IsLoopback(address),
-            ParentPid = ParentPid is { } pid ? Number("--parent-pid", pid, 1, int.MaxValue) : null,
+            ParentPid = ReadParentPid(ParentPid),
             LogLevel = Level(Log ?? "info"),
         };
     }
+
+    /// <summary>The value of <c>--parent-pid</c>.</summary>
+    /// <exception cref="UsageException">It is no process number.</exception>
+    public static int? ReadParentPid(string? text) => text is null ? null : Number("--parent-pid", text, 1, int.MaxValue);
 
     // The usual one without IPAddress.Parse, which .NET compiles at first use.
     private static IPAddress Address(string text) => text is LoopbackAddress or "localhost" ? IPAddress.Loopback

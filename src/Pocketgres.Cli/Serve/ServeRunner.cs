@@ -47,13 +47,7 @@ internal sealed class ServeRunner : IDisposable
         }
         catch (ClusterException e)
         {
-            return Fail(e, e.Error switch
-            {
-                ClusterError.PortInUse or ClusterError.AddressUnavailable => ExitCode.AddressUnavailable,
-                ClusterError.DirectoryNotAccessible or ClusterError.ForeignDirectory or ClusterError.DirectoryInUse => ExitCode.DirectoryUnusable,
-                ClusterError.WrongVersion => ExitCode.WrongVersion,
-                _ => ExitCode.ServerFailed,
-            });
+            return Fail(e, CommandFailure.CodeOf(e.Error));
         }
         catch (OperationCanceledException) when (_stopDuringStart.IsCancellationRequested)
         {

@@ -26,7 +26,14 @@ internal sealed class DatabaseAddress
     {
         if (ConnectionUri.Matches(url))
         {
-            return new DatabaseAddress(null, ConnectionUri.Parse(url));
+            try
+            {
+                return new DatabaseAddress(null, ConnectionUri.Parse(url));
+            }
+            catch (FormatException e)
+            {
+                throw new PocketgresException(PocketgresError.InvalidOption, e.Message, e);
+            }
         }
 
         if (IsConnectionString(url))

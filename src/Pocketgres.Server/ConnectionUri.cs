@@ -1,7 +1,7 @@
 using System.Globalization;
 using Npgsql;
 
-namespace Pocketgres.Connections;
+namespace Pocketgres.Server;
 
 /// <summary>Connection URIs as libpq defines them (PostgreSQL 18, 32.1.1.2), turned into what Npgsql takes.</summary>
 internal static class ConnectionUri
@@ -39,7 +39,7 @@ internal static class ConnectionUri
         text.StartsWith("postgres:", StringComparison.OrdinalIgnoreCase) || text.StartsWith("postgresql:", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Reads a URI.</summary>
-    /// <exception cref="PocketgresException">It makes no sense; the password is not in the message.</exception>
+    /// <exception cref="FormatException">It makes no sense; the password is not in the message.</exception>
     public static NpgsqlConnectionStringBuilder Parse(string text)
     {
         string rest = text[(text.IndexOf(':', StringComparison.Ordinal) + 1)..];
@@ -172,6 +172,5 @@ internal static class ConnectionUri
 
     private static string Unescape(string text) => Uri.UnescapeDataString(text);
 
-    private static PocketgresException Invalid(string message, Exception? inner = null) =>
-        new(PocketgresError.InvalidOption, "the postgres: URL cannot be used: " + message, inner);
+    private static FormatException Invalid(string message, Exception? inner = null) => new("the postgres: URL cannot be used: " + message, inner);
 }

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Pocketgres.Cli.Check;
+namespace Pocketgres.Cli;
 
 /// <summary>SIGINT and SIGTERM as a cancellation, so that what was made for the time of the command is removed.</summary>
 internal sealed class Interrupt : IDisposable

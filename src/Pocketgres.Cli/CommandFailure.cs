@@ -1,0 +1,43 @@
+using Npgsql;
+using Pocketgres.Engine;
+using Pocketgres.Server;
+
+namespace Pocketgres.Cli;
+
+/// <summary>Turns what may go wrong in a command into one line on stderr and an exit code.</summary>
+internal static class CommandFailure
+{
+    /// <summary>Runs a command on the thread pool.</summary>
+    public static int Guard(Func<Task<int>> command)
+    {
+        try
+        {
+            return Task.Run(command).GetAwaiter().GetResult();
+        }
+        catch (ClusterException e)
+        {
+            return Program.Fail(e.Message, CodeOf(e.Error));
+        }
+        catch (PostgresException e)
+        {
+            return Program.Fail($"{e.Severity}: {e.SqlState}: {e.MessageText}{(e.Hint is { Length: > 0 } hint ? $"; {hint}" : "")}", ExitCode.Failed);
+        }
+        catch (NpgsqlException e)
+        {
+            return Program.Fail($"the server cannot be used: {e.InnerException?.Message ?? e.Message}; check the URL and that it runs", ExitCode.Failed);
+        }
+        catch (Exception e) when (e is ServerException or EngineFilesException or IOException or UnauthorizedAccessException)
+        {
+            return Program.Fail(e.Message, ExitCode.Failed);
+        }
+    }
+
+    /// <summary>The exit code for a cluster that cannot start.</summary>
+    public static int CodeOf(ClusterError error) => error switch
+    {
+        ClusterError.PortInUse or ClusterError.AddressUnavailable => ExitCode.AddressUnavailable,
+        ClusterError.DirectoryNotAccessible or ClusterError.ForeignDirectory or ClusterError.DirectoryInUse => ExitCode.DirectoryUnusable,
+        ClusterError.WrongVersion => ExitCode.WrongVersion,
+        _ => ExitCode.ServerFailed,
+    };
+}
