@@ -1,5 +1,6 @@
 using Npgsql;
 using Pocketgres.Engine;
+using Pocketgres.Migrations;
 using Pocketgres.Server;
 
 namespace Pocketgres.Cli;
@@ -7,6 +8,20 @@ namespace Pocketgres.Cli;
 /// <summary>Turns what may go wrong in a command into one line on stderr and an exit code.</summary>
 internal static class CommandFailure
 {
+    /// <summary>Runs a command on the thread pool; SIGINT and SIGTERM cancel it.</summary>
+    public static int Guard(Func<CancellationToken, Task<int>> command)
+    {
+        using var interrupt = new Interrupt();
+        try
+        {
+            return Guard(() => command(interrupt.Token));
+        }
+        catch (OperationCanceledException) when (interrupt.Signal != 0)
+        {
+            return Program.Fail("interrupted", ExitCode.SignalBase + interrupt.Signal);
+        }
+    }
+
     /// <summary>Runs a command on the thread pool.</summary>
     public static int Guard(Func<Task<int>> command)
     {
@@ -26,7 +41,7 @@ internal static class CommandFailure
         {
             return Program.Fail($"the server cannot be used: {e.InnerException?.Message ?? e.Message}; check the URL and that it runs", ExitCode.Failed);
         }
-        catch (Exception e) when (e is ServerException or EngineFilesException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is ServerException or EngineFilesException or MigrationException or IOException or UnauthorizedAccessException)
         {
             return Program.Fail(e.Message, ExitCode.Failed);
         }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Pocketgres.Cli.Check;
 using Pocketgres.Cli.Extensions;
+using Pocketgres.Cli.Migrate;
 using Pocketgres.Cli.Run;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Pglite;
@@ -15,6 +16,7 @@ internal sealed class PocketgresCommand
     private readonly IReadOnlyList<ISubcommand> _subcommands =
     [
         new RunCommand(),
+        new MigrateCommand(),
     ];
 
     public PocketgresCommand()

@@ -1,3 +1,4 @@
+using Pocketgres.Connections;
 using Pocketgres.Server;
 
 namespace Pocketgres.Api.Tests;

@@ -1,4 +1,4 @@
-using Pocketgres.Cli.Extensions;
+using Pocketgres.Scanning;
 using Pocketgres.Pglite.Extensions;
 
 namespace Pocketgres.Cli.Tests;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Pocketgres.Pglite.Extensions;
+using Pocketgres.Scanning;
 
 namespace Pocketgres.Cli.Extensions;
 

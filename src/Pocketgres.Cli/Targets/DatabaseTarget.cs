@@ -29,6 +29,9 @@ internal sealed class DatabaseTarget : IAsyncDisposable
     /// <summary>How Npgsql connects.</summary>
     public NpgsqlConnectionStringBuilder Connection { get; }
 
+    /// <summary>The same for a connection that is not of a pool.</summary>
+    public string DedicatedConnectionString => new NpgsqlConnectionStringBuilder(Connection.ConnectionString) { Pooling = false }.ConnectionString;
+
     /// <summary>Whether the server runs in this process.</summary>
     public bool IsEmbedded => _server is not null;
 

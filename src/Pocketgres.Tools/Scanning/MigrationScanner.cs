@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Pocketgres.Pglite.Extensions;
 
-namespace Pocketgres.Cli.Extensions;
+namespace Pocketgres.Scanning;
 
 /// <summary>An extension that a line needs.</summary>
 /// <param name="Extension">Its name.</param>

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Pocketgres.Cli.Extensions;
+namespace Pocketgres.Scanning;
 
 /// <summary>Blanks out comments, keeping lines where they are. In SQL it knows quotes; in code it knows comments that begin a line, and blocks.</summary>
 internal static class CommentStripper

@@ -2,7 +2,7 @@ using Pocketgres.Engine;
 using Pocketgres.Pglite;
 using Pocketgres.Pglite.Extensions;
 
-namespace Pocketgres.Cli.Extensions;
+namespace Pocketgres.Scanning;
 
 /// <summary>The catalog for the engine beside this program.</summary>
 internal static class InstalledExtensions
