@@ -42,6 +42,8 @@ public sealed partial class PosixKernel : IDisposable
 
     internal Scheduler Scheduler { get; }
 
+    internal FutexTable Futexes { get; } = new();
+
     internal ProcessThreads Threads { get; }
 
     /// <summary>

@@ -10,8 +10,8 @@ namespace Pocketgres.Kernel.Memory;
 /// </summary>
 internal sealed unsafe partial class AddressSpace : IDisposable
 {
-    /// <summary>The module is compiled for at most 2 GiB.</summary>
-    public const long MaximumSize = 1L << 31;
+    /// <summary>What 32 bits of address reach; a program may be built for less (<see cref="Programs.DataModel.MaximumMemory"/>).</summary>
+    public const long MaximumSize = 1L << 32;
 
     private const int HostPage = 4096;
 
@@ -113,7 +113,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         }
     }
 
-    /// <summary>Makes at least <paramref name="size"/> bytes accessible; false beyond 2 GiB or when the host refuses. The base never moves.</summary>
+    /// <summary>Makes at least <paramref name="size"/> bytes accessible; false beyond 4 GiB or when the host refuses. The base never moves.</summary>
     public bool Grow(long size)
     {
         if (size > MaximumSize)

@@ -63,6 +63,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int close(int fd);
 
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int getrusage(int who, void* usage);
+
     /// <summary>1 if the text is a numeric address of the family, which is then written to the buffer.</summary>
     [LibraryImport("libc")]
     public static partial int inet_pton(int family, byte* text, void* address);

@@ -87,7 +87,7 @@ public sealed unsafe partial class Process
 
         // Pairs with Wake: either the waker sees _waiting, or we see what it did before.
         Interlocked.MemoryBarrier();
-        if (HasPendingSignals)
+        if (HasPendingSignals || Volatile.Read(ref _waitInterrupted) != 0)
         {
             Volatile.Write(ref _waiting, 0);
             return true;

@@ -117,7 +117,8 @@ internal sealed unsafe class DynamicLinker
     /// <summary>The top of the C heap (sbrk(0)).</summary>
     public int BreakAddress()
     {
-        int pointer = ((delegate*<byte*, int>)Main.Export("emscripten_get_sbrk_ptr"))(Memory);
+        nint code = Main.Export("emscripten_get_sbrk_ptr");
+        int pointer = Main.Manifest.IsMemory64 ? (int)((delegate*<byte*, long>)code)(Memory) : ((delegate*<byte*, int>)code)(Memory);
         return *(int*)(Memory + (uint)pointer);
     }
 
@@ -252,13 +253,13 @@ internal sealed unsafe class DynamicLinker
         if (manifest.MemorySize > 0)
         {
             int alignment = 1 << manifest.MemoryAlignment;
-            int block = ((delegate*<byte*, int, int, int>)Main.Export("calloc"))(Memory, manifest.MemorySize + alignment, 1);
+            int block = _process.AllocateZeroed(manifest.MemorySize + alignment);
             if (block == 0)
             {
                 throw new DynamicLinkException($"{image.Name}: out of memory for {manifest.MemorySize} bytes of data");
             }
 
-            memoryBase = (block + alignment - 1) / alignment * alignment;
+            memoryBase = (block + alignment - 1) & -alignment;
         }
 
         int tableBase = manifest.TableSize > 0 ? TableLength : 0;
@@ -269,8 +270,8 @@ internal sealed unsafe class DynamicLinker
     private void Initialise(LoadedModule module)
     {
         var manifest = module.Image.Manifest;
-        *(int*)(Memory + manifest.MemoryBaseSlot) = module.MemoryBase;
-        *(int*)(Memory + manifest.TableBaseSlot) = module.TableBase;
+        *(long*)(Memory + manifest.MemoryBaseSlot) = (uint)module.MemoryBase; // slots have 8 bytes, whatever the width of addresses
+        *(long*)(Memory + manifest.TableBaseSlot) = module.TableBase;
         SetGlobals(manifest);
         using (var data = new FileStream(module.Image.DataPath, FileMode.Open, FileAccess.Read, FileShare.Read, 1))
         {
@@ -285,7 +286,7 @@ internal sealed unsafe class DynamicLinker
 
         foreach (var entry in manifest.Got)
         {
-            *(int*)(Memory + entry.Slot) = entry.IsFunction ? FunctionPointer(module, entry.Name, entry.Weak) : DataAddress(module, entry.Name, entry.Weak);
+            *(long*)(Memory + entry.Slot) = (uint)(entry.IsFunction ? FunctionPointer(module, entry.Name, entry.Weak) : DataAddress(module, entry.Name, entry.Weak));
         }
 
         foreach (string hook in (string[])["__wasm_apply_data_relocs", "__wasm_call_ctors"])

@@ -13,6 +13,15 @@ public sealed record ProgramAbi
     /// </summary>
     public int RescheduleFlag { get; init; }
 
+    /// <summary>The user and group that the program runs as, who owns the files of the host's owner. PostgreSQL refuses to run as 0.</summary>
+    public int UserId { get; init; }
+
+    /// <summary>
+    /// Names the child that a process is about to fork, by what the child's function will get: a label for logs, and a kind, of which children write the same
+    /// pages at their start. Null: as the parent.
+    /// </summary>
+    public Func<Process, int, string>? ChildTitle { get; init; }
+
     /// <summary>Called on the process's thread after the program is loaded and its constructors ran, before main.</summary>
     public Action<Process>? Loaded { get; init; }
 

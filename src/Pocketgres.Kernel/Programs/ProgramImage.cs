@@ -14,11 +14,15 @@ public sealed class ProgramImage
     public ProgramImage(ModuleImage main, ProgramAbi abi, Func<string, ModuleImage?> findSideModule, IEnumerable<HostLibrary>? hostLibraries = null)
     {
         Main = main;
+        DataModel = main is { Manifest.IsMemory64: true } ? DataModel.Lp64 : DataModel.Ilp32;
         Abi = abi;
         _findSideModule = findSideModule;
         _hostLibraries = (hostLibraries ?? []).ToDictionary(l => l.Name, StringComparer.Ordinal);
         RaiseFunction = abi.RaiseFunction < 0 ? 0 : main.Function(abi.RaiseFunction);
     }
+
+    /// <summary>Width of its pointers and layouts of its structures.</summary>
+    public DataModel DataModel { get; }
 
     /// <summary>The main module.</summary>
     public ModuleImage Main { get; }

@@ -16,17 +16,21 @@ internal static unsafe class ProgramStart
 
         process.Program.Abi.Loaded?.Invoke(process);
         byte* m = process.Memory;
-        int argv = process.StackAllocate((arguments.Count + 1) * sizeof(int));
+        var model = process.Program.DataModel;
+        int argv = process.StackAllocate((arguments.Count + 1) * model.PointerSize);
         for (int i = 0; i < arguments.Count; i++)
         {
             int size = Encoding.UTF8.GetByteCount(arguments[i]) + 1;
             int text = process.StackAllocate(size);
             CString.TryWrite(m, text, size, arguments[i]);
-            ((int*)(m + (uint)argv))[i] = text;
+            model.WritePointer(m, argv + (i * model.PointerSize), text);
         }
 
-        ((int*)(m + (uint)argv))[arguments.Count] = 0;
-        int code = ((delegate*<byte*, int, int, int>)process.Program.Main.Export("__main_argc_argv"))(m, arguments.Count, argv);
+        model.WritePointer(m, argv + (arguments.Count * model.PointerSize), 0);
+        nint main = process.Export("__main_argc_argv");
+        int code = model.PointerSize == 8
+            ? ((delegate*<byte*, int, long, int>)main)(m, arguments.Count, (uint)argv)
+            : ((delegate*<byte*, int, int, int>)main)(m, arguments.Count, argv);
         throw ExitException.WithCode(code);
     }
 }

@@ -1,5 +1,6 @@
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Memory;
+using Pocketgres.Kernel.Programs;
 using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Kernel.Syscalls;
@@ -18,28 +19,38 @@ public static unsafe class MemoryCalls
     public static int Grow(byte* m, int pages)
     {
         int old = *(int*)(m + InstanceLayout.MemoryPages);
-        return pages == 0 || Process.From(m).AddressSpace.Grow(((long)old + (uint)pages) * InstanceLayout.PageSize) ? old : -1;
+        var process = Process.From(m);
+        long size = ((long)old + (uint)pages) * InstanceLayout.PageSize;
+        return pages == 0 || (size <= process.Program.DataModel.MaximumMemory && process.AddressSpace.Grow(size)) ? old : -1;
     }
 
     /// <summary>Makes at least <paramref name="size"/> bytes accessible; 1 on success.</summary>
     [HostFunction("emscripten_resize_heap")]
-    public static int ResizeHeap(byte* m, int size)
+    public static int ResizeHeap(byte* m, int size) => ResizeHeap(m, (long)(uint)size);
+
+    /// <inheritdoc cref="ResizeHeap(byte*, int)"/>
+    [HostFunction("emscripten_resize_heap", Memory64 = true)]
+    public static int ResizeHeap(byte* m, long size)
     {
-        long wanted = (uint)size;
-        if (wanted > AddressSpace.MaximumSize)
+        long wanted = size, maximum = Process.From(m).Program.DataModel.MaximumMemory;
+        if ((ulong)wanted > (ulong)maximum)
         {
             return 0;
         }
 
         var memory = Process.From(m).AddressSpace;
         long step = Math.Max(wanted, (long)Math.Min(memory.Size * GrowthFactor, wanted + (double)GrowthLimit));
-        long rounded = Math.Min(AddressSpace.MaximumSize, (step + InstanceLayout.PageSize - 1) / InstanceLayout.PageSize * InstanceLayout.PageSize);
+        long rounded = Math.Min(maximum, (step + InstanceLayout.PageSize - 1) / InstanceLayout.PageSize * InstanceLayout.PageSize);
         return memory.Grow(rounded) ? 1 : 0;
     }
 
     /// <summary>The largest size linear memory can have.</summary>
     [HostFunction("emscripten_get_heap_max")]
-    public static int HeapMaximum(byte* m) => unchecked((int)AddressSpace.MaximumSize);
+    public static int HeapMaximum(byte* m) => unchecked((int)DataModel.Ilp32.MaximumMemory);
+
+    /// <inheritdoc cref="HeapMaximum(byte*)"/>
+    [HostFunction("emscripten_get_heap_max", Memory64 = true)]
+    public static long HeapMaximum64(byte* m) => DataModel.Lp64.MaximumMemory;
 
     /// <summary>
     /// mmap(2) of a file. A writable shared mapping becomes memory that other processes map too; any other mapping is a private copy.
@@ -48,6 +59,21 @@ public static unsafe class MemoryCalls
     public static int MapFile(byte* m, int length, int protection, int flags, int fd, long offset, int allocated, int address)
     {
         var process = Process.From(m);
+        int result = MapFile(process, length, protection, flags, fd, offset, out int block);
+        if (result == 0)
+        {
+            *(int*)(m + (uint)allocated) = 1;
+            process.Program.DataModel.WritePointer(m, address, block);
+        }
+
+        return result;
+    }
+
+    /// <summary>As the call: 0 and a block of the C heap, or a negated errno.</summary>
+    internal static int MapFile(Process process, int length, int protection, int flags, int fd, long offset, out int block)
+    {
+        byte* m = process.Memory;
+        block = 0;
         if (length <= 0 || length > int.MaxValue - InstanceLayout.PageSize || offset < 0)
         {
             return -(int)Errno.EINVAL;
@@ -80,7 +106,7 @@ public static unsafe class MemoryCalls
             return readable == -(int)Errno.EISDIR || readable == -(int)Errno.ESPIPE ? -(int)Errno.ENODEV : readable;
         }
 
-        int block = ((delegate*<byte*, int, int, int>)process.Program.Main.Export("emscripten_builtin_memalign"))(m, InstanceLayout.PageSize, size);
+        block = process.AllocateAligned(InstanceLayout.PageSize, size);
         if (block == 0)
         {
             return -(int)Errno.ENOMEM;
@@ -110,12 +136,10 @@ public static unsafe class MemoryCalls
             }
         }
 
-        *(int*)(m + (uint)allocated) = 1;
-        *(int*)(m + (uint)address) = block;
         return 0;
     }
 
-    /// <summary>munmap(2) of what <see cref="MapFile"/> mapped; the caller frees the block afterwards.</summary>
+    /// <summary>munmap(2) of what <see cref="MapFile(byte*, int, int, int, int, long, int, int)"/> mapped; the caller frees the block afterwards.</summary>
     [HostFunction("_munmap_js")]
     public static int Unmap(byte* m, int address, int length, int protection, int flags, int fd, long offset)
     {

@@ -39,35 +39,36 @@ public static unsafe class ProcessCalls
     public static void CallSignalHandler(byte* m, int handler, int signal) =>
         ((delegate*<byte*, int, void>)FunctionTable.Get(m, handler))(m, signal);
 
-    /// <summary>getuid(2): the server runs as the owner of its files, whoever that is on the host; 0 is what file status reports too.</summary>
+    /// <summary>getuid(2): the program runs as the owner of its files, whoever that is on the host; file status reports the same.</summary>
     [HostFunction("__syscall_getuid32")]
-    public static int GetUserId(byte* m) => 0;
+    public static int GetUserId(byte* m) => Process.From(m).Program.Abi.UserId;
 
     /// <inheritdoc cref="GetUserId"/>
     [HostFunction("__syscall_geteuid32")]
-    public static int GetEffectiveUserId(byte* m) => 0;
+    public static int GetEffectiveUserId(byte* m) => Process.From(m).Program.Abi.UserId;
 
     /// <inheritdoc cref="GetUserId"/>
     [HostFunction("__syscall_getgid32")]
-    public static int GetGroupId(byte* m) => 0;
+    public static int GetGroupId(byte* m) => Process.From(m).Program.Abi.UserId;
 
     /// <inheritdoc cref="GetUserId"/>
     [HostFunction("__syscall_getegid32")]
-    public static int GetEffectiveGroupId(byte* m) => 0;
+    public static int GetEffectiveGroupId(byte* m) => Process.From(m).Program.Abi.UserId;
 
     /// <summary>Number and total size of the environment strings.</summary>
     [HostFunction("environ_sizes_get")]
     public static int EnvironmentSizes(byte* m, int count, int size)
     {
-        var environment = Process.From(m).Environment;
-        *(int*)(m + (uint)count) = environment.Count;
+        var process = Process.From(m);
+        var environment = process.Environment;
+        process.Program.DataModel.WritePointer(m, count, environment.Count);
         int bytes = 0;
         foreach (string entry in environment)
         {
             bytes += Encoding.UTF8.GetByteCount(entry) + 1;
         }
 
-        *(int*)(m + (uint)size) = bytes;
+        process.Program.DataModel.WritePointer(m, size, bytes);
         return 0;
     }
 
@@ -75,10 +76,12 @@ public static unsafe class ProcessCalls
     [HostFunction("environ_get")]
     public static int EnvironmentGet(byte* m, int pointers, int buffer)
     {
-        foreach (string entry in Process.From(m).Environment)
+        var process = Process.From(m);
+        var model = process.Program.DataModel;
+        foreach (string entry in process.Environment)
         {
-            *(int*)(m + (uint)pointers) = buffer;
-            pointers += sizeof(int);
+            model.WritePointer(m, pointers, buffer);
+            pointers += model.PointerSize;
             int size = Encoding.UTF8.GetByteCount(entry) + 1;
             CString.TryWrite(m, buffer, size, entry);
             buffer += size;
@@ -146,11 +149,21 @@ public static unsafe class ProcessCalls
         int size = Encoding.UTF8.GetByteCount(message) + 1;
         int text = process.StackAllocate(size);
         int format = process.StackAllocate(4);
-        int arguments = process.StackAllocate(sizeof(int));
+        var model = process.Program.DataModel;
+        int arguments = process.StackAllocate(model.PointerSize);
         CString.TryWrite(m, text, size, message);
         CString.TryWrite(m, format, 4, "%s");
-        *(int*)(m + (uint)arguments) = text;
-        ((delegate*<byte*, int, int, void>)process.Program.Main.Function(f.Index))(m, format, arguments);
+        model.WritePointer(m, arguments, text);
+        nint report = process.Program.Main.Function(f.Index);
+        if (model.PointerSize == 8)
+        {
+            ((delegate*<byte*, long, long, void>)report)(m, (uint)format, (uint)arguments);
+        }
+        else
+        {
+            ((delegate*<byte*, int, int, void>)report)(m, format, arguments);
+        }
+
         process.StackPointer = stack;
     }
 }

@@ -8,6 +8,21 @@ public static unsafe class SocketOptions
 {
     private const int SocketLevel = 1, TcpLevel = 6, ErrorOption = 4, PeerCredentialsOption = 17; // SOL_SOCKET, IPPROTO_TCP, SO_ERROR, SO_PEERCRED
 
+    /// <summary>setsockopt(2).</summary>
+    [HostFunction("__syscall_setsockopt")]
+    public static int Set(byte* m, int fd, int level, int option, int value, int length, int unused) =>
+        LinearMemory.Contains(m, value, (uint)length) ? Set(Process.From(m), fd, level, option, m + (uint)value, length) : -(int)Errno.EFAULT;
+
+    /// <summary>getsockopt(2).</summary>
+    [HostFunction("__syscall_getsockopt")]
+    public static int Get(byte* m, int fd, int level, int option, int value, int length, int unused) =>
+        IsBuffer(m, value, length) ? Get(Process.From(m), fd, level, option, m + (uint)value, (int*)(m + (uint)length)) : -(int)Errno.EFAULT;
+
+    /// <summary>getsockname(2).</summary>
+    [HostFunction("__syscall_getsockname")]
+    public static int LocalAddress(byte* m, int fd, int address, int length, int unused1, int unused2, int unused3) =>
+        IsBuffer(m, address, length) ? LocalAddress(Process.From(m), fd, m + (uint)address, (int*)(m + (uint)length)) : -(int)Errno.EFAULT;
+
     /// <summary>connect(2) without waiting: -EINPROGRESS when the connection is still being made.</summary>
     public static int StartConnect(Process process, int fd, byte* address, int length)
     {
@@ -82,4 +97,8 @@ public static unsafe class SocketOptions
         (user, group) = (credentials[1], credentials[2]);
         return 0;
     }
+
+    /// <summary>Whether there is a buffer of the length that stands at another address.</summary>
+    private static bool IsBuffer(byte* m, int buffer, int length) =>
+        LinearMemory.Contains(m, length, sizeof(int)) && LinearMemory.Contains(m, buffer, *(uint*)(m + (uint)length));
 }

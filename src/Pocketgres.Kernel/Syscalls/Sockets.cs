@@ -210,6 +210,10 @@ public static unsafe class Sockets
         }
     }
 
+    /// <summary>poll(2) with a time limit of 0, which newer emscripten calls by another name.</summary>
+    [HostFunction("__syscall_poll_nonblocking")]
+    public static int PollNow(byte* m, int entries, int count) => Poll(m, entries, count, 0);
+
     /// <summary>getaddrinfo(3) for numeric addresses: names are the host's business. EAI_NONAME is -2.</summary>
     [HostFunction("getaddrinfo")]
     public static int GetAddressInfo(byte* m, int node, int service, int hint, int result)
@@ -244,12 +248,12 @@ public static unsafe class Sockets
             return -8; // EAI_SERVICE
         }
 
-        // struct addrinfo (musl, wasm32): flags, family, socktype, protocol, addrlen, addr, canonname, next.
         // Two blocks, because emscripten's freeaddrinfo frees the address and the struct separately.
         int addressLength = v6 ? 28 : 16;
-        var malloc = (delegate*<byte*, int, int>)Process.From(m).Program.Main.Export("malloc");
-        int address = malloc(m, addressLength);
-        int info = address == 0 ? 0 : malloc(m, 32);
+        var process = Process.From(m);
+        var model = process.Program.DataModel;
+        int address = process.Allocate(addressLength);
+        int info = address == 0 ? 0 : process.Allocate(model.AddressInfo.Length);
         if (info == 0)
         {
             return outOfMemory;
@@ -266,13 +270,13 @@ public static unsafe class Sockets
         }
 
         byte* i = m + (uint)info;
-        new Span<byte>(i, 32).Clear();
+        new Span<byte>(i, model.AddressInfo.Length).Clear();
         *(int*)(i + 4) = v6 ? Inet6 : Inet;
         *(int*)(i + 8) = hint == 0 || *(int*)(m + (uint)hint + 8) == 0 ? 1 : *(int*)(m + (uint)hint + 8);
         *(int*)(i + 12) = 6;
         *(int*)(i + 16) = addressLength;
-        *(int*)(i + 20) = address;
-        *(int*)(m + (uint)result) = info;
+        model.WritePointer(m, info + model.AddressInfo.Address, address);
+        model.WritePointer(m, result, info);
         return 0;
     }
 

@@ -30,7 +30,7 @@ public static unsafe class StatusCalls
         var error = file.Status(out var status);
         if (error == Errno.None)
         {
-            WriteStatus(m + (uint)buffer, status);
+            WriteStatus(m, buffer, status);
         }
 
         return -(int)error;
@@ -62,13 +62,13 @@ public static unsafe class StatusCalls
 
         if (error == Errno.None)
         {
-            WriteStatus(m + (uint)buffer, status);
+            WriteStatus(m, buffer, status);
         }
 
         return -(int)error;
     }
 
-    /// <summary>statfs(2). struct statfs of 88 bytes: f_bsize +4, f_blocks +8, f_bfree +16, f_bavail +24, f_files +32, f_ffree +40, f_namelen +56, f_frsize +60.</summary>
+    /// <summary>statfs(2).</summary>
     [HostFunction("__syscall_statfs64")]
     public static int StatFileSystem(byte* m, int path, int size, int buffer)
     {
@@ -78,16 +78,18 @@ public static unsafe class StatusCalls
             return -(int)error;
         }
 
+        var layout = Process.From(m).Program.DataModel.FileSystemStatus;
         byte* b = m + (uint)buffer;
-        new Span<byte>(b, 88).Clear();
-        *(int*)(b + 4) = status.BlockSize;
-        *(long*)(b + 8) = status.Blocks;
-        *(long*)(b + 16) = status.FreeBlocks;
-        *(long*)(b + 24) = status.AvailableBlocks;
-        *(long*)(b + 32) = status.Files;
-        *(long*)(b + 40) = status.FreeFiles;
-        *(int*)(b + 56) = PathEncoding.MaxName;
-        *(int*)(b + 60) = status.BlockSize;
+        new Span<byte>(b, layout.Length).Clear();
+        *(int*)(b + layout.BlockSize) = status.BlockSize;
+        long* counts = (long*)(b + layout.Blocks);
+        counts[0] = status.Blocks;
+        counts[1] = status.FreeBlocks;
+        counts[2] = status.AvailableBlocks;
+        counts[3] = status.Files;
+        counts[4] = status.FreeFiles;
+        *(int*)(b + layout.NameLength) = PathEncoding.MaxName;
+        *(int*)(b + layout.FragmentSize) = status.BlockSize;
         return 0;
     }
 
@@ -148,17 +150,17 @@ public static unsafe class StatusCalls
             : -(int)location.FileSystem.ChangeMode(location.Path, mode & 0xFFF);
     }
 
-    /// <summary>fchown(2). The module is user 0 and owns its files; giving them to somebody else is refused.</summary>
+    /// <summary>fchown(2). The program's user owns its files; giving them to somebody else is refused.</summary>
     [HostFunction("__syscall_fchown32")]
     public static int ChangeOwnerOfDescriptor(byte* m, int fd, int owner, int group) =>
-        Process.From(m).Files.TryGet(fd, out _) ? -(int)ChangeOwner(owner, group) : -(int)Errno.EBADF;
+        Process.From(m).Files.TryGet(fd, out _) ? -(int)ChangeOwner(m, owner, group) : -(int)Errno.EBADF;
 
     /// <summary>fchownat(2); see <see cref="ChangeOwnerOfDescriptor"/>.</summary>
     [HostFunction("__syscall_fchownat")]
     public static int ChangeOwnerAt(byte* m, int directory, int path, int owner, int group, int flags)
     {
         var error = Existing(m, directory, path, (flags & NoFollow) == 0, out _, out _);
-        return error != Errno.None ? -(int)error : -(int)ChangeOwner(owner, group);
+        return error != Errno.None ? -(int)error : -(int)ChangeOwner(m, owner, group);
     }
 
     /// <summary>faccessat(2).</summary>
@@ -224,7 +226,11 @@ public static unsafe class StatusCalls
         return error != Errno.None ? error : Stat(location, follow, out status);
     }
 
-    private static Errno ChangeOwner(int owner, int group) => owner is 0 or -1 && group is 0 or -1 ? Errno.None : Errno.EPERM;
+    private static Errno ChangeOwner(byte* m, int owner, int group)
+    {
+        int self = Process.From(m).Program.Abi.UserId;
+        return (owner == -1 || owner == self) && (group == -1 || group == self) ? Errno.None : Errno.EPERM;
+    }
 
     private static bool Time(byte* t, long now, out long? time)
     {
@@ -233,25 +239,24 @@ public static unsafe class StatusCalls
         return nanoseconds is TimeNow or TimeOmit or (>= 0 and < 1_000_000_000);
     }
 
-    /// <summary>
-    /// struct stat of emscripten (wasm32, 96 bytes): st_dev +0, st_mode +4, st_nlink +8, st_uid +12, st_gid +16, st_rdev +20 (4 bytes each),
-    /// st_size +24 (8), st_blksize +32 (4), st_blocks +36 (4), st_atim +40, st_mtim +56, st_ctim +72 ({i64, i32} in 16 each), st_ino +88 (8).
-    /// </summary>
-    private static void WriteStatus(byte* b, in FileStatus status)
+    private static void WriteStatus(byte* m, int buffer, in FileStatus status)
     {
+        var program = Process.From(m).Program;
+        var layout = program.DataModel.Status;
+        byte* b = m + (uint)buffer;
+        new Span<byte>(b, layout.Length).Clear();
         *(int*)b = (int)status.Device;
         *(int*)(b + 4) = status.Mode;
-        *(int*)(b + 8) = status.Links;
-        *(int*)(b + 12) = status.UserId;
-        *(int*)(b + 16) = status.GroupId;
-        *(int*)(b + 20) = 0;
-        *(long*)(b + 24) = status.Size;
-        *(int*)(b + 32) = 4096;
-        *(int*)(b + 36) = (int)status.Blocks;
-        WriteTime(b + 40, status.Accessed);
-        WriteTime(b + 56, status.Modified);
-        WriteTime(b + 72, status.Changed);
-        *(long*)(b + 88) = status.Inode;
+        *(int*)(b + layout.Links) = status.Links;
+        *(int*)(b + layout.UserId) = status.UserId == 0 ? program.Abi.UserId : status.UserId;
+        *(int*)(b + layout.GroupId) = status.GroupId == 0 ? program.Abi.UserId : status.GroupId;
+        *(long*)(b + layout.Size) = status.Size;
+        *(int*)(b + layout.BlockSize) = 4096;
+        *(int*)(b + layout.Blocks) = (int)status.Blocks;
+        WriteTime(b + layout.Accessed, status.Accessed);
+        WriteTime(b + layout.Modified, status.Modified);
+        WriteTime(b + layout.Changed, status.Changed);
+        *(long*)(b + layout.Inode) = status.Inode;
     }
 
     private static void WriteTime(byte* b, long time)

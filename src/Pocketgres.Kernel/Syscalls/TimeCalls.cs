@@ -96,7 +96,8 @@ public static unsafe class TimeCalls
         t[6] = (int)d.DayOfWeek;
         t[7] = d.DayOfYear - 1;
         t[8] = 0;
-        t[9] = 0;
+        var model = Process.From(m).Program.DataModel;
+        model.WritePointer(m, result + model.TimeZoneOffset, 0);
         return 0;
     }
 }

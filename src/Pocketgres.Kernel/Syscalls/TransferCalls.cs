@@ -4,7 +4,7 @@ using Pocketgres.Kernel.Files;
 namespace Pocketgres.Kernel.Syscalls;
 
 /// <summary>
-/// Reading, writing and seeking. Buffers are given as WASI's iovec: {i32 address, i32 length}. Errors are positive, as WASI has them.
+/// Reading, writing and seeking. Buffers are given as WASI's iovec: {address, length}, both of a pointer's size. Errors are positive, as WASI has them.
 /// Where the program has no such memory, it is EFAULT.
 /// A file's transfer that falls short is continued until its end, the end of the file or an error: Postgres takes a short write of pg_control for a full
 /// disk and panics, which would leave a torn one. Hosts may fall short for reasons of their own (FUSE, network file systems, signals).
@@ -84,7 +84,7 @@ public static unsafe class TransferCalls
 
         var wrong = write ? OpenFlags.ReadOnly : OpenFlags.WriteOnly;
         return (file.Flags & OpenFlags.AccessMode) == wrong ? Errno.EBADF : (uint)count > MaxVectors ? Errno.EINVAL
-            : LinearMemory.Contains(m, vectors, 8L * count) ? Errno.None : Errno.EFAULT;
+            : LinearMemory.Contains(m, vectors, 2L * Process.From(m).Program.DataModel.PointerSize * count) ? Errno.None : Errno.EFAULT;
     }
 
     private static Errno Stream(byte* m, int fd, int vectors, int count, int transferred, bool write)
@@ -122,7 +122,7 @@ public static unsafe class TransferCalls
             }
         }
 
-        *(int*)(m + (uint)transferred) = (int)total;
+        Process.From(m).Program.DataModel.WritePointer(m, transferred, (int)total);
         return Errno.None;
     }
 
@@ -256,14 +256,15 @@ public static unsafe class TransferCalls
             return (Errno)(-n);
         }
 
-        *(int*)(m + (uint)transferred) = (int)n;
+        Process.From(m).Program.DataModel.WritePointer(m, transferred, (int)n);
         return Errno.None;
     }
 
     private static GuestVector Vector(byte* m, int vectors, int index, out Errno error)
     {
-        byte* v = m + (uint)vectors + (8 * index);
-        int address = *(int*)v, length = *(int*)(v + 4);
+        int pointer = Process.From(m).Program.DataModel.PointerSize;
+        byte* v = m + (uint)vectors + (2 * pointer * index);
+        int address = *(int*)v, length = *(int*)(v + pointer);
         error = length < 0 ? Errno.EINVAL : LinearMemory.Contains(m, address, length) ? Errno.None : Errno.EFAULT;
         return new GuestVector { Address = m + (uint)address, Length = length };
     }

@@ -8,13 +8,16 @@ namespace Pocketgres.Wasm.Abi;
 /// </summary>
 internal sealed class ModuleManifest
 {
-    private const uint Magic = 0x324D5047; // "GPM2"
+    private const uint Magic = 0x334D5047; // "GPM3"
 
     /// <summary>Simple name of the translated assembly, also the namespace of its types.</summary>
     public required string AssemblyName { get; init; }
 
     /// <summary>True for a dylink side module (.so), false for a main program.</summary>
     public bool IsSideModule { get; init; }
+
+    /// <summary>True for a program of 64-bit addresses.</summary>
+    public bool IsMemory64 { get; init; }
 
     /// <summary>Number of imported functions; defined function f has MethodDef row <c>f - ImportedFunctions + 1</c>.</summary>
     public int ImportedFunctions { get; init; }
@@ -86,6 +89,7 @@ internal sealed class ModuleManifest
         w.Write(Magic);
         w.Write(AssemblyName);
         w.Write(IsSideModule);
+        w.Write(IsMemory64);
         foreach (int v in (ReadOnlySpan<int>)[ImportedFunctions, DefinedFunctions, MemorySize, MemoryAlignment, TableSize, TableEnd,
             InitialPages, StartFunction, TableParts, TableRow, MemoryBaseSlot, TableBaseSlot])
         {
@@ -146,6 +150,7 @@ internal sealed class ModuleManifest
         {
             AssemblyName = r.ReadString(),
             IsSideModule = r.ReadBoolean(),
+            IsMemory64 = r.ReadBoolean(),
             ImportedFunctions = r.ReadInt32(),
             DefinedFunctions = r.ReadInt32(),
             MemorySize = r.ReadInt32(),

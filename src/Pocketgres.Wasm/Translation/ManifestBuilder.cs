@@ -15,6 +15,7 @@ internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linka
         {
             AssemblyName = linkage.AssemblyName,
             IsSideModule = module.IsSideModule,
+            IsMemory64 = module.IsMemory64,
             ImportedFunctions = module.ImportedFunctionCount,
             DefinedFunctions = module.DefinedFunctionCount,
             MemorySize = module.MemorySize,

@@ -1,0 +1,25 @@
+namespace Pocketgres.Kernel.Syscalls;
+
+/// <summary>The waiting instructions of WebAssembly's threads proposal: futex(2) with FUTEX_WAIT and FUTEX_WAKE.</summary>
+public static unsafe class FutexCalls
+{
+    /// <summary>memory.atomic.wait32: 0 when notified, 1 when the value is another one, 2 when the time (nanoseconds; negative: none) was over.</summary>
+    [HostFunction("memory.atomic.wait32")]
+    public static int Wait(byte* m, int address, int expected, long timeout)
+    {
+        int* value = (int*)(m + (uint)address);
+        return Process.From(m).WaitAtAddress(address, () => Volatile.Read(ref *value) == expected, timeout);
+    }
+
+    /// <summary>memory.atomic.wait64; see <see cref="Wait(byte*, int, int, long)"/>.</summary>
+    [HostFunction("memory.atomic.wait64")]
+    public static int Wait(byte* m, int address, long expected, long timeout)
+    {
+        long* value = (long*)(m + (uint)address);
+        return Process.From(m).WaitAtAddress(address, () => Volatile.Read(ref *value) == expected, timeout);
+    }
+
+    /// <summary>memory.atomic.notify: wakes at most so many (unsigned) and returns how many it woke.</summary>
+    [HostFunction("memory.atomic.notify")]
+    public static int Notify(byte* m, int address, int count) => (int)Process.From(m).Kernel.Futexes.Notify(address, (uint)count);
+}
