@@ -80,6 +80,10 @@ public static unsafe class MappingCalls
         return 0;
     }
 
+    /// <summary>msync(2): a mapping that can be written is memory, of which nothing is kept on a disk, and any other one is a copy.</summary>
+    [HostFunction("__syscall_msync")]
+    public static int Synchronise(byte* m, int address, int length, int flags) => 0;
+
     /// <summary>madvise(2): advice is not taken.</summary>
     [HostFunction("__syscall_madvise")]
     public static int Advise(byte* m, int address, int length, int advice) => 0;

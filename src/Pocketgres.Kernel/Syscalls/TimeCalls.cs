@@ -37,7 +37,8 @@ public static unsafe class TimeCalls
     [HostFunction("_localtime_js")]
     public static int LocalTime(byte* m, long time, int result) => WriteTm(m, time, result);
 
-    /// <summary>mktime(3), in UTC: seconds since 1970 of the given struct tm, or -1.</summary>
+    /// <summary>timegm(3), and mktime(3) in UTC: seconds since 1970 of the given struct tm, or -1.</summary>
+    [HostFunction("_timegm_js")]
     [HostFunction("_mktime_js")]
     public static long MakeTime(byte* m, int tm)
     {

@@ -67,6 +67,7 @@ public sealed unsafe class Program64Tests
             new Span<byte>(m + Scratch, 64).Fill(0xEE);
             Assert.Equal(0, TimeCalls.GmTime(m, 86400, Scratch)); // struct tm: tm_gmtoff at 40
             Assert.Equal((2, 0L), (*(int*)(m + Scratch + 12), *(long*)(m + Scratch + 40)));
+            Assert.Equal(86400, TimeCalls.MakeTime(m, Scratch));
 
             calls.Text("127.0.0.1", Scratch);
             Assert.Equal(0, Sockets.GetAddressInfo(m, Scratch, 0, 0, Scratch + 64)); // struct addrinfo: ai_addr at 24
@@ -132,6 +133,7 @@ public sealed unsafe class Program64Tests
 
             long own = MappingCalls.Map(p.Memory, 0, 70000, 3, 0x22, -1, 0); // private
             *(long*)(p.Memory + own) = 5;
+            Assert.Equal(0, MappingCalls.Synchronise(p.Memory, (int)block, 100000, 4));
             Assert.Equal(0, MappingCalls.Unmap(p.Memory, (int)block, 100000));
             Assert.Equal(0, *(long*)(p.Memory + block));
             Assert.Equal(-(int)Errno.EINVAL, MappingCalls.Map(p.Memory, 0, -1L, 3, 0x21, -1, 0));
@@ -236,6 +238,7 @@ public sealed unsafe class Program64Tests
 
             Assert.Equal(0, LimitCalls.Usage(p.Memory, 0, Scratch));
             Assert.True(limit[0] + limit[1] + limit[2] + limit[3] > 0);
+            Assert.Equal((0, -(int)Errno.ENOSYS), (LimitCalls.RunCommand(p.Memory, 0), LimitCalls.RunCommand(p.Memory, Scratch)));
             Assert.Equal(0, LimitCalls.Name(p.Memory, Scratch));
             Assert.Equal("wasm64", CString.Read(p.Memory, Scratch + (4 * 65)));
             Assert.Equal(TestProgram64.UserId, ProcessCalls.GetUserId(p.Memory));
