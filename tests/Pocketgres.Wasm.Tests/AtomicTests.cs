@@ -111,6 +111,22 @@ public sealed class AtomicTests
     }
 
     [Fact]
+    public void BarriersAreNoCalls()
+    {
+        // Nothing supplies the imports: a call of one would throw.
+        var builder = new WasmBuilder();
+        int read = builder.ImportFunction("pocket_read_barrier", "v");
+        int write = builder.ImportFunction("pocket_write_barrier", "v");
+        builder.Function("ii", c =>
+        {
+            c.I32(8).I32(1).Memory(I32Store).I32(8).Memory(I32Load).Call(read).I32(8).Get(0).Memory(I32Store).Call(write);
+            c.I32(8).Memory(I32Load).Op(I32Add);
+        }, "run");
+        using var instance = new TestInstance(builder);
+        Assert.Equal(6, instance.Call("run", 5));
+    }
+
+    [Fact]
     public void AWaitNeedsTheHost()
     {
         var builder = new WasmBuilder();

@@ -207,11 +207,15 @@ public sealed class Memory64Tests
         var builder = Builder();
         int cut = builder.ImportFunction("address_of", "jj");
         int own = builder.ImportFunction("width", "jj");
+        int dropped = builder.ImportFunction("trace", "vi");
+        builder.Function("vi", c => c.Get(0).Call(dropped), "dropped");
         builder.Function("jj", c => c.Get(0).Call(cut), "cut");
         builder.Function("jj", c => c.Get(0).Call(own), "own");
         using var instance = new TestInstance(builder);
         Assert.Equal(0xffff_fff0, instance.Call<long>("cut", Wild + 0xffff_fff0));
         Assert.Equal(Wild, instance.Call<long>("own", Wild));
+        instance.Invoke("dropped", 7);
+        Assert.Equal([7], TestHost.ReadLog(instance));
 
         var narrow = new WasmBuilder();
         int import = narrow.ImportFunction("width", "ii");

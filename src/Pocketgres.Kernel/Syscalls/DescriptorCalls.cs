@@ -103,6 +103,10 @@ public static unsafe class DescriptorCalls
         return 0;
     }
 
+    /// <summary>pipe(2).</summary>
+    [HostFunction("__syscall_pipe")]
+    public static int CreatePipe(byte* m, int descriptors) => CreatePipe(m, descriptors, 0);
+
     /// <summary>umask(2).</summary>
     [HostFunction("__syscall_umask")]
     public static int SetUmask(byte* m, int mask)

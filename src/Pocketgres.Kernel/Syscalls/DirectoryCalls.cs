@@ -123,6 +123,10 @@ public static unsafe class DirectoryCalls
             : -(int)source.FileSystem.Link(source.Path, target.Path);
     }
 
+    /// <summary>symlink(2).</summary>
+    [HostFunction("__syscall_symlink")]
+    public static int SymbolicLink(byte* m, int target, int path) => SymbolicLink(m, target, PathArguments.CurrentDirectory, path);
+
     /// <summary>symlinkat(2).</summary>
     [HostFunction("__syscall_symlinkat")]
     public static int SymbolicLink(byte* m, int target, int directory, int path)

@@ -1,6 +1,6 @@
 namespace Pocketgres.Kernel.Syscalls;
 
-/// <summary>The waiting instructions of WebAssembly's threads proposal: futex(2) with FUTEX_WAIT and FUTEX_WAKE.</summary>
+/// <summary>The waiting instructions of WebAssembly's threads proposal: futex(2) with FUTEX_WAIT and FUTEX_WAKE; and memory barriers.</summary>
 public static unsafe class FutexCalls
 {
     /// <summary>memory.atomic.wait32: 0 when notified, 1 when the value is another one, 2 when the time (nanoseconds; negative: none) was over.</summary>
@@ -18,6 +18,14 @@ public static unsafe class FutexCalls
         long* value = (long*)(m + (uint)address);
         return Process.From(m).WaitAtAddress(address, () => Volatile.Read(ref *value) == expected, timeout);
     }
+
+    /// <summary>Orders loads. The translator puts the barrier in the place of a call; this is for calls through a pointer.</summary>
+    [HostFunction("pocket_read_barrier")]
+    public static void ReadBarrier(byte* m) => Volatile.ReadBarrier();
+
+    /// <summary>Orders stores; see <see cref="ReadBarrier"/>.</summary>
+    [HostFunction("pocket_write_barrier")]
+    public static void WriteBarrier(byte* m) => Volatile.WriteBarrier();
 
     /// <summary>memory.atomic.notify: wakes at most so many (unsigned) and returns how many it woke.</summary>
     [HostFunction("memory.atomic.notify")]

@@ -34,6 +34,10 @@ public static unsafe class LimitCalls
         return 0;
     }
 
+    /// <summary>getrlimit(2).</summary>
+    [HostFunction("__syscall_ugetrlimit")]
+    public static int GetLimit(byte* m, int resource, int limit) => Limit(m, 0, resource, 0, limit);
+
     /// <summary>getrusage(2): the processor time of the calling process, which is a thread; {i64 seconds, long microseconds} of user and system time, in 16 bytes each.</summary>
     [HostFunction("__syscall_getrusage")]
     public static int Usage(byte* m, int who, int usage)
@@ -59,6 +63,7 @@ public static unsafe class LimitCalls
 
     /// <summary>system(3): a kernel has no shell.</summary>
     [HostFunction("_emscripten_system")]
+    [HostFunction("pocket_system")]
     public static int RunCommand(byte* m, int command) => command == 0 ? 0 : -(int)Errno.ENOSYS;
 
     /// <summary>uname(2): six strings of 65 bytes.</summary>

@@ -21,6 +21,14 @@ public static unsafe class TimeCalls
         return 0;
     }
 
+    /// <summary>Whether the clock of <see cref="Now"/> is monotonic.</summary>
+    [HostFunction("_emscripten_get_now_is_monotonic")]
+    public static int IsMonotonic(byte* m) => 1;
+
+    /// <summary>Resolution of that clock in nanoseconds.</summary>
+    [HostFunction("emscripten_get_now_res")]
+    public static double Resolution(byte* m) => Math.Max(1, 1e9 / Stopwatch.Frequency);
+
     /// <summary>Milliseconds since 1970.</summary>
     [HostFunction("emscripten_date_now")]
     public static double DateNow(byte* m) => (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerMillisecond;

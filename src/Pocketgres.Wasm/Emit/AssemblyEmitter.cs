@@ -78,7 +78,7 @@ internal sealed class AssemblyEmitter
             var type = helper.Owner switch
             {
                 HelperOwner.WasmRuntime => Type(Assembly(RuntimeAssembly, runtimeVersion), "Pocketgres.Kernel", "WasmRuntime"),
-                HelperOwner.Interlocked => Type(SystemAssembly("System.Threading"), "System.Threading", "Interlocked"),
+                HelperOwner.Interlocked or HelperOwner.Volatile => Type(SystemAssembly("System.Threading"), "System.Threading", helper.Owner.ToString()),
                 HelperOwner.BitOperations => Type(systemRuntime, "System.Numerics", "BitOperations"),
                 _ => Type(systemRuntime, "System", helper.Owner.ToString()),
             };

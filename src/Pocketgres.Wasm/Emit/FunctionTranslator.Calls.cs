@@ -20,6 +20,13 @@ internal sealed partial class FunctionTranslator
             throw Malformed($"function {callee} does not exist");
         }
 
+        if (callee < context.Module.ImportedFunctionCount && RuntimeHelper.Barrier(context.Module.FunctionImports[callee].Name) is { } barrier)
+        {
+            SpillConflicts(true, 0);
+            Il.Call(context.Emitter.Helper(barrier), 0);
+            return;
+        }
+
         BeforeCall(callee);
         var calleeType = context.Module.TypeOf(callee);
         var arguments = Pop(calleeType.Parameters.Length);

@@ -23,6 +23,8 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper EndPrivateSection = new(HelperOwner.WasmRuntime, "EndPrivateSection", "vp");
     public static readonly RuntimeHelper SingleFromBits = new(HelperOwner.WasmRuntime, "SingleFromBits", "fi");
     public static readonly RuntimeHelper MemoryBarrier = new(HelperOwner.Interlocked, "MemoryBarrier", "v");
+    private static readonly RuntimeHelper ReadBarrier = new(HelperOwner.Volatile, "ReadBarrier", "v");
+    private static readonly RuntimeHelper WriteBarrier = new(HelperOwner.Volatile, "WriteBarrier", "v");
     private static readonly Dictionary<WasmOpcode, RuntimeHelper> ByOpcode = new()
     {
         [WasmOpcode.I32Clz] = new(HelperOwner.BitOperations, "LeadingZeroCount", "iu"),
@@ -72,6 +74,14 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
 
     private static char Letter(int bits) => bits switch { 8 => 'b', 16 => 'w', 32 => 'i', _ => 'j' };
 
+    /// <summary>The barrier that is put in the place of a call of this import, or null.</summary>
+    public static RuntimeHelper? Barrier(string import) => import switch
+    {
+        "pocket_read_barrier" => ReadBarrier,
+        "pocket_write_barrier" => WriteBarrier,
+        _ => null,
+    };
+
     /// <summary>The helper that is exactly this instruction, if there is one.</summary>
     public static RuntimeHelper? For(WasmOpcode opcode) => ByOpcode.GetValueOrDefault(opcode);
 }
@@ -85,4 +95,5 @@ internal enum HelperOwner
     MathF,
     BitConverter,
     Interlocked,
+    Volatile,
 }

@@ -42,7 +42,7 @@ internal sealed class ImportBinder
     /// <summary>Imported functions that need a thunk; thunk k is method row <c>defined functions + k + 1</c>.</summary>
     public List<int> Thunks { get; } = [];
 
-    /// <summary>The host function behind an imported function whose thunk cuts addresses to 32 bits; null: it has another thunk, or none.</summary>
+    /// <summary>The host function behind an imported function whose thunk converts what goes in and out; null: it has another thunk, or none.</summary>
     public HostFunction? Adapted(int import) => adapted.GetValueOrDefault(import);
 
     /// <summary>The method an imported function is called by.</summary>
@@ -129,7 +129,10 @@ internal sealed class ImportBinder
         return (options.Module.IsMemory64 ? options.HostFunctions.TryGetMemory64(name, out host) : options.HostFunctions.TryGet(name, out host)) ? host : null;
     }
 
-    /// <summary>Whether signatures differ only in that the host's function takes or returns the lower halves of addresses and sizes.</summary>
+    /// <summary>
+    /// Whether signatures differ only in that the host's function takes or returns the lower halves of addresses and sizes, or returns what the program does not ask for
+    /// (emscripten's calls differ in that from version to version).
+    /// </summary>
     private bool IsAdaptable(string host, string import)
     {
         if (!options.Module.IsMemory64 || host.Length != import.Length)
@@ -137,7 +140,7 @@ internal sealed class ImportBinder
             return false;
         }
 
-        for (int i = 0; i < host.Length; i++)
+        for (int i = import[0] == 'v' ? 1 : 0; i < host.Length; i++)
         {
             if (host[i] != import[i] && !(host[i] == 'i' && import[i] == 'j'))
             {

@@ -48,7 +48,7 @@ internal sealed class ThunkBuilder(ModuleContext context)
         return emitter.AddBody(il.Code, il.MaxStack, []);
     }
 
-    /// <summary>Calls a host function of 32-bit addresses from a program of 64-bit ones: cuts what is passed, and fills up a result with zeros.</summary>
+    /// <summary>Calls a host function of 32-bit addresses from a program of 64-bit ones: cuts what is passed, and fills up a result with zeros or drops it.</summary>
     private int Adapted(HostFunction host, string signature)
     {
         var il = new IlWriter();
@@ -62,8 +62,12 @@ internal sealed class ThunkBuilder(ModuleContext context)
             }
         }
 
-        il.Call(emitter.Method(host), (signature[0] == 'v' ? 0 : 1) - signature.Length);
-        if (signature[0] != host.Signature[0])
+        il.Call(emitter.Method(host), (host.Signature[0] == 'v' ? 0 : 1) - signature.Length);
+        if (signature[0] == 'v' && host.Signature[0] != 'v')
+        {
+            il.Op(ILOpCode.Pop, -1);
+        }
+        else if (signature[0] != host.Signature[0])
         {
             il.Unary(ILOpCode.Conv_u8);
         }

@@ -229,6 +229,11 @@ public sealed unsafe class Program64Tests
             Assert.Equal((TestProgram64.StackTop, TestProgram64.StackTop), (limit[0], limit[1]));
             Assert.Equal(0, LimitCalls.Limit(p.Memory, 0, 7, 0, Scratch));
             Assert.Equal(p.Files.Limit, limit[0]);
+            Assert.Equal(0, LimitCalls.GetLimit(p.Memory, 3, Scratch));
+            Assert.Equal(TestProgram64.StackTop, limit[0]);
+            Assert.Equal((1, true), (TimeCalls.IsMonotonic(p.Memory), TimeCalls.Resolution(p.Memory) >= 1));
+            Assert.Equal(0, DescriptorCalls.CreatePipe(p.Memory, Scratch));
+            Assert.True(((int*)limit)[0] >= 0 && ((int*)limit)[1] > ((int*)limit)[0]);
             Assert.Equal(-(int)Errno.EPERM, LimitCalls.Limit(p.Memory, 0, 7, Scratch, 0));
             long end = Stopwatch.GetTimestamp() + (Stopwatch.Frequency / 50);
             while (Stopwatch.GetTimestamp() < end)
