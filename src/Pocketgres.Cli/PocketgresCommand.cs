@@ -1,10 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Pocketgres.Cli.Check;
+using Pocketgres.Cli.Doctor;
 using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Migrate;
 using Pocketgres.Cli.Run;
 using Pocketgres.Cli.Serve;
+using Pocketgres.Cli.Sql;
 using Pocketgres.Pglite;
 
 namespace Pocketgres.Cli;
@@ -17,6 +19,8 @@ internal sealed class PocketgresCommand
     [
         new RunCommand(),
         new MigrateCommand(),
+        new SqlCommand(),
+        new DoctorCommand(),
     ];
 
     public PocketgresCommand()

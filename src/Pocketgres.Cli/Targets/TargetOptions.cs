@@ -3,7 +3,8 @@ using System.CommandLine;
 namespace Pocketgres.Cli.Targets;
 
 /// <summary>The argument and options with which a command is told its database.</summary>
-internal sealed class TargetOptions
+/// <param name="createsDatabase">Whether another database than the URL's can be named, and is created.</param>
+internal sealed class TargetOptions(bool createsDatabase = true)
 {
     private const string Variable = "DATABASE_URL";
 
@@ -24,13 +25,16 @@ internal sealed class TargetOptions
     public void AddTo(Command command)
     {
         command.Arguments.Add(_url);
-        command.Options.Add(_database);
+        if (createsDatabase)
+        {
+            command.Options.Add(_database);
+        }
     }
 
     /// <summary>Reads what was parsed.</summary>
     public TargetRequest Read(ParseResult result) => new()
     {
         Url = result.GetValue(_url) ?? (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } url ? url : "file:"),
-        Database = result.GetValue(_database),
+        Database = createsDatabase ? result.GetValue(_database) : null,
     };
 }
