@@ -4,8 +4,8 @@ namespace Pocketgres.Kernel;
 public sealed record KernelOptions
 {
     /// <summary>
-    /// Stack of a process's thread in bytes: address space, not memory, until it is used. The program's own depth check counts its shadow
-    /// stack, so the host stack must be roomy enough that the program's check always fires first.
+    /// Stack of a process's thread in bytes: address space, not memory, until it is used. A program gets half of it, and 64 MB at most; the rest is for reporting that it
+    /// is full, and for the host's own code.
     /// </summary>
     public int StackSize { get; init; } = DefaultStackSize;
 

@@ -17,6 +17,14 @@ public static class PgliteAddresses
     /// <summary><c>volatile uint32 CritSectionCount</c>: not 0 inside a critical section.</summary>
     public const int CritSectionCount = 2875524;
 
+    // ---- Stack depth (utils/misc/stack_depth.c)
+
+    /// <summary><c>int max_stack_depth</c>: the setting, kB.</summary>
+    public const int MaxStackDepth = 2678440;
+
+    /// <summary><c>static ssize_t max_stack_depth_bytes</c>.</summary>
+    public const int MaxStackDepthBytes = 2678444;
+
     // ---- C++ (libc++abi, private_typeinfo.cpp): vtables, from their offset-to-top on
 
     /// <summary>Vtable of <c>__cxxabiv1::__class_type_info</c>: type information of classes without bases.</summary>

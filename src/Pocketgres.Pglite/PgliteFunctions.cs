@@ -249,6 +249,17 @@ public static class PgliteFunctions
     /// <summary><c>int s_lock(volatile slock_t *, const char *file, int line, const char *func)</c> (storage/lmgr/s_lock.c): every spinlock's slow path.</summary>
     public const int SLock = 5705;
 
+    // ---- Stack depth
+
+    /// <summary><c>void check_stack_depth(void)</c> (utils/misc/stack_depth.c).</summary>
+    public const int CheckStackDepth = 10296;
+
+    /// <summary><c>bool stack_is_too_deep(void)</c>.</summary>
+    public const int StackIsTooDeep = 10297;
+
+    /// <summary><c>void assign_max_stack_depth(int newval, void *extra)</c>: sets <see cref="PgliteAddresses.MaxStackDepthBytes"/>.</summary>
+    public const int AssignMaxStackDepth = 10299;
+
     // ---- COPY
 
     /// <summary><c>static bool CopyReadLineText(CopyFromState, bool is_csv)</c> (commands/copyfromparse.c).</summary>

@@ -50,6 +50,12 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.CreateExtension")]
     public static void CreateExtension(byte* m, int result, int parseState, int statement) => throw Unexpected();
 
+    [HostFunction("postgres.check_stack_depth")]
+    public static void StackTooDeep(byte* m) => throw Unexpected();
+
+    [HostFunction("postgres.assign_max_stack_depth")]
+    public static void AssignMaxStackDepth(byte* m, int newValue, int extra) => throw Unexpected();
+
     [HostFunction("postgres.kill")]
     public static int Kill(byte* m, int pid, int signal) => throw Unexpected();
 

@@ -29,6 +29,17 @@ public class PgliteFactsTests(PglitePackageFixture pglite) : IClassFixture<Pglit
     public void Every_patch_pins_its_function() => Assert.All(PglitePatches.ForPostgres(), p => Assert.NotNull(p.Fingerprint));
 
     [Fact]
+    public void Recursion_is_bounded_but_not_in_the_hottest_functions()
+    {
+        var report = pglite.Results[0].Report;
+        Assert.InRange(report.BoundedThroughTable, 1400, 1600);
+        Assert.Contains(report.BoundedInCycles, f => f.EndsWith("_exprType", StringComparison.Ordinal)); // it calls itself without a check
+        var hot = PgliteRecursion.Facts.Dispatchers.Keys.Select(f => $"f{f}").ToHashSet(StringComparer.Ordinal);
+        Assert.DoesNotContain(report.BoundedInCycles, f => hot.Contains(f.Split('_')[0]));
+        Assert.DoesNotContain(report.BoundedInCycles, f => f.EndsWith("_copyObjectImpl", StringComparison.Ordinal)); // it checks
+    }
+
+    [Fact]
     public void Every_hidden_export_is_pinned() => Assert.All(PgliteHiddenExports.ByName.Values, index => Assert.Contains(index, PgliteFingerprints.ByIndex.Keys));
 
     [Theory]

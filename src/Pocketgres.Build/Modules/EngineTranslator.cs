@@ -44,6 +44,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
                 HostBeforeMain = PgliteStandIns.Names,
                 SideGlobalsTop = top,
                 PrivateCode = PglitePrivateCode.ForPostgres(),
+                Recursion = PgliteRecursion.Facts,
                 Guards = PostgisLibraries.Contains(library.Name) ? PostgisLibraries.Guards(module) : [],
                 RefusedImports = PostgisLibraries.Contains(library.Name) ? PostgisLibraries.IsRefused : _ => false,
             });
@@ -67,6 +68,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
             Patches = PglitePatches.ForPostgres(),
             KeepWhole = PglitePatches.KeepWhole,
             PrivateCode = PglitePrivateCode.ForPostgres(),
+            Recursion = PgliteRecursion.Facts,
             ExportsByIndex = PgliteHiddenExports.ByName,
             VariablesByAddress = PgliteHiddenExports.Variables,
         });

@@ -60,6 +60,13 @@ internal static class BuildReport
             }
         }
 
+        w.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"functions that compare the stack pointer with a limit: {report.BoundedThroughTable} that call through the table, and of cycles of direct calls {report.BoundedInCycles.Count}:"));
+        foreach (string[] names in report.BoundedInCycles.Chunk(10))
+        {
+            w.WriteLine("  " + string.Join(' ', names));
+        }
+
         w.WriteLine("biggest functions (wasm bytes, IL bytes, IL instructions, blocks):");
         foreach (var f in report.Largest.Take(Biggest))
         {

@@ -22,6 +22,8 @@ internal sealed class EnginePrograms
         {
             RaiseFunction = PgliteFunctions.Raise,
             RescheduleFlag = PgliteAddresses.InterruptPending,
+            StackDepth = StackDepth.Allowed,
+            StackLimitReached = StackDepth.LimitReached,
             Loaded = Commands.Install,
             HostSymbols = Cxx.StandardClasses.Symbols,
             ImportRefused = RefusedImports.Report,

@@ -28,15 +28,16 @@ internal static unsafe class ErrorReport
     /// <param name="message">The primary message, already formatted.</param>
     /// <param name="file">C file that a stock server names in the report.</param>
     /// <param name="function">C function that a stock server names in the report.</param>
+    /// <param name="hint">What to do about it, or null.</param>
     [DoesNotReturn]
-    public static void Throw(byte* m, string? sqlState, string message, string file, string function)
+    public static void Throw(byte* m, string? sqlState, string message, string file, string function, string? hint = null)
     {
-        Write(m, Error, sqlState, message, file, function);
+        Write(m, Error, sqlState, message, file, function, hint);
         throw new UnreachableException("errfinish() returned from an ERROR");
     }
 
     /// <summary>Reports at any level; returns unless it is ERROR or above.</summary>
-    public static void Write(byte* m, int level, string? sqlState, string message, string file, string function)
+    public static void Write(byte* m, int level, string? sqlState, string message, string file, string function, string? hint = null)
     {
         var process = Process.From(m);
         if (((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrStart))(m, level, 0) == 0)
@@ -49,12 +50,18 @@ internal static unsafe class ErrorReport
             ((delegate*<byte*, int, int>)process.Export("errcode"))(m, Pack(sqlState));
         }
 
-        // The text is a printf format.
-        int text = AllocateString(process, m, message.Replace("%", "%%", StringComparison.Ordinal));
-        ((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrMsgInternal))(m, text, 0);
+        ((delegate*<byte*, int, int, int>)process.Function(PgliteFunctions.ErrMsgInternal))(m, Format(process, m, message), 0);
+        if (hint is not null)
+        {
+            ((delegate*<byte*, int, int, int>)process.Export("errhint"))(m, Format(process, m, hint), 0);
+        }
+
         ((delegate*<byte*, int, int, int, void>)process.Function(PgliteFunctions.ErrFinish))(
             m, AllocateString(process, m, file), 0, AllocateString(process, m, function));
     }
+
+    /// <summary>A printf format that prints just this text.</summary>
+    private static int Format(Process process, byte* m, string text) => AllocateString(process, m, text.Replace("%", "%%", StringComparison.Ordinal));
 
     /// <summary>MAKE_SQLSTATE of utils/elog.h: six bits a character, the first one lowest.</summary>
     public static int Pack(string sqlState)

@@ -42,6 +42,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int sigaction(int signal, byte* action, byte* old);
 
+    /// <summary>MADV_DONTNEED: private pages become zeroes and take no memory.</summary>
+    public const int AdviseDontNeed = 4;
+
     /// <summary>MADV_POPULATE_WRITE: as if each page were written now (Linux 5.14).</summary>
     public const int PopulateWrite = 23;
 

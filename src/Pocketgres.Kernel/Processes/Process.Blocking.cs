@@ -94,6 +94,7 @@ public sealed unsafe partial class Process
         }
 
         State = ProcessState.Waiting;
+        TrimStack();
         int memory = TakeMemoryEntry(fds, count, out short wanted);
         Kernel.Scheduler.Release();
         int ready = !HasDeferred ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);

@@ -98,7 +98,7 @@ public sealed unsafe partial class Process
     internal int Core { get; set; } = CorePacking.AnyCore;
 
     /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
-    internal LongjmpException Longjmp { get; } = new();
+    private LongjmpException Longjmp { get; } = new();
 
     /// <summary>
     /// The exception for <c>__cxa_throw</c> to throw with this message (address of a printf format) so that the innermost guarded function ends and reports
@@ -238,6 +238,7 @@ public sealed unsafe partial class Process
         try
         {
             Unfreeze();
+            BeginStack();
             State = ProcessState.Running;
             _body(this);
             status = 0;
@@ -252,7 +253,7 @@ public sealed unsafe partial class Process
         {
             EndPrivateSectionAfterCrash();
             var fault = _memory!.LastFault;
-            status = fault?.Signal ?? Signal.Abort;
+            status = fault?.Signal ?? (e is StackLimitException ? Signal.SegmentationFault : Signal.Abort);
             Kernel.ReportCrash(this, fault is null ? e : new MemoryFaultException(fault, _memory.Size, e));
         }
 
@@ -263,6 +264,7 @@ public sealed unsafe partial class Process
     {
         ExitStatus = status;
         State = ProcessState.Ended;
+        TrimStack();
         _alarm?.Dispose();
         FinishOutput();
         Files.CloseAll();

@@ -22,6 +22,15 @@ public sealed record ProgramAbi
     /// </summary>
     public Func<Process, int, string>? ChildTitle { get; init; }
 
+    /// <summary>How many bytes of stack a process wants to use at most, asked as it begins; null: all there are. See <see cref="Process.LimitStackDepth"/>.</summary>
+    public Func<Process, long>? StackDepth { get; init; }
+
+    /// <summary>
+    /// Called when translated code has used up the stack of the process's thread: reports an error and does not return, or returns when it may not report one; then the
+    /// process crashes.
+    /// </summary>
+    public Action<Process>? StackLimitReached { get; init; }
+
     /// <summary>Called on the process's thread after the program is loaded and its constructors ran, before main.</summary>
     public Action<Process>? Loaded { get; init; }
 

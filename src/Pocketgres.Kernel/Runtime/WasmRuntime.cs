@@ -128,6 +128,10 @@ public static unsafe partial class WasmRuntime
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void EndPrivateSection(byte* m) => Process.From(m).EndPrivateSection();
 
+    /// <summary>At the entry of a bounded function that is called with less stack left than it must have.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void StackLimitReached(byte* m) => Process.From(m).StackLimitReached();
+
     /// <summary>Whether a guarded function is to handle an exception.</summary>
     public static int IsGuestException(Exception e) => e is GuestException ? 1 : 0;
 

@@ -18,6 +18,9 @@ public sealed class ProcessThreads : IDisposable
     /// <param name="stackSize">See <see cref="KernelOptions.StackSize"/>.</param>
     public ProcessThreads(int stackSize = KernelOptions.DefaultStackSize) => _stackSize = stackSize;
 
+    /// <summary>Stack of each thread, bytes.</summary>
+    internal int StackSize => _stackSize;
+
     /// <summary>Ends idle threads; those that run a process end with it.</summary>
     public void Dispose()
     {

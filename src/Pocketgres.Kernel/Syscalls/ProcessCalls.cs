@@ -25,7 +25,7 @@ public static unsafe class ProcessCalls
 
     /// <summary>longjmp(3)'s second half: unwinds to the invoke_ thunk whose setjmp it was.</summary>
     [HostFunction("_emscripten_throw_longjmp")]
-    public static void ThrowLongjmp(byte* m) => throw Process.From(m).Longjmp;
+    public static void ThrowLongjmp(byte* m) => throw Process.From(m).NewLongjmp();
 
     /// <summary>Runtime life-time bookkeeping of a browser: nothing to do for a process.</summary>
     [HostFunction("_emscripten_runtime_keepalive_clear")]

@@ -27,6 +27,12 @@ internal static class PgliteHostFunctions
     /// <summary><c>void (void)</c>: runs before ProcessInterrupts; delivers signals and yields the global lock.</summary>
     public const string ProcessInterrupts = "postgres.ProcessInterrupts";
 
+    /// <summary><c>void (void)</c>: reports that the stack is deeper than max_stack_depth; does not return.</summary>
+    public const string StackTooDeep = "postgres.check_stack_depth";
+
+    /// <summary><c>void (int newval, void *extra)</c>: runs before assign_max_stack_depth.</summary>
+    public const string AssignMaxStackDepth = "postgres.assign_max_stack_depth";
+
     /// <summary><c>int (int frame)</c>: waitpid(-1, frame + <see cref="PgliteStructs.MainFrame.ExitStatus"/>, WNOHANG): a pid, 0, or -1 with errno.</summary>
     public const string WaitPid = "postgres.waitpid";
 

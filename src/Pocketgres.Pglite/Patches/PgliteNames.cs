@@ -37,6 +37,7 @@ internal static class PgliteNames
         [nameof(PgliteFunctions.ErrStart)] = "errstart",
         [nameof(PgliteFunctions.ErrMsgInternal)] = "errmsg_internal",
         [nameof(PgliteFunctions.ErrFinish)] = "errfinish",
+        [nameof(PgliteFunctions.CheckStackDepth)] = "check_stack_depth",
         [nameof(PgliteFunctions.Bind)] = "bind",
         [nameof(PgliteFunctions.PglRecv)] = "pgl_recv",
         [nameof(PgliteFunctions.PglSend)] = "pgl_send",

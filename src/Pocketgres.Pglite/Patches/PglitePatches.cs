@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. KeptStatements(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. StackDepth(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. KeptStatements(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -43,6 +43,14 @@ internal static class PglitePatches
             FirstArgument = -1,
             FromLocals = [PgliteStructs.MainFrame.FrameLocal],
         },
+    ];
+
+    // Most of a frame is on the stack of the thread, not on the shadow stack in linear memory, which is all that the module can see.
+    private static IEnumerable<ModulePatch> StackDepth() =>
+    [
+        new StackDepthCheck("check_stack_depth", PgliteFunctions.CheckStackDepth) { HostFunction = PgliteHostFunctions.StackTooDeep },
+        new StackDepthCheck("stack_is_too_deep", PgliteFunctions.StackIsTooDeep) { Result = 1 },
+        new EntryHook("assign_max_stack_depth", PgliteFunctions.AssignMaxStackDepth, PgliteHostFunctions.AssignMaxStackDepth) { PassArguments = true },
     ];
 
     private static IEnumerable<ModulePatch> Waiting() =>

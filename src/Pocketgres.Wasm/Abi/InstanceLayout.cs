@@ -11,6 +11,8 @@ namespace Pocketgres.Wasm.Abi;
 ///   m -  0x80000   globals of side modules, handed out downwards from m - 0x2000 at translation
 ///   m -   0x1400   the resume frame of a process that waits in its main loop (see <see cref="ResumeRequest"/>)
 ///   m -   0x1808   scratch for outlined code (return value, then the locals it hands back)
+///   m -    0x828   lowest stack pointer that the thread may have (8 bytes)
+///   m -    0x820   lowest stack pointer that the program wants the thread to have (8 bytes)
 ///   m -    0x818   private section: nonzero inside one, nonzero if one is wanted (4 bytes each, see <c>PrivateCode</c> of Pocketgres.Wasm)
 ///   m -    0x810   guards on the stack (4 bytes), message of the guest exception caught last (4 bytes)
 ///   m -    0x808   GCHandle of the kernel's process object (8 bytes)
@@ -59,6 +61,14 @@ internal static class InstanceLayout
 
     /// <summary>Locals there is room for.</summary>
     public const int MaxResumeLocals = 300;
+
+    /// <summary>
+    /// Offset of the lowest stack pointer (<see cref="nint"/>) that bounded functions (see <c>RecursionFacts</c> of Pocketgres.Wasm) accept. Of the thread: set when a process starts.
+    /// </summary>
+    public const int StackLimit = -0x828;
+
+    /// <summary>Offset of the same for the program's own checks (see <c>StackDepthCheck</c> of Pocketgres.Wasm).</summary>
+    public const int StackDepthLimit = -0x820;
 
     /// <summary>Offset of a flag (int): the process runs private functions without the global lock. Written by its own thread only.</summary>
     public const int PrivateSection = -0x818;

@@ -126,6 +126,8 @@ internal sealed class IlWriter
 
     public void StoreLocal(int index) => Indexed(index, ILOpCode.Stloc_0, ILOpCode.Stloc_s, ILOpCode.Stloc, -1);
 
+    public void LoadLocalAddress(int index) => Indexed(index, null, ILOpCode.Ldloca_s, ILOpCode.Ldloca, 1);
+
     /// <summary>Returns; what follows is unreachable until a label is marked.</summary>
     public void Return()
     {

@@ -15,6 +15,7 @@ internal sealed class FunctionPatches
     private (ModulePatch Patch, HostFunction Host)? replacement;
     private (ModulePatch Patch, HostFunction Host)? hook;
     private (ModulePatch Patch, HostFunction Host)? sectionStart;
+    private (StackDepthCheck Patch, HostFunction? Host)? depthCheck;
 
     /// <summary>The loop that must be resumable, or null.</summary>
     public ResumableLoop? Resumable { get; private set; }
@@ -42,6 +43,11 @@ internal sealed class FunctionPatches
     public HostFunction? TakeSectionStart() => sectionStart is { } s ? Matched(s.Patch, s.Host) : null;
 
     public void AddSectionStart(PrivateSectionStart patch, HostFunction host) => sectionStart = (patch, host);
+
+    public void AddDepthCheck(StackDepthCheck patch, HostFunction? host) => depthCheck = (patch, host);
+
+    /// <summary>What to do when the thread's stack is too deep for the program, or null.</summary>
+    public (StackDepthCheck Patch, HostFunction? Host)? TakeDepthCheck() => depthCheck is { } d ? Matched(d.Patch, d) : null;
 
     public void AddCall(CallReplacement patch, HostFunction host) => calls.Add((patch, host));
 

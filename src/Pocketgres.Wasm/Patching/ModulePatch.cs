@@ -47,6 +47,23 @@ public sealed record EntryHook(string Name, int Function, string HostFunction) :
 }
 
 /// <summary>
+/// Lets a function that checks the depth of the shadow stack check that of the thread's stack, too: when it is beyond the program's limit, calls a host function of signature
+/// <c>v</c> or returns a constant, before the function's own code.
+/// </summary>
+/// <param name="Name"><inheritdoc/></param>
+/// <param name="Function"><inheritdoc/></param>
+public sealed record StackDepthCheck(string Name, int Function) : ModulePatch(Name, Function)
+{
+    /// <summary>Name of the host function. Either this or <see cref="Result"/> is set.</summary>
+    public string? HostFunction { get; init; }
+
+    /// <summary>What the function returns.</summary>
+    public int? Result { get; init; }
+
+    internal override int ExpectedMatches => 1;
+}
+
+/// <summary>
 /// Calls a host function of signature <c>v</c> after each indirect call of a function, if a private section is wanted then (<see cref="PrivateCode"/>).
 /// </summary>
 /// <param name="Name"><inheritdoc/></param>

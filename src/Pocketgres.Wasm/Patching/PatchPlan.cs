@@ -85,6 +85,9 @@ internal sealed class PatchPlan
             case LoopAcceleration p:
                 Fail(p, "only one loop of a function can be accelerated");
                 break;
+            case StackDepthCheck p:
+                AddDepthCheck(list, p);
+                break;
             case PrivateSectionStart p when Host(p, p.HostFunction, "v") is { } host:
                 list.AddSectionStart(p, host);
                 break;
@@ -143,6 +146,26 @@ internal sealed class PatchPlan
         else if (Host(p, p.HostFunction, "i" + string.Concat(p.Arguments.Select(l => Reading.WasmTypeExtensions.Letter(types[l])))) is { } host)
         {
             list.AddAcceleration(p, host);
+        }
+    }
+
+    private void AddDepthCheck(FunctionPatches list, StackDepthCheck p)
+    {
+        if (p.HostFunction is null == p.Result is null)
+        {
+            Fail(p, "exactly one of HostFunction and Result must be set");
+        }
+        else if (p.HostFunction is null && !module.FunctionSignature(p.Function).StartsWith('i'))
+        {
+            Fail(p, $"function {p.Function} does not return an i32");
+        }
+        else if (p.HostFunction is null)
+        {
+            list.AddDepthCheck(p, null);
+        }
+        else if (Host(p, p.HostFunction, "v") is { } host)
+        {
+            list.AddDepthCheck(p, host);
         }
     }
 

@@ -45,6 +45,9 @@ internal sealed class ImportBinder
     /// <summary>The host function behind an imported function whose thunk converts what goes in and out; null: it has another thunk, or none.</summary>
     public HostFunction? Adapted(int import) => adapted.GetValueOrDefault(import);
 
+    /// <summary>The functions of the module itself that imported functions are bound to.</summary>
+    public Dictionary<int, int> OwnFunctions { get; } = [];
+
     /// <summary>The method an imported function is called by.</summary>
     public EntityHandle Handle(int import) => handles[import];
 
@@ -60,6 +63,9 @@ internal sealed class ImportBinder
         return linkage == self ? Own(index) : MainMethod(index);
     }
 
+    /// <summary>emscripten's <c>invoke_*</c>: a call through the table that a longjmp may end.</summary>
+    public static bool IsInvoke(string import) => import.StartsWith("invoke_", StringComparison.Ordinal);
+
     private ImportBinding Bind(int import)
     {
         var module = options.Module;
@@ -67,7 +73,7 @@ internal sealed class ImportBinder
         string signature = module.TypeOf(import).Signature;
         ImportBinding Bound(ImportBindingKind kind, string target) => new(name, signature, kind, target);
 
-        if (name.StartsWith("invoke_", StringComparison.Ordinal))
+        if (IsInvoke(name))
         {
             return signature.Length >= 2 && signature[1] == (module.IsMemory64 ? 'j' : 'i')
                 ? Bound(ImportBindingKind.Invoke, "thunk")
@@ -94,6 +100,7 @@ internal sealed class ImportBinder
             else if (Export(self, name) is var own and >= 0 && Matches(self, own, signature, ref mismatch))
             {
                 handles[import] = Own(own);
+                OwnFunctions[import] = own;
                 return Bound(ImportBindingKind.Self, self.MethodName(own));
             }
         }

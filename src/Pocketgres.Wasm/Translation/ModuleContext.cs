@@ -8,7 +8,7 @@ namespace Pocketgres.Wasm;
 
 /// <summary>What the translation of every function of one module shares.</summary>
 internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ModuleLinkage linkage, ImportBinder imports, GlobalLayout globals, PatchPlan patches,
-    PrivateCodePlan privateCode, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts)
+    PrivateCodePlan privateCode, RecursionPlan recursion, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts)
 {
     /// <summary>Name of the type that holds methods split off functions.</summary>
     public const string OutlinedType = "Outlined";
@@ -29,6 +29,8 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
     public PatchPlan Patches { get; } = patches;
 
     public PrivateCodePlan PrivateCode { get; } = privateCode;
+
+    public RecursionPlan Recursion { get; } = recursion;
 
     public InliningPlan Inlining { get; } = new(module, inlined, module.DefinedFunctionCount + imports.Thunks.Count + 1);
 

@@ -46,8 +46,9 @@ internal sealed class ModuleTranslation
             throw new TranslationException($"host function \"memory.grow\" must have the signature ii, not {grow.Signature}");
         }
 
-        context = new ModuleContext(emitter, module, linkage, imports, globals, new PatchPlan(module, options.Patches, hosts),
-            new PrivateCodePlan(module, linkage, options.Main, options.PrivateCode), options.Inlined, grow, hosts);
+        var patches = new PatchPlan(module, options.Patches, hosts);
+        context = new ModuleContext(emitter, module, linkage, imports, globals, patches, new PrivateCodePlan(module, linkage, options.Main, options.PrivateCode),
+            new RecursionPlan(module, imports, patches, options.Main, options.Recursion), options.Inlined, grow, hosts);
         foreach (var guard in options.Guards)
         {
             // The linker folds functions that are equal: the first name counts.
@@ -220,6 +221,8 @@ internal sealed class ModuleTranslation
         InlinedCalls = options.Inlined.Count,
         Imports = [.. context.Imports.Bindings, .. context.Globals.Bindings],
         Patches = patches,
+        BoundedThroughTable = context.Recursion.ThroughTable,
+        BoundedInCycles = [.. context.Recursion.InCycles.Select(linkage.MethodName)],
         SideGlobalsBottom = context.Globals.SideGlobalsBottom,
     };
 }

@@ -52,6 +52,9 @@ public sealed class TranslationOptions
     /// <summary>Functions that may run without the global lock. A side module gets its main program's.</summary>
     public PrivateCode PrivateCode { get; init; } = PrivateCode.None;
 
+    /// <summary>What bounds recursion. A side module gets its main program's.</summary>
+    public RecursionFacts Recursion { get; init; } = RecursionFacts.None;
+
     /// <summary>
     /// Side modules: the offset (negative) below which this module's globals are laid out. Pass the previous module's
     /// <see cref="TranslationReport.SideGlobalsBottom"/>, so that any set of modules can be loaded together.

@@ -80,6 +80,12 @@ public sealed class TranslationReport
     /// <summary>Every patch and how often it matched.</summary>
     public required IReadOnlyList<PatchReport> Patches { get; init; }
 
+    /// <summary>Number of functions that call through the table and therefore compare the stack pointer with a limit.</summary>
+    public required int BoundedThroughTable { get; init; }
+
+    /// <summary>Other functions that do, because they lie on cycles of direct calls.</summary>
+    public required IReadOnlyList<string> BoundedInCycles { get; init; }
+
     /// <summary>Side modules: lowest offset used; the next module's <see cref="TranslationOptions.SideGlobalsTop"/>.</summary>
     public required int SideGlobalsBottom { get; init; }
 

@@ -75,7 +75,9 @@ internal static class TestProgram
         b.Function("ii", c => c.Get(0).Memory(WasmOpcode.I32Load, uint.MaxValue), "load_far");
         b.Function("vii", c => c.Get(0).Get(1).Memory(WasmOpcode.I32Store), "store");
         b.Function("viii", c => c.Get(0).Get(1).Get(2).Op(WasmOpcode.MemoryCopy, 0).U32(0u), "copy");
-        b.Function("viii", c => c.Get(0).Get(1).Get(2).Op(WasmOpcode.MemoryFill, 0), "fill");
+        int fill = b.Function("viii", c => c.Get(0).Get(1).Get(2).Op(WasmOpcode.MemoryFill, 0), "fill");
+        int dive = fill + 1; // n == 0 ? 0 : dive(n - 1) + 1
+        b.Function("ii", c => c.Get(0).If('i', then => then.Get(0).I32(1).Op(WasmOpcode.I32Sub).Call(dive).I32(1).Op(WasmOpcode.I32Add), otherwise => otherwise.I32(0)), "dive");
         int start = b.Function("v", c => Store(c, StartMark, 0x57A7));
         b.Start(start);
         b.Elements(AnswerSlot, [answer]);
@@ -116,6 +118,9 @@ internal static class TestProgram
     /// <summary>A program with the same main module and these side modules.</summary>
     public static ProgramImage With(params (string Name, ModuleImage Image)[] sideModules) =>
         new(Main, Instance.Abi, name => Array.Find(sideModules, s => s.Name == name).Image);
+
+    /// <summary>The same program, which is told when the stack of its thread is full.</summary>
+    public static ProgramImage WithStackLimit(Action<Process> reached) => new(Main, Instance.Abi with { StackLimitReached = reached }, _ => null);
 
     /// <summary>UTF-8 with a NUL.</summary>
     public static byte[] CText(string text) => [.. Encoding.UTF8.GetBytes(text), 0];

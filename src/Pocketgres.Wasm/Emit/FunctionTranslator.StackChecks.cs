@@ -1,0 +1,59 @@
+using System.Reflection.Metadata;
+using Pocketgres.Wasm.Abi;
+using Pocketgres.Wasm.Reading;
+
+namespace Pocketgres.Wasm.Emit;
+
+/// <summary>
+/// Comparisons of the thread's stack pointer, as the address of a local that is used for nothing else, with limits below <c>m</c>
+/// (<see cref="RecursionFacts"/>, <see cref="StackDepthCheck"/>). Four instructions where the stack is deep enough.
+/// </summary>
+internal sealed partial class FunctionTranslator
+{
+    /// <summary>At the function's entry.</summary>
+    private void CheckStack(int function)
+    {
+        if (context.Recursion.IsBounded(function))
+        {
+            int enough = BranchIfAbove(InstanceLayout.StackLimit);
+            Il.LoadArgument(0);
+            Il.Call(context.Emitter.Helper(RuntimeHelper.StackLimitReached), -1);
+            Il.Mark(enough);
+        }
+
+        if (patches?.TakeDepthCheck() is not { } check)
+        {
+            return;
+        }
+
+        int shallow = BranchIfAbove(InstanceLayout.StackDepthLimit);
+        if (check.Host is { } host)
+        {
+            if (isPrivate)
+            {
+                TakeLock();
+            }
+
+            Il.LoadArgument(0);
+            Il.Call(context.Emitter.Method(host), -1);
+        }
+        else
+        {
+            Il.Int32Constant(check.Patch.Result!.Value);
+            Il.Return();
+        }
+
+        Il.Mark(shallow);
+    }
+
+    private int BranchIfAbove(int limit)
+    {
+        int above = Il.NewLabel();
+        Il.LoadLocalAddress(NewTemp(WasmType.I32));
+        Il.Unary(ILOpCode.Conv_u);
+        SlotAddress(limit);
+        Il.Unary(ILOpCode.Ldind_i);
+        Il.Branch(ILOpCode.Bge_un, above, -2);
+        return above;
+    }
+}

@@ -1,0 +1,169 @@
+using Pocketgres.Wasm.Patching;
+using Pocketgres.Wasm.Reading;
+
+namespace Pocketgres.Wasm.Translation;
+
+/// <summary>
+/// The calls of one module's functions, without those before which a function always checks the stack's depth. Functions are numbered without imports.
+/// </summary>
+internal sealed class CallGraph
+{
+    private readonly WasmModule module;
+    private readonly ImportBinder imports;
+    private readonly IReadOnlySet<int> checks;
+    private readonly HashSet<int>[] callees;
+    private readonly bool[] callsAnything;
+
+    /// <param name="module">The module.</param>
+    /// <param name="imports">How its imports are bound.</param>
+    /// <param name="patches">Functions that are replaced call nothing.</param>
+    /// <param name="checks">Functions, imports among them, that check the stack's depth.</param>
+    /// <param name="dispatchers">Functions whose indirect calls are known.</param>
+    public CallGraph(WasmModule module, ImportBinder imports, PatchPlan patches, IReadOnlySet<int> checks, IReadOnlyDictionary<int, IReadOnlyList<int>> dispatchers)
+    {
+        this.module = module;
+        this.imports = imports;
+        this.checks = checks;
+        callees = new HashSet<int>[module.DefinedFunctionCount];
+        callsAnything = new bool[callees.Length];
+        for (int i = 0; i < callees.Length; i++)
+        {
+            int function = i + module.ImportedFunctionCount;
+            callees[i] = [];
+            if (patches.For(function)?.Replacement is null)
+            {
+                Scan(i);
+            }
+
+            if (callsAnything[i] && dispatchers.TryGetValue(function, out var known))
+            {
+                callsAnything[i] = false;
+                callees[i].UnionWith(known.Where(module.IsDefinedFunction).Select(f => f - module.ImportedFunctionCount));
+            }
+        }
+    }
+
+    /// <summary>Number of functions.</summary>
+    public int Count => callees.Length;
+
+    /// <summary>Functions that a function may call directly without a check before.</summary>
+    public IReadOnlySet<int> Callees(int function) => callees[function];
+
+    /// <summary>The function may call through the table without a check before.</summary>
+    public bool CallsAnything(int function) => callsAnything[function];
+
+    // Control flow is structured, and a check stays a check: one pass in code order knows at each point whether all ways to it went through one.
+    private void Scan(int index)
+    {
+        var body = module.Bodies[index];
+        var reader = new WasmReader(module.Bytes, body.Start, body.End);
+        FunctionLocals.Read(reader, module.TypeOf(index + module.ImportedFunctionCount));
+        var blocks = new List<Block>();
+        var here = new Point(Reached: true, Checked: false);
+        while (reader.Position < reader.End)
+        {
+            var op = reader.Opcode();
+            int immediates = reader.Position;
+            switch (op)
+            {
+                case WasmOpcode.Block or WasmOpcode.Loop or WasmOpcode.If:
+                    blocks.Add(new Block(op, here));
+                    break;
+                case WasmOpcode.Else when blocks.Count > 0:
+                    blocks[^1].Leave(here);
+                    here = blocks[^1].Entry;
+                    blocks[^1].HasElse = true;
+                    break;
+                case WasmOpcode.End when blocks.Count > 0:
+                    here = blocks[^1].End(here);
+                    blocks.RemoveAt(blocks.Count - 1);
+                    break;
+                case WasmOpcode.Br or WasmOpcode.BrIf:
+                    Branch(blocks, reader.Index(), here);
+                    here = op == WasmOpcode.Br ? Point.Unreached : here;
+                    break;
+                case WasmOpcode.BrTable:
+                    for (int n = reader.Count(); n >= 0; n--)
+                    {
+                        Branch(blocks, reader.Index(), here);
+                    }
+
+                    here = Point.Unreached;
+                    break;
+                case WasmOpcode.Return or WasmOpcode.Unreachable:
+                    here = Point.Unreached;
+                    break;
+                case WasmOpcode.Call when here is { Reached: true, Checked: false }:
+                    here = here with { Checked = Call(index, reader.Index()) };
+                    break;
+                case WasmOpcode.CallIndirect when here is { Reached: true, Checked: false }:
+                    callsAnything[index] = true;
+                    break;
+            }
+
+            reader.Position = immediates;
+            reader.SkipImmediates(op);
+        }
+    }
+
+    private bool Call(int caller, int callee)
+    {
+        if (checks.Contains(callee))
+        {
+            return true;
+        }
+
+        callee = imports.OwnFunctions.GetValueOrDefault(callee, callee);
+        if (module.IsDefinedFunction(callee))
+        {
+            callees[caller].Add(callee - module.ImportedFunctionCount);
+        }
+        else if (callee < module.ImportedFunctionCount && ImportBinder.IsInvoke(module.FunctionImports[callee].Name))
+        {
+            callsAnything[caller] = true;
+        }
+
+        return false;
+    }
+
+    private static void Branch(List<Block> blocks, int depth, Point from)
+    {
+        if (depth < blocks.Count)
+        {
+            blocks[^(depth + 1)].Leave(from);
+        }
+    }
+
+    /// <summary>What is known at a point of the code.</summary>
+    private readonly record struct Point(bool Reached, bool Checked)
+    {
+        public static Point Unreached => new(false, true);
+
+        public Point Join(Point other) => new(Reached || other.Reached, Checked && other.Checked);
+    }
+
+    private sealed class Block(WasmOpcode kind, Point entry)
+    {
+        private Point exit = Point.Unreached;
+
+        public Point Entry => entry;
+
+        public bool HasElse { get; set; }
+
+        /// <summary>A branch to the block's label; for a loop that is its head, of which the entry says everything.</summary>
+        public void Leave(Point from)
+        {
+            if (kind != WasmOpcode.Loop && from.Reached)
+            {
+                exit = exit.Join(from);
+            }
+        }
+
+        /// <summary>What is known behind the block.</summary>
+        public Point End(Point inside)
+        {
+            var end = inside.Reached ? exit.Join(inside) : exit;
+            return kind == WasmOpcode.If && !HasElse && entry.Reached ? end.Join(entry) : end;
+        }
+    }
+}

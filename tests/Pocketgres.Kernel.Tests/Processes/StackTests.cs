@@ -1,0 +1,86 @@
+using Pocketgres.Kernel.Tests.Support;
+
+namespace Pocketgres.Kernel.Tests.Processes;
+
+/// <summary>Programs that recurse without end on the stack of their thread.</summary>
+public sealed unsafe class StackTests
+{
+    private const int Endless = int.MaxValue;
+
+    [Fact]
+    public void A_program_that_cannot_report_it_crashes_alone()
+    {
+        using var kernel = new TestKernel { CrashesAreExpected = true };
+        var neighbour = kernel.Start(p => Assert.Equal(1000, Dive(p, 1000)));
+        Assert.Equal(Signal.SegmentationFault, kernel.Finish(kernel.Start(p => Dive(p, Endless))));
+        Assert.Equal(0, kernel.Finish(neighbour));
+        Assert.IsType<StackLimitException>(Assert.Single(kernel.Crashes).Exception);
+    }
+
+    [Fact]
+    public void A_program_that_reports_it_goes_on()
+    {
+        long reportedAt = 0;
+        using var kernel = new TestKernel(TestProgram.WithStackLimit(p =>
+        {
+            reportedAt = p.StackDepth;
+            Assert.Equal(500, Dive(p, 500)); // there is some stack left to report with
+            throw p.NewLongjmp();
+        }));
+        kernel.Run(p =>
+        {
+            for (int i = 0; i < 3; i++)
+            {
+                Assert.Throws<LongjmpException>(() => Dive(p, Endless));
+                Assert.InRange(reportedAt, 500_000, 700_000); // half of the thread's
+                Assert.Equal(1000, Dive(p, 1000));
+            }
+        });
+    }
+
+    [Fact]
+    public void Reporting_that_recurses_without_end_is_a_crash()
+    {
+        using var kernel = new TestKernel(TestProgram.WithStackLimit(p => Dive(p, Endless))) { CrashesAreExpected = true };
+        Assert.Equal(Signal.SegmentationFault, kernel.Finish(kernel.Start(p => Dive(p, Endless))));
+    }
+
+    [Fact]
+    public void A_deep_stack_goes_back_to_the_host_when_the_process_waits()
+    {
+        using var kernel = new TestKernel(TestProgram.WithStackLimit(p => throw p.NewLongjmp()), new KernelOptions());
+        kernel.Run(p =>
+        {
+            Assert.Throws<LongjmpException>(() => Dive(p, Endless));
+            long deep = StackPages(p);
+            p.Sleep(1);
+            Assert.True(deep > 60_000, $"{deep} kB"); // 64 MiB
+            Assert.InRange(StackPages(p), 0, 8_000);
+        });
+
+        // What /proc/self/smaps says of the mapping around a local variable.
+        static long StackPages(Process process)
+        {
+            byte here;
+            ulong address = (ulong)&here;
+            bool found = false;
+            foreach (string line in File.ReadLines("/proc/self/smaps"))
+            {
+                string first = line[..line.IndexOf(' ', StringComparison.Ordinal)];
+                if (first.Contains('-', StringComparison.Ordinal))
+                {
+                    ulong[] range = [.. first.Split('-').Select(a => Convert.ToUInt64(a, 16))];
+                    found = range[0] <= address && address < range[1];
+                }
+                else if (found && first == "Rss:")
+                {
+                    return long.Parse(line[4..^2], System.Globalization.CultureInfo.InvariantCulture);
+                }
+            }
+
+            throw new InvalidOperationException($"no mapping of process {process.Pid}'s stack");
+        }
+    }
+
+    private static int Dive(Process p, int depth) => ((delegate*<byte*, int, int>)p.Export("dive"))(p.Memory, depth);
+}
