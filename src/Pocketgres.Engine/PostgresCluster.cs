@@ -235,6 +235,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         FirstPid = PgliteFoldedCalls.GetPid,
         PrivateSections = SeveralCores.ModeOf(cluster.Settings),
         BusyWait = StartSettings.IsOn(cluster.Settings, StartSettings.BusyWait),
+        AcceptFilter = new StartupPackets(),
         StandardError = log.Write,
         StandardOutput = log.Write,
         ProcessGone = cluster.ProcessGone,

@@ -1,3 +1,5 @@
+using Pocketgres.Kernel.Net;
+
 namespace Pocketgres.Kernel;
 
 /// <summary>Settings of one kernel.</summary>
@@ -30,6 +32,9 @@ public sealed record KernelOptions
 
     /// <summary>The largest process id; after it ids start again at <see cref="FirstPid"/>. The default is what Linux allows at most.</summary>
     public int MaximumPid { get; init; } = 4_194_303;
+
+    /// <summary>Which connections are ready for accept(2); null: all.</summary>
+    public AcceptFilter? AcceptFilter { get; init; }
 
     /// <summary>Receives what processes write to standard output.</summary>
     public OutputSink? StandardOutput { get; init; }

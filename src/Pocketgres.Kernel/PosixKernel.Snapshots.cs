@@ -172,6 +172,6 @@ public sealed partial class PosixKernel
         int flags = fd < 0 ? -1 : Libc.fcntl(fd, Libc.GetStatusFlags, 0);
         return flags >= 0 && Libc.fcntl(fd, Libc.SetStatusFlags, flags | Libc.SockNonBlocking) == 0
             ? fd
-            : throw new HostResourceException("cannot duplicate a socket's descriptor; check ulimit -n");
+            : throw new HostResourceException("cannot duplicate a socket's descriptor; check ulimit -n", HostErrno.Last());
     }
 }

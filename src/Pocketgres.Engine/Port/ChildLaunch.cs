@@ -1,5 +1,6 @@
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Net;
 using Pocketgres.Kernel.Programs;
 using Pocketgres.Pglite;
 
@@ -40,10 +41,32 @@ public static unsafe class ChildLaunch
 
             return launched.Pid;
         }
-        catch (Exception e) when (e is HostResourceException or OutOfMemoryException)
+        catch (HostResourceException e)
         {
-            return LibcError.Result(m, Errno.ENOMEM);
+            return Refuse(postmaster, clientSocket, e.Error);
         }
+        catch (OutOfMemoryException)
+        {
+            return Refuse(postmaster, clientSocket, Errno.ENOMEM); // no thread
+        }
+    }
+
+    /// <summary>
+    /// fork(2) failed, which the postmaster will tell the client before it closes the connection. The startup packet is there (<see cref="StartupPackets"/>): if it stayed
+    /// unread, closing would reset the connection, and the client lose the message.
+    /// </summary>
+    private static int Refuse(Process postmaster, int clientSocket, Errno error)
+    {
+        byte* m = postmaster.Memory;
+        if (clientSocket != 0 && postmaster.Files.TryGet(*(int*)(m + (uint)clientSocket + PgliteStructs.ClientSocket.Socket), out var file) && file is SocketFile socket)
+        {
+            byte* packet = stackalloc byte[4096];
+            while (socket.Receive(packet, 4096) > 0)
+            {
+            }
+        }
+
+        return LibcError.Result(m, error);
     }
 
     /// <summary>

@@ -54,7 +54,7 @@ public static unsafe class WaitEventSets
                 _ = process.PollNow(entries, sockets);
             }
 
-            found += CollectSockets(m, set, entries, eventOf, sockets, occurred, maximum - found);
+            found += CollectSockets(process, m, set, entries, eventOf, sockets, occurred, maximum - found);
 
             if (found > 0)
             {
@@ -165,7 +165,7 @@ public static unsafe class WaitEventSets
         return sockets;
     }
 
-    private static int CollectSockets(byte* m, byte* set, PollEntry* entries, int* eventOf, int sockets, byte* occurred, int maximum)
+    private static int CollectSockets(Process process, byte* m, byte* set, PollEntry* entries, int* eventOf, int sockets, byte* occurred, int maximum)
     {
         int found = 0;
         for (int k = 0; k < sockets && found < maximum; k++)
@@ -179,6 +179,11 @@ public static unsafe class WaitEventSets
             byte* e = EventAt(m, set, eventOf[k]);
             int wanted = *(int*)(e + Event.Events);
             int happened = 0;
+            if (!process.IsReady(*(int*)(e + Event.Descriptor)))
+            {
+                continue;
+            }
+
             if ((wanted & SocketReadable) != 0 && (returned & (PollEvents.In | Broken)) != 0)
             {
                 happened |= SocketReadable;

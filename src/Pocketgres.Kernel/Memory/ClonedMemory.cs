@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Memory;
@@ -193,7 +194,7 @@ internal sealed unsafe class ClonedMemory : SharedMemory
             Descriptor = Libc.fcntl(image.Descriptor, Libc.DuplicateCloseOnExec, 0);
             if (Descriptor < 0)
             {
-                throw new HostResourceException($"cannot duplicate a descriptor (errno {Marshal.GetLastPInvokeError()})");
+                throw new HostResourceException($"cannot duplicate a descriptor (errno {Marshal.GetLastPInvokeError()})", HostErrno.Last());
             }
         }
         finally

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Memory;
@@ -28,7 +29,7 @@ internal sealed unsafe class MemoryImage
         {
             int errno = Marshal.GetLastPInvokeError();
             Release();
-            throw new HostResourceException($"cannot create a memory image (errno {errno})");
+            throw new HostResourceException($"cannot create a memory image (errno {errno})", HostErrno.Map(errno));
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Memory;
@@ -26,7 +27,7 @@ internal unsafe class SharedMemory
                 _ = Libc.close(fd);
             }
 
-            throw new HostResourceException($"cannot create {length} bytes of shared memory (errno {errno})");
+            throw new HostResourceException($"cannot create {length} bytes of shared memory (errno {errno})", HostErrno.Map(errno));
         }
 
         return new SharedMemory(fd);
@@ -46,7 +47,7 @@ internal unsafe class SharedMemory
         int fd = Libc.fcntl(descriptor, 1030, 0);
         if (fd < 0)
         {
-            throw new HostResourceException($"cannot duplicate descriptor {descriptor} (errno {Marshal.GetLastPInvokeError()})");
+            throw new HostResourceException($"cannot duplicate descriptor {descriptor} (errno {Marshal.GetLastPInvokeError()})", HostErrno.Last());
         }
 
         return new SharedMemory(fd);

@@ -11,7 +11,7 @@ internal static unsafe partial class Libc
     public const int EventFdNonBlocking = 0x800, EventFdCloseOnExec = 0x80000;
     public const int SockNonBlocking = 0x800, SockCloseOnExec = 0x80000;
     public const int GetStatusFlags = 3, SetStatusFlags = 4, DuplicateCloseOnExec = 1030;
-    public const int MsgDontWait = 0x40, MsgNoSignal = 0x4000;
+    public const int MsgPeek = 2, MsgDontWait = 0x40, MsgNoSignal = 0x4000;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct TimeSpec
@@ -131,6 +131,17 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint send(int fd, void* buffer, nint count, int flags);
+
+    /// <summary>Descriptors that this .NET process may have (RLIMIT_NOFILE; .NET raises it to the hard limit at its start).</summary>
+    public static int DescriptorLimit()
+    {
+        const int descriptors = 7;
+        long* limits = stackalloc long[2]; // soft, hard; -1 is none
+        return getrlimit(descriptors, limits) != 0 ? 1024 : limits[0] is < 0 or > int.MaxValue ? int.MaxValue : (int)limits[0];
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getrlimit(int resource, long* limits);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int dup3(int fd, int target, int flags);

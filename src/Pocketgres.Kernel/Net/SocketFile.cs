@@ -10,6 +10,7 @@ public sealed unsafe class SocketFile : OpenFile
 {
     private int _descriptor;
     private readonly Action? _closed;
+    private WaitingConnections? _connections; // of a listening socket, made when the first connection comes
 
     /// <summary>Takes over a host descriptor.</summary>
     /// <param name="descriptor">Closed with the last reference.</param>
@@ -31,7 +32,7 @@ public sealed unsafe class SocketFile : OpenFile
     internal MemoryConnection? Memory { get; set; }
 
     /// <inheritdoc/>
-    public override int PollDescriptor => _descriptor;
+    public override int PollDescriptor => _connections?.PollDescriptor ?? _descriptor;
 
     /// <inheritdoc/>
     public override bool IsSeekable => false;
@@ -49,6 +50,43 @@ public sealed unsafe class SocketFile : OpenFile
 
         nint n = Libc.recv(_descriptor, buffer, count, Libc.MsgDontWait | (peek ? 2 : 0));
         return n >= 0 ? (int)n : -(int)HostErrno.Last();
+    }
+
+    /// <summary>
+    /// Of a listening socket whose <see cref="PollDescriptor"/> is readable: whether accept(2) has a connection for the process (<see cref="KernelOptions.AcceptFilter"/>).
+    /// </summary>
+    internal bool HasConnection(Process process)
+    {
+        if (_connections is null && process.Kernel.Options.AcceptFilter is { } filter && _descriptor >= 0)
+        {
+            _connections = new WaitingConnections(_descriptor, filter);
+        }
+
+        return _connections?.HasConnection(process) ?? true;
+    }
+
+    /// <summary>accept(2), never blocking.</summary>
+    /// <param name="process">The caller.</param>
+    /// <param name="address">Where the client's address goes, or null.</param>
+    /// <param name="length">Room there, and the size it has; null with <paramref name="address"/>.</param>
+    /// <returns>A host descriptor or a negated errno.</returns>
+    internal int Accept(Process process, byte* address, int* length)
+    {
+        _ = HasConnection(process);
+        if (_connections is null)
+        {
+            int accepted = Libc.accept4(_descriptor, address, length, Libc.SockNonBlocking | Libc.SockCloseOnExec);
+            return accepted >= 0 ? accepted : -(int)HostErrno.Last();
+        }
+
+        int descriptor = _connections.TryTake(process, out var name);
+        if (descriptor >= 0 && address != null && length != null)
+        {
+            name[..Math.Min(name.Length, Math.Max(0, *length))].CopyTo(new Span<byte>(address, Math.Max(0, *length)));
+            *length = name.Length;
+        }
+
+        return descriptor;
     }
 
     /// <summary>Whether <see cref="Send"/> will take so many bytes at once, for all the kernel knows.</summary>
@@ -85,6 +123,7 @@ public sealed unsafe class SocketFile : OpenFile
     protected override void Close()
     {
         Memory?.CloseProcess();
+        _connections?.Close();
         _ = _descriptor < 0 ? 0 : Libc.close(_descriptor);
         _descriptor = -1;
         _closed?.Invoke();

@@ -13,6 +13,9 @@ public sealed unsafe partial class Process
     /// <summary>The host descriptor to put into a <see cref="PollEntry"/> for this process's descriptor; -1 when closed or always ready.</summary>
     public int PollDescriptor(int fd) => Files.TryGet(fd, out var file) ? file.PollDescriptor : -1;
 
+    /// <summary>Whether a descriptor that the host reports is ready for the process too: a listening socket may have no connection for it yet.</summary>
+    public bool IsReady(int fd) => !Files.TryGet(fd, out var file) || file is not SocketFile { IsListening: true } socket || socket.HasConnection(this);
+
     /// <summary>Looks, without waiting, which entries are ready; returns how many.</summary>
     public int PollNow(PollEntry* entries, int count)
     {

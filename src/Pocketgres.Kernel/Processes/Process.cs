@@ -216,7 +216,7 @@ public sealed unsafe partial class Process
         int wake = Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec);
         if (wake < 0)
         {
-            throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n");
+            throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n", HostErrno.Last());
         }
 
         _busyWait = Kernel.Options.BusyWait && System.Environment.ProcessorCount > 1 ? new BusyWait() : null;

@@ -94,11 +94,10 @@ public static unsafe class Sockets
             return error;
         }
 
-        int accepted = Libc.accept4(socket.PollDescriptor, address == 0 ? null : m + (uint)address,
-            length == 0 ? null : (int*)(m + (uint)length), Libc.SockNonBlocking | Libc.SockCloseOnExec);
+        int accepted = socket.Accept(process, address == 0 ? null : m + (uint)address, length == 0 ? null : (int*)(m + (uint)length));
         if (accepted < 0)
         {
-            return -(int)HostErrno.Last();
+            return accepted;
         }
 
         SetOption(accepted, 6, 1); // IPPROTO_TCP, TCP_NODELAY; fails harmlessly on Unix sockets
@@ -187,7 +186,7 @@ public static unsafe class Sockets
             {
                 for (int i = 0; i < count; i++)
                 {
-                    if (host[i].Returned != 0)
+                    if (host[i].Returned != 0 && process.IsReady(guest[i].Descriptor))
                     {
                         guest[i].Returned = host[i].Returned;
                         ready++;

@@ -38,11 +38,22 @@ sealed class CliServer : TestServer
 
     public static new async Task<TestServer> StartAsync(ServerOptions options) => await StartAsync(ServeArguments(options), options);
 
-    /// <summary>Starts `pocketgres` with these arguments and waits for its ready line.</summary>
-    public static async Task<CliServer> StartAsync(IEnumerable<string> arguments, ServerOptions? options = null)
+    /// <summary>Starts `pocketgres` with these arguments, perhaps with few descriptors (`ulimit -n`), and waits for its ready line.</summary>
+    public static async Task<CliServer> StartAsync(IEnumerable<string> arguments, ServerOptions? options = null, int? descriptors = null)
     {
         var server = new CliServer { UnixSocketDirectory = options?.UnixSocketDirectory };
         ProcessStartInfo start = StartInfo(arguments);
+        if (descriptors is not null)
+        {
+            start.ArgumentList.Clear();
+            foreach (string argument in (string[])["-c", "ulimit -n $1; shift; exec dotnet exec \"$@\"", "sh", $"{descriptors}", CliPath, .. arguments])
+            {
+                start.ArgumentList.Add(argument);
+            }
+
+            start.FileName = "/bin/sh";
+        }
+
         if (options is { CrashesBackends: true })
         {
             start.Environment["POCKETGRES_TEST_HOOKS"] = "1";

@@ -1,0 +1,80 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using Pocketgres.Kernel;
+using Pocketgres.Kernel.Net;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>
+/// Keeps connections from the postmaster until their startup packet is there: natively each has a process that waits for it. What ProcessStartupPacket
+/// (tcop/backend_startup.c) does before: the limits of a packet's length, and the answer N to requests for TLS and GSS, which the module is built without.
+/// Whatever is wrong or doubtful goes to a backend, which says so.
+/// </summary>
+internal sealed class StartupPackets : AcceptFilter
+{
+    private const int Header = 4, MaximumLength = 10_000 + Header; // MAX_STARTUP_PACKET_LENGTH (libpq/pqcomm.h)
+    private const int SslRequest = 80877103, GssRequest = 80877104; // NEGOTIATE_SSL_CODE, NEGOTIATE_GSS_CODE
+    private const byte TlsHandshake = 0x16;
+    private static readonly TimeSpan DefaultPatience = TimeSpan.FromMinutes(1);
+
+    /// <inheritdoc/>
+    public override int MaximumRequest => MaximumLength + 1; // to see whether something follows
+
+    /// <summary>authentication_timeout, as the postmaster has it.</summary>
+    public override unsafe TimeSpan PatienceOf(Process process)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        const string setting = "authentication_timeout";
+        byte* m = process.Memory;
+        int stack = process.StackPointer;
+        int name = process.StackAllocate(setting.Length + 1);
+        CString.TryWrite(m, name, setting.Length + 1, setting);
+        int value = ((delegate*<byte*, int, int, int, int>)process.Export("GetConfigOption"))(m, name, 1, 0);
+        process.StackPointer = stack;
+        return value != 0 && int.TryParse(CString.Read(m, value), NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
+            ? TimeSpan.FromSeconds(seconds)
+            : DefaultPatience;
+    }
+
+    /// <inheritdoc/>
+    public override AcceptVerdict Judge(ReadOnlySpan<byte> received, ref int state, out byte answer)
+    {
+        answer = (byte)'N';
+        if (received[0] == TlsHandshake)
+        {
+            return AcceptVerdict.Accept;
+        }
+
+        if (received.Length < Header)
+        {
+            return AcceptVerdict.Wait;
+        }
+
+        int length = BinaryPrimitives.ReadInt32BigEndian(received);
+        if (length is < 2 * Header or > MaximumLength)
+        {
+            return AcceptVerdict.Accept;
+        }
+
+        if (received.Length < length)
+        {
+            return AcceptVerdict.Wait;
+        }
+
+        // Each kind once, and nothing behind it.
+        int kind = length != 2 * Header || received.Length != length ? 0 : BinaryPrimitives.ReadInt32BigEndian(received[Header..]) switch
+        {
+            SslRequest => 1,
+            GssRequest => 2,
+            _ => 0,
+        };
+        if (kind == 0)
+        {
+            return AcceptVerdict.Accept;
+        }
+
+        bool isFirst = (state & kind) == 0;
+        state |= kind;
+        return isFirst ? AcceptVerdict.Answer : AcceptVerdict.Close; // a backend, which has not seen the first one, would wait for more
+    }
+}

@@ -1,0 +1,37 @@
+namespace Pocketgres.Kernel.Net;
+
+/// <summary>What is to become of a connection that accept(2) has not given out yet.</summary>
+public enum AcceptVerdict
+{
+    /// <summary>Its first request is not complete: it waits for more.</summary>
+    Wait,
+
+    /// <summary>The program gets it.</summary>
+    Accept,
+
+    /// <summary>The request is answered here, and the next one waited for.</summary>
+    Answer,
+
+    /// <summary>It is closed without a word.</summary>
+    Close,
+}
+
+/// <summary>
+/// Decides which connections are ready for accept(2), as the accept filters of BSD do: a connection costs the program nothing until its first request is
+/// complete. Called by the listening process under the global lock.
+/// </summary>
+public abstract class AcceptFilter
+{
+    /// <summary>Bytes of a request that <see cref="Judge"/> may want to see at most.</summary>
+    public abstract int MaximumRequest { get; }
+
+    /// <summary>How long a connection may wait; then it is closed without a word.</summary>
+    /// <param name="process">The process that listens.</param>
+    public abstract TimeSpan PatienceOf(Process process);
+
+    /// <summary>Looks at what a client has sent so far.</summary>
+    /// <param name="received">At least one byte, and not more than <see cref="MaximumRequest"/>.</param>
+    /// <param name="state">The filter's own for this connection; 0 at first.</param>
+    /// <param name="answer">With <see cref="AcceptVerdict.Answer"/>: the byte to send in place of <paramref name="received"/>, which is taken from the connection.</param>
+    public abstract AcceptVerdict Judge(ReadOnlySpan<byte> received, ref int state, out byte answer);
+}

@@ -1,0 +1,295 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Pocketgres.Kernel.Files;
+using Pocketgres.Kernel.Native;
+
+namespace Pocketgres.Kernel.Net;
+
+/// <summary>
+/// The connections of a listening socket that <see cref="AcceptFilter"/> keeps from accept(2): a host descriptor each, no process and no thread. The one that
+/// waits longest is closed when there are too many, or when descriptors run out: clients that are what they should be wait for milliseconds. Used by the listening process, under the
+/// global lock.
+/// </summary>
+internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filter)
+{
+    /// <summary>Connections of one socket that may wait; fewer where few descriptors are allowed (an eighth of them).</summary>
+    public const int MaximumWaiting = 256;
+
+    private const int AcceptedAtOnce = 64; // then the program may look at other things
+    private const int AddressSize = 128; // struct sockaddr_storage
+
+    private static readonly int s_maximum = Math.Clamp(Libc.DescriptorLimit() / 8, 1, MaximumWaiting);
+
+    private readonly Dictionary<int, Connection> _waiting = [];
+    private readonly Queue<Connection> _byAge = []; // those that wait, and some that do not any more
+    private readonly Queue<Connection> _ready = [];
+    private Errno _error; // of accept(2), for the program
+    private int _set = -1, _timer = -1; // made when a connection waits: the listening socket, the connections and the timer
+
+    /// <summary>What to poll for input: before a look at <see cref="HasConnection"/>, because readiness may mean none for the program.</summary>
+    public int PollDescriptor => _ready.TryPeek(out var next) ? next.Descriptor : _set >= 0 ? _set : listener;
+
+    /// <summary>Connections that wait.</summary>
+    public int Count => _waiting.Count;
+
+    /// <summary>Whether <see cref="TryTake"/> has something for the program, if only an error.</summary>
+    public bool HasConnection(Process process)
+    {
+        if (_ready.Count == 0)
+        {
+            LookAtWaiting();
+            if (_ready.Count == 0)
+            {
+                Accept(process);
+            }
+
+            SetTimer();
+        }
+
+        return _ready.Count > 0 || _error != Errno.None;
+    }
+
+    /// <summary>accept(2): a connection whose request is there, and the client's address.</summary>
+    /// <returns>A host descriptor, which the caller owns, or a negated errno.</returns>
+    public int TryTake(Process process, out ReadOnlySpan<byte> address)
+    {
+        address = default;
+        if (!HasConnection(process))
+        {
+            return -(int)Errno.EAGAIN;
+        }
+
+        if (!_ready.TryDequeue(out var connection))
+        {
+            var error = _error;
+            _error = Errno.None;
+            return -(int)error;
+        }
+
+        address = connection.Address;
+        return connection.Descriptor;
+    }
+
+    /// <summary>Closes all of them.</summary>
+    public void Close()
+    {
+        foreach (var c in _waiting.Values.Concat(_ready))
+        {
+            _ = Libc.close(c.Descriptor);
+        }
+
+        _waiting.Clear();
+        _byAge.Clear();
+        _ready.Clear();
+        Close(ref _timer);
+        Close(ref _set);
+    }
+
+    private static void Close(ref int descriptor)
+    {
+        if (descriptor >= 0)
+        {
+            _ = Libc.close(descriptor);
+            descriptor = -1;
+        }
+    }
+
+    private void LookAtWaiting()
+    {
+        if (_waiting.Count == 0)
+        {
+            return;
+        }
+
+        int* descriptors = stackalloc int[Epoll.MaximumEvents];
+        uint* happened = stackalloc uint[Epoll.MaximumEvents];
+        int count = Epoll.Wait(_set, descriptors, happened);
+        for (int i = 0; i < count; i++)
+        {
+            if (_waiting.TryGetValue(descriptors[i], out var connection))
+            {
+                Judge(connection, hasEnded: (happened[i] & (Epoll.PeerHangUp | Epoll.HangUp | Epoll.Error)) != 0);
+            }
+        }
+
+        long now = Stopwatch.GetTimestamp();
+        while (Oldest() is { } oldest && oldest.Deadline <= now)
+        {
+            Drop(oldest);
+        }
+    }
+
+    // Until one is ready, or no more are there.
+    private void Accept(Process process)
+    {
+        byte* address = stackalloc byte[AddressSize];
+        long deadline = 0;
+        for (int i = 0; i < AcceptedAtOnce && _ready.Count == 0; i++)
+        {
+            int length = AddressSize;
+            int descriptor = Libc.accept4(listener, address, &length, Libc.SockNonBlocking | Libc.SockCloseOnExec);
+            if (descriptor < 0)
+            {
+                var error = HostErrno.Last();
+                if (error is Errno.EMFILE or Errno.ENFILE && Oldest() is { } oldest)
+                {
+                    Drop(oldest);
+                    continue;
+                }
+
+                if (error is Errno.ECONNABORTED or Errno.EINTR)
+                {
+                    continue;
+                }
+
+                _error = error == Errno.EAGAIN ? Errno.None : error;
+                return;
+            }
+
+            if (deadline == 0)
+            {
+                deadline = Stopwatch.GetTimestamp() + (long)(filter.PatienceOf(process).TotalSeconds * Stopwatch.Frequency);
+            }
+
+            var connection = new Connection(descriptor, new ReadOnlySpan<byte>(address, Math.Min(length, AddressSize)).ToArray(), deadline);
+            _waiting.Add(descriptor, connection);
+            Judge(connection, hasEnded: false);
+            if (_waiting.ContainsKey(descriptor))
+            {
+                Keep(connection);
+            }
+        }
+    }
+
+    private void Keep(Connection connection)
+    {
+        _byAge.Enqueue(connection);
+        if (!EnsureSet() || Epoll.Control(_set, Epoll.Add, connection.Descriptor, Epoll.In | Epoll.PeerHangUp | Epoll.EdgeTriggered) != 0)
+        {
+            Drop(connection); // no descriptors
+            return;
+        }
+
+        connection.IsInSet = true;
+        while (_waiting.Count > s_maximum)
+        {
+            Drop(Oldest()!);
+        }
+    }
+
+    [SkipLocalsInit]
+    private void Judge(Connection connection, bool hasEnded)
+    {
+        byte* bytes = stackalloc byte[filter.MaximumRequest];
+        while (true)
+        {
+            nint n = Libc.recv(connection.Descriptor, bytes, filter.MaximumRequest, Libc.MsgPeek | Libc.MsgDontWait);
+            if (n <= 0)
+            {
+                if (n == 0 || hasEnded || HostErrno.Last() is not (Errno.EAGAIN or Errno.EINTR))
+                {
+                    Drop(connection); // nothing was asked, so nobody is answered
+                }
+
+                return;
+            }
+
+            switch (filter.Judge(new ReadOnlySpan<byte>(bytes, (int)n), ref connection.State, out byte answer))
+            {
+                case AcceptVerdict.Answer:
+                    if (Libc.recv(connection.Descriptor, bytes, n, Libc.MsgDontWait) != n || Libc.send(connection.Descriptor, &answer, 1, Libc.MsgDontWait | Libc.MsgNoSignal) != 1)
+                    {
+                        Drop(connection);
+                        return;
+                    }
+
+                    break;
+                case AcceptVerdict.Close:
+                    Drop(connection);
+                    return;
+                case AcceptVerdict.Wait when !hasEnded:
+                    return;
+                default:
+                    Forget(connection); // a request that ends in the middle is the program's to complain of
+                    _ready.Enqueue(connection);
+                    return;
+            }
+        }
+    }
+
+    private Connection? Oldest()
+    {
+        while (_byAge.TryPeek(out var oldest))
+        {
+            if (oldest.IsWaiting)
+            {
+                return oldest;
+            }
+
+            _byAge.Dequeue();
+        }
+
+        return null;
+    }
+
+    private void Drop(Connection connection)
+    {
+        Forget(connection);
+        _ = Libc.close(connection.Descriptor);
+    }
+
+    private void Forget(Connection connection)
+    {
+        connection.IsWaiting = false;
+        _waiting.Remove(connection.Descriptor);
+        if (connection.IsInSet)
+        {
+            _ = Epoll.Control(_set, Epoll.Delete, connection.Descriptor, 0);
+        }
+
+        _ = Oldest(); // the queue shrinks with what waits
+    }
+
+    private bool EnsureSet()
+    {
+        if (_set >= 0)
+        {
+            return true;
+        }
+
+        _set = Epoll.Create(Epoll.CloseOnExec);
+        _timer = _set < 0 ? -1 : Epoll.CreateTimer(1, Epoll.CloseOnExec);
+        if (_timer >= 0 && Epoll.Control(_set, Epoll.Add, listener, Epoll.In) == 0 && Epoll.Control(_set, Epoll.Add, _timer, Epoll.In) == 0)
+        {
+            return true;
+        }
+
+        Close(ref _timer);
+        Close(ref _set);
+        return false;
+    }
+
+    private void SetTimer()
+    {
+        if (_timer >= 0)
+        {
+            long left = Oldest() is { } oldest ? Math.Max(1, ((oldest.Deadline - Stopwatch.GetTimestamp()) * 1000 / Stopwatch.Frequency) + 1) : 0;
+            _ = Epoll.SetTimer(_timer, left);
+        }
+    }
+
+    private sealed class Connection(int descriptor, byte[] address, long deadline)
+    {
+        public int State; // the filter's
+
+        public int Descriptor => descriptor;
+
+        public byte[] Address => address;
+
+        public long Deadline => deadline;
+
+        public bool IsWaiting { get; set; } = true;
+
+        public bool IsInSet { get; set; }
+    }
+}
