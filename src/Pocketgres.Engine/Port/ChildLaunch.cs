@@ -1,3 +1,4 @@
+using System.Text;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Net;
@@ -43,11 +44,11 @@ public static unsafe class ChildLaunch
         }
         catch (HostResourceException e)
         {
-            return Refuse(postmaster, clientSocket, e.Error);
+            return Refuse(postmaster, clientSocket, e.Error, e.Message);
         }
-        catch (OutOfMemoryException)
+        catch (OutOfMemoryException e)
         {
-            return Refuse(postmaster, clientSocket, Errno.ENOMEM); // no thread
+            return Refuse(postmaster, clientSocket, Errno.ENOMEM, e.Message); // no thread
         }
     }
 
@@ -55,9 +56,10 @@ public static unsafe class ChildLaunch
     /// fork(2) failed, which the postmaster will tell the client before it closes the connection. The startup packet is there (<see cref="StartupPackets"/>): if it stayed
     /// unread, closing would reset the connection, and the client lose the message.
     /// </summary>
-    private static int Refuse(Process postmaster, int clientSocket, Errno error)
+    private static int Refuse(Process postmaster, int clientSocket, Errno error, string reason)
     {
         byte* m = postmaster.Memory;
+        postmaster.Kernel.Options.StandardError?.Invoke(Encoding.UTF8.GetBytes($"no new process: {reason}\n"));
         if (clientSocket != 0 && postmaster.Files.TryGet(*(int*)(m + (uint)clientSocket + PgliteStructs.ClientSocket.Socket), out var file) && file is SocketFile socket)
         {
             byte* packet = stackalloc byte[4096];

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Pocketgres.Kernel.Native;
 using static Pocketgres.Kernel.Files.HostCalls;
 
 namespace Pocketgres.Kernel.Files;
@@ -274,7 +275,10 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
             fd = open(name, flags, mode);
         }
         while (fd < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        return fd;
+
+        // A file that was made or emptied cannot be as if it had not been opened.
+        const OpenFlags changes = OpenFlags.Create | OpenFlags.Truncate;
+        return (flags & (int)changes) == 0 ? HostDescriptors.Keep(fd) : fd;
     }
 
     /// <summary>

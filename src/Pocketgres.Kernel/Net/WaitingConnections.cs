@@ -18,7 +18,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     private const int AcceptedAtOnce = 64; // then the program may look at other things
     private const int AddressSize = 128; // struct sockaddr_storage
 
-    private static readonly int s_maximum = Math.Clamp(Libc.DescriptorLimit() / 8, 1, MaximumWaiting);
+    private static readonly int s_maximum = Math.Clamp(HostDescriptors.Limit / 8, 1, MaximumWaiting);
 
     private readonly Dictionary<int, Connection> _waiting = [];
     private readonly Queue<Connection> _byAge = []; // those that wait, and some that do not any more
@@ -127,7 +127,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         for (int i = 0; i < AcceptedAtOnce && _ready.Count == 0; i++)
         {
             int length = AddressSize;
-            int descriptor = Libc.accept4(listener, address, &length, Libc.SockNonBlocking | Libc.SockCloseOnExec);
+            int descriptor = HostDescriptors.KeepConnection(Libc.accept4(listener, address, &length, Libc.SockNonBlocking | Libc.SockCloseOnExec));
             if (descriptor < 0)
             {
                 var error = HostErrno.Last();

@@ -213,7 +213,7 @@ public sealed unsafe partial class Process
     /// <summary>Makes the process the owner of an address space. When it fails, the process is as before.</summary>
     private void Attach(AddressSpace memory)
     {
-        int wake = Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec);
+        int wake = HostDescriptors.Keep(Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec));
         if (wake < 0)
         {
             throw new HostResourceException($"eventfd failed (errno {Marshal.GetLastPInvokeError()}); check ulimit -n", HostErrno.Last());

@@ -1,0 +1,119 @@
+using System.Net;
+using System.Net.Sockets;
+using Pocketgres.Kernel.Net;
+using Pocketgres.Kernel.Tests.Support;
+
+namespace Pocketgres.Kernel.Tests.Net;
+
+/// <summary>Connections that a listening process does not see until their first request is there: a line, here.</summary>
+public sealed unsafe class AcceptFilterTests
+{
+    private const int Eagain = -(int)Errno.EAGAIN;
+
+    [Fact]
+    public void Only_connections_with_a_whole_request_are_accepted()
+    {
+        using var kernel = Filtering(TimeSpan.FromMinutes(1));
+        kernel.Run(p =>
+        {
+            var calls = new Calls(p);
+            int listener = calls.Listen("127.0.0.1", 0, out int port);
+            using var silent = new TcpClient("127.0.0.1", port);
+            using var slow = new TcpClient("127.0.0.1", port);
+            using var polite = new TcpClient("127.0.0.1", port);
+            Assert.Equal([(short)0], calls.Poll(50, (listener, PollEvents.In)));
+            Assert.Equal(Eagain, calls.AcceptNow(listener, out _));
+
+            slow.Client.Send("hel"u8);
+            polite.Client.Send("?"u8); // is answered, and may go on
+            Assert.Equal([(short)0], calls.Poll(50, (listener, PollEvents.In)));
+            Assert.Equal('!', polite.GetStream().ReadByte());
+            slow.Client.Send("lo\n"u8);
+            int fd = calls.Accept(listener, out byte[] address);
+            Assert.Equal(((IPEndPoint)slow.Client.LocalEndPoint!).Port, (address[2] << 8) | address[3]);
+            Assert.Equal(6, calls.Receive(fd, 100, out byte[] line)); // nothing is taken from it
+            Assert.Equal("hello\n"u8.ToArray(), line);
+
+            // Several at once, each reported; and one that ends in the middle, which is the program's to see.
+            polite.Client.Send("x\n"u8);
+            using var quick = new TcpClient("127.0.0.1", port);
+            quick.Client.Send("y\n"u8);
+            using var cut = new TcpClient("127.0.0.1", port);
+            cut.Client.Send("z"u8);
+            cut.Client.Shutdown(SocketShutdown.Send);
+            var first = new List<byte>();
+            for (int i = 0; i < 3; i++)
+            {
+                Assert.True(calls.Receive(calls.Accept(listener, out _), 1, out byte[] one) == 1);
+                first.AddRange(one);
+            }
+
+            Assert.Equal("xyz"u8.ToArray(), first.Order());
+            Assert.Equal(Eagain, calls.AcceptNow(listener, out _));
+            calls.Close(listener);
+            Assert.Equal(0, silent.GetStream().Read(new byte[1])); // closed with it
+        });
+    }
+
+    [Fact]
+    public void Who_waits_too_long_is_closed_though_nothing_else_happens()
+    {
+        using var kernel = Filtering(TimeSpan.FromMilliseconds(200));
+        kernel.Run(p =>
+        {
+            var calls = new Calls(p);
+            int listener = calls.Listen("127.0.0.1", 0, out int port);
+            using var silent = new TcpClient("127.0.0.1", port);
+            var end = Task.Run(() => silent.GetStream().Read(new byte[1]));
+            while (!end.IsCompleted)
+            {
+                Assert.Equal([(short)0], calls.Poll(100, (listener, PollEvents.In)));
+            }
+
+            Assert.Equal(0, end.Result);
+        });
+    }
+
+    [Fact]
+    public void The_oldest_of_too_many_is_closed_and_no_descriptor_stays()
+    {
+        int before = HostResources.Descriptors("eventpoll");
+        using (var kernel = Filtering(TimeSpan.FromMinutes(1)))
+        {
+            kernel.Run(p =>
+            {
+                var calls = new Calls(p);
+                int listener = calls.Listen("127.0.0.1", 0, out int port, backlog: 64);
+                var clients = new List<TcpClient>();
+                for (int i = 0; i < WaitingConnections.MaximumWaiting + 10; i++)
+                {
+                    clients.Add(new TcpClient("127.0.0.1", port));
+                    Assert.Equal(Eagain, calls.AcceptNow(listener, out _));
+                }
+
+                Assert.All(clients[..10], c => Assert.Equal(0, c.GetStream().Read(new byte[1])));
+                clients[10].Client.Send("here\n"u8);
+                Assert.True(calls.Accept(listener, out _) >= 0);
+                clients.ForEach(c => c.Dispose());
+            });
+        }
+
+        Assert.Equal(before, HostResources.Descriptors("eventpoll"));
+    }
+
+    private static TestKernel Filtering(TimeSpan patience) => new(options: new KernelOptions { StackSize = 1 << 20, AcceptFilter = new Lines(patience) });
+
+    private sealed class Lines(TimeSpan patience) : AcceptFilter
+    {
+        public override int MaximumRequest => 100;
+
+        public override TimeSpan PatienceOf(Process process) => patience;
+
+        public override AcceptVerdict Judge(ReadOnlySpan<byte> received, ref int state, out byte answer)
+        {
+            answer = (byte)'!';
+            return received[0] == '?' ? state++ == 0 ? AcceptVerdict.Answer : AcceptVerdict.Close
+                : received.Contains((byte)'\n') ? AcceptVerdict.Accept : AcceptVerdict.Wait;
+        }
+    }
+}
