@@ -1,3 +1,4 @@
+using Pocketgres.Kernel.Memory;
 using Pocketgres.Kernel.Net;
 
 namespace Pocketgres.Kernel;
@@ -32,6 +33,9 @@ public sealed record KernelOptions
 
     /// <summary>The largest process id; after it ids start again at <see cref="FirstPid"/>. The default is what Linux allows at most.</summary>
     public int MaximumPid { get; init; } = 4_194_303;
+
+    /// <summary>What limits the growth of processes' memory, beside 2 GiB each.</summary>
+    public HostMemory Memory { get; init; } = HostMemory.Own;
 
     /// <summary>Which connections are ready for accept(2); null: all.</summary>
     public AcceptFilter? AcceptFilter { get; init; }

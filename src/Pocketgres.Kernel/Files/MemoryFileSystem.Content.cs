@@ -1,3 +1,5 @@
+using Pocketgres.Kernel.Memory;
+
 namespace Pocketgres.Kernel.Files;
 
 /// <content>Reading, writing and sizing of regular files.</content>
@@ -118,6 +120,9 @@ public sealed unsafe partial class MemoryFileSystem
         return Errno.None;
     }
 
+    // Smaller ones are not worth reading the host's limits.
+    private const long LargeAllocation = 1 << 20;
+
     internal Errno Allocate(MemoryNode node, long offset, long length)
     {
         if (offset < 0 || length <= 0)
@@ -128,6 +133,11 @@ public sealed unsafe partial class MemoryFileSystem
         if (offset > MaxOffset - length)
         {
             return Errno.EFBIG;
+        }
+
+        if (length >= LargeAllocation && !HostMemory.Own.HasRoom(length))
+        {
+            return Errno.ENOSPC; // before the host's OOM killer comes
         }
 
         long end = offset + length;

@@ -14,6 +14,9 @@ public static unsafe class MemoryCalls
     private const double GrowthFactor = 1.2;
     private const long GrowthLimit = 96L << 20;
 
+    // Room that there must be for a whole step: so many of them.
+    private const int StepShare = 4;
+
     /// <summary>The memory.grow instruction: old size in pages, or -1.</summary>
     [HostFunction("memory.grow")]
     public static int Grow(byte* m, int pages)
@@ -21,7 +24,7 @@ public static unsafe class MemoryCalls
         int old = *(int*)(m + InstanceLayout.MemoryPages);
         var process = Process.From(m);
         long size = ((long)old + (uint)pages) * InstanceLayout.PageSize;
-        return pages == 0 || (size <= process.Program.DataModel.MaximumMemory && process.AddressSpace.Grow(size)) ? old : -1;
+        return pages == 0 || (size <= process.Program.DataModel.MaximumMemory && TryGrow(process, size)) ? old : -1;
     }
 
     /// <summary>Makes at least <paramref name="size"/> bytes accessible; 1 on success.</summary>
@@ -38,11 +41,19 @@ public static unsafe class MemoryCalls
             return 0;
         }
 
-        var memory = Process.From(m).AddressSpace;
+        var process = Process.From(m);
+        var memory = process.AddressSpace;
         long step = Math.Max(wanted, (long)Math.Min(memory.Size * GrowthFactor, wanted + (double)GrowthLimit));
         long rounded = Math.Min(maximum, (step + InstanceLayout.PageSize - 1) / InstanceLayout.PageSize * InstanceLayout.PageSize);
-        return memory.Grow(rounded) ? 1 : 0;
+
+        // A step is more than was asked for, and is not used at once, nor seen as used by others: only with much room.
+        bool isRoomy = process.Kernel.Options.Memory.HasRoom(StepShare * (rounded - memory.Size));
+        return (isRoomy && memory.Grow(rounded)) || TryGrow(process, (wanted + InstanceLayout.PageSize - 1) / InstanceLayout.PageSize * InstanceLayout.PageSize) ? 1 : 0;
     }
+
+    // The program gets ENOMEM where the host's OOM killer would come.
+    private static bool TryGrow(Process process, long size) =>
+        size <= process.AddressSpace.Size || (process.Kernel.Options.Memory.HasRoom(size - process.AddressSpace.Size) && process.AddressSpace.Grow(size));
 
     /// <summary>The largest size linear memory can have.</summary>
     [HostFunction("emscripten_get_heap_max")]
