@@ -36,7 +36,8 @@ internal static class CheckSupervisor
                 continue;
             }
 
-            problems += line.StartsWith(CheckVerdictText.NotChecked, StringComparison.Ordinal) ? 0 : 1;
+            bool isProblem = !line.StartsWith(CheckVerdictText.NotChecked, StringComparison.Ordinal) && !line.StartsWith(DirectoryCheckReport.Note, StringComparison.Ordinal);
+            problems += isProblem ? 1 : 0;
             StandardStreams.WriteOutput(line + "\n");
         }
 

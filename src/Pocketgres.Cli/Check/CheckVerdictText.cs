@@ -25,6 +25,7 @@ internal static class CheckVerdictText
             CheckVerdict.Intact => $"intact: {what}{State(report)}",
             CheckVerdict.Damaged => $"damaged: {problems}, {what}{State(report)}: restore a backup",
             _ when report.Rows is { Unchecked.Count: > 0 } => $"undecided: {problems}, {what}{State(report)}: not everything could be checked",
+            _ when report.Files is { CleanlyStopped: true, IsUnrestoredBackup: false } => $"undecided: {problems}, {what}: check again without --files-only",
             _ => $"undecided: {problems}, {what}{State(report)}: start and stop it once, then check again",
         };
     }

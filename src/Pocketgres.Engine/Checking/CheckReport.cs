@@ -8,9 +8,11 @@ namespace Pocketgres.Engine;
 /// <param name="Pages">Pages that were read.</param>
 /// <param name="ProblemCount">How many problems there are.</param>
 /// <param name="Problems">The first hundred of them, a line each.</param>
+/// <param name="Notes">The first hundred things that are no damage but worth knowing, a line each.</param>
 /// <param name="HasControlFile">Whether the control file can be read: without it nothing else was looked at.</param>
 public sealed record CheckReport(
-    CheckVerdict Verdict, bool CleanlyStopped, bool IsUnrestoredBackup, int Files, long Pages, long ProblemCount, IReadOnlyList<string> Problems, bool HasControlFile);
+    CheckVerdict Verdict, bool CleanlyStopped, bool IsUnrestoredBackup, int Files, long Pages, long ProblemCount, IReadOnlyList<string> Problems,
+    IReadOnlyList<string> Notes, bool HasControlFile);
 
 /// <summary>The judgement over a data directory.</summary>
 public enum CheckVerdict
@@ -22,8 +24,8 @@ public enum CheckVerdict
     Damaged,
 
     /// <summary>
-    /// Problems were found, but the server was not stopped cleanly, or this is an unrestored backup: recovery, which rewrites pages that were being
-    /// written, may repair them.
+    /// Problems were found that may be none: the server was not stopped cleanly, or this is an unrestored backup, so that recovery, which rewrites pages
+    /// that were being written, may repair them; or they are in a directory that may belong to no database.
     /// </summary>
     Undecided,
 }

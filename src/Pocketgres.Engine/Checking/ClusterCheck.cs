@@ -4,6 +4,7 @@ using Pocketgres.Engine.Checking;
 using Pocketgres.Engine.Data;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine;
 
@@ -11,24 +12,34 @@ namespace Pocketgres.Engine;
 /// Checks a data directory that no server has open: the control file, the files a server cannot start without, and the checksum of every page of every
 /// table and index. It reads only. What stands in the pages is not looked at: that takes a server (amcheck).
 /// </summary>
+/// <remarks>
+/// What PostgreSQL leaves behind is no damage: files that belong to nothing (<see cref="LiveFiles"/>), a part of a page at the end of a file that could not
+/// grow, a free space map's page, which is not logged and which a server empties when it cannot read it.
+/// </remarks>
 public sealed partial class ClusterCheck
 {
     private const int MaximumProblems = 100;
     private const int PagesAtOnce = 128;
     private const uint RelationMapMagic = 0x592717; // utils/cache/relmapper.c
+    private const string RelationMapName = "pg_filenode.map";
     private const int RelationMapSize = 524, RelationMapCrcOffset = 520;
 
     private readonly DirectoryView _view;
+    private readonly LiveFiles? _live;
     private readonly List<string> _problems = [];
+    private readonly List<string> _notes = [];
     private readonly byte[] _buffer = new byte[PagesAtOnce * PageChecksum.PageSize];
     private readonly CancellationToken _cancellation;
     private long _problemCount;
+    private long _uncertainCount;
     private long _pages;
     private int _files;
+    private bool _uncertain; // what is being looked at may be nobody's
 
-    private ClusterCheck(DirectoryView view, CancellationToken cancellation)
+    private ClusterCheck(DirectoryView view, LiveFiles? live, CancellationToken cancellation)
     {
         _view = view;
+        _live = live;
         _cancellation = cancellation;
     }
 
@@ -39,16 +50,19 @@ public sealed partial class ClusterCheck
     public static CheckReport Run(string dataDirectory, CancellationToken cancellationToken = default)
     {
         using var directory = StoppedDirectory.Open(dataDirectory);
-        return Run(directory.Files, cancellationToken);
+        return Run(directory.Files, live: null, cancellationToken);
     }
 
     /// <summary>The same for a directory that is known to be one and to stay as it is.</summary>
+    /// <param name="view">The directory.</param>
+    /// <param name="live">Which files count; null when nobody knows.</param>
+    /// <param name="cancellationToken">Ends the check.</param>
     /// <exception cref="ClusterException">It is not of this engine, or cannot be read.</exception>
-    internal static CheckReport Run(DirectoryView view, CancellationToken cancellationToken)
+    internal static CheckReport Run(DirectoryView view, LiveFiles? live, CancellationToken cancellationToken)
     {
         try
         {
-            return new ClusterCheck(view, cancellationToken).Run();
+            return new ClusterCheck(view, live, cancellationToken).Run();
         }
         catch (IOException e)
         {
@@ -62,17 +76,16 @@ public sealed partial class ClusterCheck
         bool clean = control is { State: ClusterState.ShutDown or ClusterState.ShutDownInRecovery };
         if (control is not null)
         {
-            foreach (string directory in Directories())
-            {
-                CheckDirectory(directory, control);
-            }
+            CheckDirectory("global", control);
+            CheckDatabases(control);
         }
 
-        // What recovery may repair is not yet damage. Without a control file there is no recovery.
+        // What recovery may repair is not yet damage, and neither is what may be nobody's. Without a control file there is no recovery.
         bool restoring = _view.IsFile("backup_label");
+        bool certain = control is null || (clean && !restoring && _problemCount > _uncertainCount);
         return new CheckReport(
-            _problemCount == 0 ? CheckVerdict.Intact : control is null || (clean && !restoring) ? CheckVerdict.Damaged : CheckVerdict.Undecided,
-            clean, restoring, _files, _pages, _problemCount, _problems, control is not null);
+            _problemCount == 0 ? CheckVerdict.Intact : certain ? CheckVerdict.Damaged : CheckVerdict.Undecided,
+            clean, restoring, _files, _pages, _problemCount, _problems, _notes, control is not null);
     }
 
     private ControlFile? CheckControlFile()
@@ -108,33 +121,62 @@ public sealed partial class ClusterCheck
         return control;
     }
 
-    /// <summary>global, each database, and each database's directory in each tablespace.</summary>
-    private IEnumerable<string> Directories()
+    // A database has a directory in each tablespace that it has relations in. The one in its default tablespace has its version and its map too.
+    private void CheckDatabases(ControlFile control)
     {
-        yield return "global";
-        foreach (string root in (string[])["base", .. TablespaceRoots()])
+        var directories = new List<(string Database, string Path)>();
+        foreach (string root in (string[])["base", .. TablespaceRoots(control)])
         {
-            if (_view.List(root) is not { } names)
+            if (_view.List(root) is { } names)
+            {
+                directories.AddRange(names.Where(n => n.All(char.IsAsciiDigit) && _view.IsDirectory($"{root}/{n}")).Select(n => (n, $"{root}/{n}")));
+            }
+            else
             {
                 Report($"{root}: the directory is missing");
-                continue;
             }
+        }
 
-            foreach (string database in names.Where(n => n.All(char.IsAsciiDigit) && _view.IsDirectory($"{root}/{n}")))
-            {
-                yield return $"{root}/{database}";
-            }
+        foreach (var database in directories.Where(d => _live?.IsDatabase(d.Database) ?? true).GroupBy(d => d.Database, d => d.Path))
+        {
+            CheckDatabase([.. database], control);
         }
     }
 
-    private List<string> TablespaceRoots()
+    private void CheckDatabase(IReadOnlyList<string> directories, ControlFile control)
+    {
+        string? home = directories.FirstOrDefault(d => _view.IsFile($"{d}/{ClusterCreation.VersionFile}"));
+        _uncertain = home is null && _live is null;
+        if (home is null)
+        {
+            Report($"{directories[0]}/{ClusterCreation.VersionFile}: missing: "
+                + (_uncertain ? "a database that cannot be opened, or what an interrupted CREATE or DROP DATABASE left" : "the database cannot be opened"));
+        }
+        else if (!_view.IsFile($"{home}/{RelationMapName}"))
+        {
+            // CREATE DATABASE writes it after the version: it may not have come to that.
+            _uncertain = _live is null;
+            Report($"{home}/{RelationMapName}: missing");
+        }
+
+        foreach (string directory in directories)
+        {
+            CheckDirectory(directory, control);
+        }
+
+        _uncertain = false;
+    }
+
+    private List<string> TablespaceRoots(ControlFile control)
     {
         var roots = new List<string>();
-        foreach (string link in (_view.List("pg_tblspc") ?? []).Select(n => "pg_tblspc/" + n))
+        string version = string.Create(CultureInfo.InvariantCulture, $"PG_{PglitePackage.PostgresMajorVersion}_{control.CatalogVersion}");
+        foreach (string name in (_view.List("pg_tblspc") ?? []).Where(n => _live?.IsTablespace(n) ?? true))
         {
+            string link = "pg_tblspc/" + name;
             if (_view.List(link) is { } names)
             {
-                roots.AddRange(names.Where(n => n.StartsWith("PG_18_", StringComparison.Ordinal)).Select(n => $"{link}/{n}"));
+                roots.AddRange(names.Where(n => n == version).Select(n => $"{link}/{n}"));
             }
             else
             {
@@ -147,49 +189,45 @@ public sealed partial class ClusterCheck
 
     private void CheckDirectory(string directory, ControlFile control)
     {
-        string map = $"{directory}/pg_filenode.map";
-        bool isDatabase = directory != "global";
-        if (isDatabase && directory.StartsWith("base/", StringComparison.Ordinal) && !_view.IsFile($"{directory}/{ClusterCreation.VersionFile}"))
-        {
-            Report($"{directory}/{ClusterCreation.VersionFile}: missing: the database cannot be opened");
-        }
-
+        string map = $"{directory}/{RelationMapName}";
         if (_view.IsFile(map))
         {
-            CheckRelationMap(map, _view.ReadAll(map, RelationMapSize));
+            CheckRelationMap(map, _view.ReadAll(map, RelationMapSize), isDatabase: directory != "global");
         }
-        else if (!isDatabase || directory.StartsWith("base/", StringComparison.Ordinal))
+        else if (directory == "global")
         {
             Report($"{map}: missing");
         }
 
         foreach (string file in _view.List(directory) ?? [])
         {
-            if (RelationFile.Match(file) is { Success: true } match)
+            if (RelationFile.Match(file) is { Success: true } match && (_live?.IsRelation(directory, match.Groups["number"].Value) ?? true))
             {
                 _ = uint.TryParse(match.Groups["segment"].Value, CultureInfo.InvariantCulture, out uint segment);
-                CheckRelation($"{directory}/{file}", segment * (uint)control.SegmentSize);
+                CheckRelation($"{directory}/{file}", segment * (uint)control.SegmentSize, match.Groups["fork"].Value == "fsm");
             }
         }
     }
 
     /// <summary>RelMapFile: magic, number of mappings, 64 mappings of 8 bytes, checksum (utils/cache/relmapper.c).</summary>
-    private void CheckRelationMap(string name, byte[] bytes)
+    private void CheckRelationMap(string name, byte[] bytes, bool isDatabase)
     {
-        if (bytes.Length < RelationMapSize || BitConverter.ToUInt32(bytes) != RelationMapMagic
+        bool whole = bytes.Length == RelationMapSize;
+        if (!whole || BitConverter.ToUInt32(bytes) != RelationMapMagic
             || BitConverter.ToUInt32(bytes, RelationMapCrcOffset) != Crc32C.Compute(bytes.AsSpan(0, RelationMapCrcOffset)))
         {
+            _uncertain |= !whole && isDatabase && _live is null; // CREATE DATABASE may have been copying it
             Report($"{name}: damaged");
         }
     }
 
-    private void CheckRelation(string name, uint firstBlock)
+    private void CheckRelation(string name, uint firstBlock, bool isFreeSpaceMap)
     {
         _files++;
         var file = _view.Open(name);
         try
         {
-            CheckPages(name, file, firstBlock);
+            CheckPages(name, file, firstBlock, isFreeSpaceMap ? Note : Report);
         }
         catch (FileSystemException e) when (e.Error == Errno.EIO)
         {
@@ -201,7 +239,7 @@ public sealed partial class ClusterCheck
         }
     }
 
-    private void CheckPages(string name, OpenFile file, uint firstBlock)
+    private void CheckPages(string name, OpenFile file, uint firstBlock, Action<string> report)
     {
         for (long offset = 0; ; offset += _buffer.Length)
         {
@@ -209,12 +247,13 @@ public sealed partial class ClusterCheck
             int read = ReadFully(file, name, offset);
             for (int at = 0; at + PageChecksum.PageSize <= read; at += PageChecksum.PageSize)
             {
-                CheckPage(name, _buffer.AsSpan(at, PageChecksum.PageSize), firstBlock + (uint)((offset + at) / PageChecksum.PageSize));
+                CheckPage(name, _buffer.AsSpan(at, PageChecksum.PageSize), firstBlock + (uint)((offset + at) / PageChecksum.PageSize), report);
             }
 
-            if (read % PageChecksum.PageSize != 0)
+            // To a server the file ends before it, and is written over it when it grows.
+            if (read % PageChecksum.PageSize is not 0 and int rest)
             {
-                Report($"{name}: its length, {offset + read}, is no multiple of a page: the last page is cut off");
+                Note($"{name}: the last {rest} bytes are no whole page: what a full disk leaves of a page that was to be added");
             }
 
             if (read < _buffer.Length)
@@ -224,14 +263,14 @@ public sealed partial class ClusterCheck
         }
     }
 
-    private void CheckPage(string name, ReadOnlySpan<byte> page, uint block)
+    private void CheckPage(string name, ReadOnlySpan<byte> page, uint block, Action<string> report)
     {
         _pages++;
         if (PageChecksum.IsNew(page))
         {
             if (page.ContainsAnyExcept((byte)0))
             {
-                Report($"{name}: block {block}: looks like a new page but is not empty");
+                report($"{name}: block {block}: looks like a new page but is not empty");
             }
 
             return;
@@ -240,7 +279,7 @@ public sealed partial class ClusterCheck
         ushort expected = PageChecksum.Compute(page, block);
         if (PageChecksum.Stored(page) != expected)
         {
-            Report(string.Create(CultureInfo.InvariantCulture, $"{name}: block {block}: checksum {PageChecksum.Stored(page):X4} instead of {expected:X4}"));
+            report(string.Create(CultureInfo.InvariantCulture, $"{name}: block {block}: checksum {PageChecksum.Stored(page):X4} instead of {expected:X4}"));
         }
     }
 
@@ -264,13 +303,22 @@ public sealed partial class ClusterCheck
 
     private void Report(string problem)
     {
+        _uncertainCount += _uncertain ? 1 : 0;
         if (++_problemCount <= MaximumProblems)
         {
             _problems.Add(problem);
         }
     }
 
+    private void Note(string note)
+    {
+        if (_notes.Count < MaximumProblems)
+        {
+            _notes.Add(note);
+        }
+    }
+
     // Main forks and others, segments; not temporary relations (t...), which the next start deletes. The number of a fork's segment follows its name.
-    [GeneratedRegex(@"^[0-9]+(_(fsm|vm|init))?(\.(?<segment>[0-9]+))?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(?<number>[0-9]+)(_(?<fork>fsm|vm|init))?(\.(?<segment>[0-9]+))?$", RegexOptions.CultureInvariant)]
     private static partial Regex RelationFile { get; }
 }

@@ -19,6 +19,7 @@ internal sealed class ControlFile
 
     private const int StateOffset = 16;
     private const int MinimumRecoveryPointOffset = 136;
+    private const int MaximumPreparedTransactionsOffset = 192;
     private const int FirstCompatibilityOffset = 204; // maxAlign, then floatFormat .. loblksize, float8ByVal up to 249
     private const int BlockSizeOffset = 216, SegmentSizeOffset = 220, WalSegmentSizeOffset = 228;
     private const int Float8ByValueOffset = 248, ChecksumVersionOffset = 252;
@@ -43,6 +44,9 @@ internal sealed class ControlFile
 
     /// <summary>minRecoveryPoint: pages may be as new as this place in the log, so that without the log up to it they make no sense; 0 when nothing needs it.</summary>
     public ulong MinimumRecoveryPoint => BinaryPrimitives.ReadUInt64LittleEndian(_bytes.AsSpan(MinimumRecoveryPointOffset));
+
+    /// <summary>max_prepared_xacts: what max_prepared_transactions was when the server last ran, wherever it had it from.</summary>
+    public int MaximumPreparedTransactions => Int32(MaximumPreparedTransactionsOffset);
 
     /// <summary>Bytes of a page.</summary>
     public int BlockSize => Int32(BlockSizeOffset);

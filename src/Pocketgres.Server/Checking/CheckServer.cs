@@ -1,6 +1,9 @@
+using System.Globalization;
 using Npgsql;
 using Pocketgres.Engine;
 using Pocketgres.Engine.Checking;
+using Pocketgres.Engine.Data;
+using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 
 namespace Pocketgres.Server.Checking;
@@ -9,6 +12,7 @@ namespace Pocketgres.Server.Checking;
 internal sealed class CheckServer : IAsyncDisposable
 {
     private const int SocketNumber = 5432;
+    private const int MinimumSlots = 10; // Postgres' own default
     private const string Authentication = "/pocketgres-check-hba.conf";
     private const string StandbySignal = "/standby.signal";
     private static readonly TimeSpan s_pollInterval = TimeSpan.FromMilliseconds(20);
@@ -80,12 +84,13 @@ internal sealed class CheckServer : IAsyncDisposable
 
     /// <summary>Starts a server, which recovers if needed.</summary>
     /// <param name="overlay">What it runs on.</param>
+    /// <param name="control">The directory's control file as it was found.</param>
     /// <param name="readOnly">Whether nothing is to change any more, after a clean stop.</param>
     /// <param name="findings">Told why when it does not start.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>Null when it does not start.</returns>
     public static async Task<CheckServer?> TryStartAsync(
-        ClusterOverlay overlay, bool readOnly, RowFindings findings, CancellationToken cancellationToken)
+        ClusterOverlay overlay, ControlFile control, bool readOnly, RowFindings findings, CancellationToken cancellationToken)
     {
         var log = new StartLog();
         var sockets = PrivateDirectory.Create();
@@ -94,6 +99,7 @@ internal sealed class CheckServer : IAsyncDisposable
         {
             needsMoreLog = Prepare(overlay);
             var settings = new Dictionary<string, string>(s_settings) { ["hba_file"] = overlay.Path + Authentication };
+            AddCapacities(settings, overlay, control);
             if (readOnly)
             {
                 FileTree.WriteAll(overlay.Files, StandbySignal, [], 0x180, sync: false);
@@ -205,6 +211,20 @@ internal sealed class CheckServer : IAsyncDisposable
         // What it would still write is dropped anyway.
         await _cluster.KillAsync().ConfigureAwait(false);
         _sockets.Dispose();
+    }
+
+    // What the directory holds needs room in shared memory. How much the server had may have come from a command line.
+    private static void AddCapacities(Dictionary<string, string> settings, ClusterOverlay overlay, ControlFile control)
+    {
+        const int OriginSize = 16, OriginsOverhead = 8; // ReplicationStateOnDisk; the file's magic number and checksum (replication/logical/origin.c)
+        const string Origins = "/pg_logical/replorigin_checkpoint", Slots = "/pg_replslot";
+        int slots = FileTree.Exists(overlay.Files, Slots) ? FileTree.List(overlay.Files, Slots).Count : 0;
+        long origins = overlay.Files.Stat(Origins, followLink: true, out var status) == Errno.None ? (status.Size - OriginsOverhead) / OriginSize : 0;
+        Set("max_prepared_transactions", control.MaximumPreparedTransactions, 0);
+        Set("max_replication_slots", slots, MinimumSlots);
+        Set("max_active_replication_origins", origins, MinimumSlots);
+
+        void Set(string name, long value, long least) => settings[name] = Math.Max(value, least).ToString(CultureInfo.InvariantCulture);
     }
 
     // A directory that is or was a standby's, or is to be restored to a point in time, is checked as what its own log makes of it: without asking an archive

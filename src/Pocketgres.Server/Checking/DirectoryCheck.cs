@@ -1,5 +1,7 @@
+using System.Globalization;
 using Pocketgres.Engine;
 using Pocketgres.Engine.Checking;
+using Pocketgres.Engine.Data;
 
 namespace Pocketgres.Server.Checking;
 
@@ -21,7 +23,7 @@ public static class DirectoryCheck
     {
         ArgumentNullException.ThrowIfNull(options);
         using var directory = StoppedDirectory.Open(dataDirectory);
-        var files = ClusterCheck.Run(directory.Files, cancellationToken);
+        var files = ClusterCheck.Run(directory.Files, live: null, cancellationToken);
         if (!options.Rows || !files.HasControlFile)
         {
             Tell(options, files);
@@ -40,7 +42,7 @@ public static class DirectoryCheck
 
         try
         {
-            return await RunAsync(overlay, directory.Files.ReadControlFile().MinimumRecoveryPoint, files, options, cancellationToken).ConfigureAwait(false);
+            return await RunAsync(overlay, directory.Files, directory.Files.ReadControlFile(), files, options, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -52,23 +54,30 @@ public static class DirectoryCheck
     public static void RemoveLeftovers() => PrivateDirectory.RemoveLeftovers();
 
     private static async Task<DirectoryCheckReport> RunAsync(
-        ClusterOverlay overlay, ulong newestPage, CheckReport files, DirectoryCheckOptions options, CancellationToken cancellationToken)
+        ClusterOverlay overlay, DirectoryView directory, ControlFile control, CheckReport files, DirectoryCheckOptions options, CancellationToken cancellationToken)
     {
         var findings = new RowFindings(options.Found);
         bool recovers = !files.CleanlyStopped || files.IsUnrestoredBackup, recovered = false;
-        if (!recovers)
+        bool judgeAgain = recovers || files.ProblemCount > 0;
+        if (!judgeAgain)
         {
             Tell(options, files);
         }
 
-        options.Checking?.Invoke("the start of a server on the directory");
+        options.Checking?.Invoke(files.ProblemCount == 0
+            ? "the start of a server on the directory"
+            : string.Create(CultureInfo.InvariantCulture, $"the start of a server on the directory, in whose files are {files.ProblemCount} problems ({files.Problems[0]})"));
         List<PreparedDatabase> databases = [];
-        var server = await CheckServer.TryStartAsync(overlay, readOnly: false, findings, cancellationToken).ConfigureAwait(false);
+        LiveFiles? live = null;
+        var server = await CheckServer.TryStartAsync(overlay, control, readOnly: false, findings, cancellationToken).ConfigureAwait(false);
         if (server is not null)
         {
             await using (server.ConfigureAwait(false))
             {
-                databases = await PrepareAsync(server, newestPage, findings, options, cancellationToken).ConfigureAwait(false);
+                var preparation = new RowCheckPreparation(server, findings, listFiles: files.ProblemCount > 0);
+                databases = await preparation.RunAsync(control.MinimumRecoveryPoint, cancellationToken).ConfigureAwait(false);
+                live = preparation.Files;
+                await CheckWritableAsync(server, databases, findings, options, cancellationToken).ConfigureAwait(false);
                 recovered = await server.TryStopAsync(s_stopPatience).ConfigureAwait(false) && recovers;
             }
         }
@@ -76,19 +85,23 @@ public static class DirectoryCheck
         if (recovered)
         {
             // What the log repairs is no damage, and what it does not is.
-            files = ClusterCheck.Run(overlay.View(), cancellationToken) with
+            files = ClusterCheck.Run(overlay.View(), live, cancellationToken) with
             {
                 CleanlyStopped = files.CleanlyStopped,
                 IsUnrestoredBackup = files.IsUnrestoredBackup,
             };
         }
+        else if (files.ProblemCount > 0 && live is not null)
+        {
+            files = ClusterCheck.Run(directory, live, cancellationToken);
+        }
 
-        if (recovers)
+        if (judgeAgain)
         {
             Tell(options, files);
         }
 
-        server = databases.Count == 0 || options.Parents ? null : await CheckServer.TryStartAsync(overlay, readOnly: true, findings, cancellationToken).ConfigureAwait(false);
+        server = databases.Count == 0 || options.Parents ? null : await CheckServer.TryStartAsync(overlay, control, readOnly: true, findings, cancellationToken).ConfigureAwait(false);
         if (server is not null)
         {
             await using (server.ConfigureAwait(false))
@@ -105,10 +118,9 @@ public static class DirectoryCheck
     }
 
     // What only a server that may write can check. The rest is for one that does not: hint bits of all pages would take as much memory.
-    private static async Task<List<PreparedDatabase>> PrepareAsync(
-        CheckServer server, ulong newestPage, RowFindings findings, DirectoryCheckOptions options, CancellationToken cancellationToken)
+    private static async Task CheckWritableAsync(
+        CheckServer server, List<PreparedDatabase> databases, RowFindings findings, DirectoryCheckOptions options, CancellationToken cancellationToken)
     {
-        var databases = await new RowCheckPreparation(server, findings).RunAsync(newestPage, cancellationToken).ConfigureAwait(false);
         var check = new RowCheck(server, findings, options);
         await check.RunAsync(databases, unlogged: true, cancellationToken).ConfigureAwait(false);
         if (options.Parents)
@@ -116,8 +128,6 @@ public static class DirectoryCheck
             // It takes locks that a server in recovery does not give.
             await check.RunAsync(databases, unlogged: false, cancellationToken).ConfigureAwait(false);
         }
-
-        return databases;
     }
 
     private static void Tell(DirectoryCheckOptions options, CheckReport files)
@@ -125,6 +135,11 @@ public static class DirectoryCheck
         foreach (string problem in files.Problems)
         {
             options.Found?.Invoke(problem);
+        }
+
+        foreach (string note in files.Notes)
+        {
+            options.Found?.Invoke(DirectoryCheckReport.Note + note);
         }
     }
 }

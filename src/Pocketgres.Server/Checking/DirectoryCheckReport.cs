@@ -23,7 +23,11 @@ public sealed record DirectoryCheckOptions
 /// <param name="Files">Control file, relation maps and pages; after recovery when <paramref name="Recovered"/>.</param>
 /// <param name="Recovered">Whether the directory needed recovery, which was made in memory: what was checked is what the next start will make of it.</param>
 /// <param name="Rows">Tables and indexes; null when they were not asked for.</param>
-public sealed record DirectoryCheckReport(CheckVerdict Verdict, CheckReport Files, bool Recovered, RowCheckReport? Rows);
+public sealed record DirectoryCheckReport(CheckVerdict Verdict, CheckReport Files, bool Recovered, RowCheckReport? Rows)
+{
+    /// <summary>Begins lines about what is no damage but worth knowing.</summary>
+    public const string Note = "note: ";
+}
 
 /// <summary>What amcheck found.</summary>
 /// <param name="Databases">Databases whose tables and indexes were checked.</param>
