@@ -1,3 +1,4 @@
+using Pocketgres.Engine.Data;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Pglite;
@@ -28,7 +29,7 @@ internal static class EngineMounts
     {
         if (path.StartsWith(EngineArtifacts.MountPoint + "/", StringComparison.Ordinal) || path.StartsWith(Devices + "/", StringComparison.Ordinal))
         {
-            mounts.Mount(path, new HostFileSystem(path));
+            mounts.Mount(path, new LockFileSystem(new HostFileSystem(path), ["/" + LockFileSystem.DataDirectoryLock]));
         }
 
         // Parallel queries map these files as shared memory: on the host's disk their pages would be written out for nothing.

@@ -96,7 +96,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         {
             var log = new ServerLog(options.Logger);
             string dataDirectory = directory?.Path ?? options.Overlay?.Path ?? Initdb.DataDirectory;
-            kernel = CreateKernel(options, engine, directory, log);
+            kernel = CreateKernel(options, engine, directory, port, log);
             if (listener is not null)
             {
                 kernel.InheritedSockets.Add(listener);
@@ -203,10 +203,10 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         }
     }
 
-    private static PosixKernel CreateKernel(ClusterOptions cluster, EngineFiles engine, DataDirectory? directory, ServerLog log)
+    private static PosixKernel CreateKernel(ClusterOptions cluster, EngineFiles engine, DataDirectory? directory, int port, ServerLog log)
     {
         var options = OptionsOf(cluster, engine, log);
-        var mounts = EngineMounts.Create(new HostFileSystem("/"), engine.Installation(), options);
+        var mounts = EngineMounts.Create(new LockFileSystem(new HostFileSystem("/"), LockFiles(cluster, directory, port)), engine.Installation(), options);
         if (cluster.DataFileSystem is { } files)
         {
             mounts.Mount(Initdb.DataDirectory, files);
@@ -227,6 +227,22 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         }
 
         return new PosixKernel(options, mounts);
+    }
+
+    private static List<string> LockFiles(ClusterOptions options, DataDirectory? directory, int port)
+    {
+        var files = new List<string>();
+        if (directory is not null)
+        {
+            files.Add($"{directory.Path}/{LockFileSystem.DataDirectoryLock}");
+        }
+
+        if (options.UnixSocketDirectory is { } sockets)
+        {
+            files.Add(Path.Combine(Path.GetFullPath(sockets), $".s.PGSQL.{port}.lock"));
+        }
+
+        return files;
     }
 
     private static KernelOptions OptionsOf(ClusterOptions cluster, EngineFiles engine, ServerLog log) => new()
@@ -297,7 +313,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     /// </summary>
     private static void RemoveStalePidFile(PosixKernel kernel, string dataDirectory)
     {
-        string path = dataDirectory + "/postmaster.pid";
+        string path = dataDirectory + "/" + LockFileSystem.DataDirectoryLock;
         var error = kernel.FileSystem.Resolve(path, followLast: false, out var location);
         error = error == Errno.None ? location.FileSystem.Unlink(location.Path) : error;
         if (error is not (Errno.None or Errno.ENOENT))
@@ -310,7 +326,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     private unsafe bool IsReady() => _kernel.RunStopped(() =>
     {
         if (_postmaster.HasExited
-            || _kernel.FileSystem.Open(DataDirectory + "/postmaster.pid", OpenFlags.ReadOnly, 0, out var file) != Errno.None)
+            || _kernel.FileSystem.Open(DataDirectory + "/" + LockFileSystem.DataDirectoryLock, OpenFlags.ReadOnly, 0, out var file) != Errno.None)
         {
             return false;
         }

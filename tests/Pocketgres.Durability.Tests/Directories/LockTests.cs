@@ -3,8 +3,12 @@ using System.Diagnostics;
 using System.Globalization;
 using Pocketgres.Durability.Tests.Support;
 using Pocketgres.Engine;
+using Pocketgres.Engine.Data;
+using Pocketgres.Kernel;
+using Pocketgres.Kernel.Files;
 using Pocketgres.Server.Tests.Infrastructure;
 using Xunit.Abstractions;
+using Process = System.Diagnostics.Process;
 
 namespace Pocketgres.Durability.Tests.Directories;
 
@@ -142,6 +146,75 @@ public class LockTests(ITestOutputHelper output)
             await File.WriteAllTextAsync(go, ""); // the command outlives its server
             holder.Kill();
             await holder.WaitForExitAsync();
+        }
+    }
+
+    [NamespaceFact]
+    public async Task A_native_server_finds_it_locked_and_pg_ctl_finds_the_server()
+    {
+        using var directory = new TemporaryDirectory();
+        string data = directory.Combine("data");
+        await using CliServer server = await CliServer.StartAsync(["serve", "file:" + data, "--port", "0", "--unix-socket-dir", directory.Path]);
+
+        // The owner of the directory and of the server, but not root to itself.
+        Task<ToolResult> NativeAsync(params string[] command) => Tool.RunAsync("unshare", ["--user", "--map-user=1000", .. command], workingDirectory: "/");
+        ToolResult native = await NativeAsync(Workspace.Pg18("postgres"), "-D", data);
+        Assert.Equal(1, native.ExitCode);
+        Assert.Contains("FATAL:  lock file \"postmaster.pid\" already exists", native.Error, StringComparison.Ordinal);
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"Is another postmaster (PID {server.Pid}) running in data directory"), native.Error, StringComparison.Ordinal);
+        ToolResult status = (await NativeAsync(Workspace.Pg18("pg_ctl"), "status", "-D", data)).Succeeded();
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"pg_ctl: server is running (PID: {server.Pid})"), status.Output, StringComparison.Ordinal);
+        Assert.StartsWith(string.Create(CultureInfo.InvariantCulture, $"{server.Pid}\n"), File.ReadAllText(Directory.GetFiles(directory.Path, ".s.PGSQL.*.lock").Single()), StringComparison.Ordinal);
+
+        // What keeps others out may be deleted; the server goes on and stops as ever.
+        File.Delete(Path.Combine(data, "postmaster.pid"));
+        await using (NpgsqlConnection session = await server.OpenAsync())
+        {
+            await session.ExecuteAsync("create table t as select 1 i; checkpoint");
+        }
+
+        Assert.Equal(0, await server.StopAsync());
+        Assert.False(File.Exists(Path.Combine(data, "postmaster.pid")));
+        Assert.Empty(Directory.GetFiles(directory.Path, ".s.PGSQL.*"));
+    }
+
+    [Fact]
+    public unsafe void Postgres_reads_what_it_has_written_whatever_became_of_the_file()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.Combine("postmaster.pid"), ours = string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n/data\n");
+        var files = new LockFileSystem(new HostFileSystem("/"), [path]);
+        Assert.Equal(Errno.ENOENT, files.Open(path, OpenFlags.ReadOnly, 0, out _));
+        Assert.Equal(Errno.None, files.Open(path, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180, out OpenFile? created));
+        fixed (byte* bytes = "42\n/data\n"u8)
+        {
+            Assert.Equal(9, created!.Write(bytes, 9));
+        }
+
+        Assert.Equal(Errno.None, created.Sync(dataOnly: false));
+        created.Release();
+        Assert.Equal(ours, File.ReadAllText(path));
+        Assert.Equal(Errno.EEXIST, files.Open(path, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, 0x180, out _));
+
+        // Another's stays, one that is gone comes back.
+        File.WriteAllText(path, "7\n/elsewhere\n");
+        Assert.Equal("42\n/data\n", Read());
+        Assert.Equal("7\n/elsewhere\n", File.ReadAllText(path));
+        File.Delete(path);
+        Assert.Equal("42\n/data\n", Read());
+        Assert.Equal(ours, File.ReadAllText(path));
+        File.Delete(path);
+        Assert.Equal(Errno.None, files.Unlink(path));
+        Assert.Equal(Errno.ENOENT, files.Unlink(path));
+
+        string Read()
+        {
+            Assert.Equal(Errno.None, files.Open(path, OpenFlags.ReadOnly, 0, out OpenFile? file));
+            byte* buffer = stackalloc byte[100];
+            int n = file!.Read(buffer, 100);
+            Assert.Equal(0, file.Read(buffer, 100));
+            file.Release();
+            return System.Text.Encoding.UTF8.GetString(buffer, n);
         }
     }
 
