@@ -103,7 +103,8 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             }
 
             RemoveStalePidFile(kernel, dataDirectory);
-            var arguments = ServerArguments.Build(options, dataDirectory, port, PreloadList.Setting(kernel.FileSystem, dataDirectory));
+            bool privateSockets = options.UnixSocketDirectory is not null && !ConfigurationFiles.Set(kernel.FileSystem, dataDirectory, ServerArguments.SocketPermissions);
+            var arguments = ServerArguments.Build(options, dataDirectory, port, privateSockets, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
                 tag: PostgresProcess.Master(engine.Programs, log.Ready, StartSettings.IsOn(options.Settings, StartSettings.StatementCache)));
             cluster = new PostgresCluster(options, engine, kernel, directory, log, postmaster, port, dataDirectory);

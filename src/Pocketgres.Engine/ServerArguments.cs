@@ -18,17 +18,26 @@ internal static class ServerArguments
         ("log_line_prefix", ServerLog.Prefix),
     ];
 
+    /// <summary>The setting that says who may connect to a Unix socket.</summary>
+    public const string SocketPermissions = "unix_socket_permissions";
+
     /// <summary>Builds argv; later settings win, so the user's come after ours, except for those the engine needs.</summary>
     /// <param name="options">The user's wishes.</param>
     /// <param name="dataDirectory">The data directory as the server sees it.</param>
     /// <param name="port">The port.</param>
+    /// <param name="privateSockets">Whether only this user gets at the Unix socket, unless the user says otherwise.</param>
     /// <param name="preload">Libraries to preload unless the user says otherwise (<see cref="Data.PreloadList"/>), or null.</param>
-    public static IReadOnlyList<string> Build(ClusterOptions options, string dataDirectory, int port, string? preload)
+    public static IReadOnlyList<string> Build(ClusterOptions options, string dataDirectory, int port, bool privateSockets, string? preload)
     {
         var arguments = new List<string> { EnginePrograms.PostgresPath, "-D", dataDirectory };
         if (preload is not null)
         {
             Add(Data.PreloadList.Parameter, preload);
+        }
+
+        if (privateSockets)
+        {
+            Add(SocketPermissions, "0700"); // a new cluster asks nobody for a password
         }
 
         foreach (var (name, value) in options.Settings)

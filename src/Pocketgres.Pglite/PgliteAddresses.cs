@@ -172,6 +172,11 @@ public static class PgliteAddresses
     /// <summary><c>const pg_enc2name pg_enc2name_tbl[]</c> (common/encnames.c), see <see cref="PgliteStructs.PgEnc2Name"/>.</summary>
     public const int EncodingNames = 2729232;
 
+    // ---- Authentication
+
+    /// <summary><c>struct Port *MyProcPort</c> (utils/init/globals.c), see <see cref="PgliteStructs.Port"/>: the client's connection, 0 in processes without one.</summary>
+    public const int MyProcPort = 2875636;
+
     // ---- The WAL receiver
 
     /// <summary><c>WalReceiverFunctionsType *WalReceiverFunctions</c> (replication/walreceiver.c): set by libpqwalreceiver when it is loaded.</summary>

@@ -34,6 +34,18 @@ public static class PgliteFunctions
     /// <summary><c>void ProcessInterrupts(void)</c> (tcop/postgres.c): the body of CHECK_FOR_INTERRUPTS.</summary>
     public const int ProcessInterrupts = 5803;
 
+    // ---- Authentication
+
+    /// <summary><c>void InitPostgres(...)</c> (utils/init/postinit.c) with ClientAuthentication and auth_peer inlined.</summary>
+    public const int InitPostgres = 10118;
+
+    /// <summary><c>void set_authn_id(Port *port, const char *id)</c> (libpq/auth.c). Called by a host function.</summary>
+    public const int SetAuthnId = 3567;
+
+    /// <summary><c>int check_usermap(const char *usermap_name, const char *pg_user, const char *system_user, bool case_insensitive)</c> (libpq/hba.c): 0 when
+    /// the user is let in. Called by a host function.</summary>
+    public const int CheckUsermap = 3612;
+
     // ---- Main loops of the processes that live as long as the server: resumable, for clones
 
     /// <summary><c>void AutoVacLauncherMain(const void *, size_t)</c> (postmaster/autovacuum.c).</summary>

@@ -21,6 +21,32 @@ public static partial class PgliteStructs
         public const int OwnerPid = 12;
     }
 
+    /// <summary><c>struct Port</c> (libpq/libpq-be.h).</summary>
+    public static class Port
+    {
+        /// <summary><c>pgsocket sock</c>.</summary>
+        public const int Socket = 0;
+
+        /// <summary><c>char *user_name</c>.</summary>
+        public const int UserName = 364;
+
+        /// <summary><c>HbaLine *hba</c>: set when the line of pg_hba.conf is found.</summary>
+        public const int Hba = 380;
+    }
+
+    /// <summary><c>struct HbaLine</c> (libpq/hba.h).</summary>
+    public static class HbaLine
+    {
+        /// <summary><c>UserAuth auth_method</c>.</summary>
+        public const int AuthMethod = 296;
+
+        /// <summary><c>char *usermap</c>, or 0.</summary>
+        public const int UserMap = 300;
+
+        /// <summary>Values of <see cref="AuthMethod"/>: <c>uaTrust</c> and <c>uaPeer</c>.</summary>
+        public const int Trust = 2, Peer = 14;
+    }
+
     /// <summary><c>struct WaitEventSet</c> (storage/ipc/waiteventset.c).</summary>
     public static class WaitEventSet
     {

@@ -1,5 +1,7 @@
+using System.Text;
 using Pocketgres.Engine;
 using Pocketgres.Engine.Logging;
+using Pocketgres.Kernel.Files;
 
 namespace Pocketgres.Server;
 
@@ -38,6 +40,19 @@ public sealed class PostgresServer : IAsyncDisposable
 
     /// <summary>How clients on this machine connect: <c>postgres://postgres@127.0.0.1:PORT/DATABASE</c>, or libpq's form for a Unix socket when there is no TCP.</summary>
     public string ConnectionUrl { get; }
+
+    /// <summary>What pg_hba.conf in the data directory says; empty when it cannot be read.</summary>
+    public string ReadAuthentication()
+    {
+        try
+        {
+            return _cluster.WithFiles(static (files, path) => Encoding.UTF8.GetString(FileTree.ReadAll(files, FileTree.Combine(path, "pg_hba.conf"))));
+        }
+        catch (FileSystemException)
+        {
+            return "";
+        }
+    }
 
     /// <summary>Completes with the postmaster's exit code when the server has ended, whoever ended it, and everything it held is freed.</summary>
     public Task<int> Completion => _cluster.Completion;

@@ -20,6 +20,8 @@ internal sealed class ServeArguments
 
     public bool NoTcp { get; set; }
 
+    public bool AllowRoot { get; set; }
+
     public string? SocketDirectory { get; set; }
 
     public string? Database { get; set; }
@@ -51,6 +53,12 @@ internal sealed class ServeArguments
             if (word == "--no-tcp" && !read.NoTcp)
             {
                 read.NoTcp = true;
+                continue;
+            }
+
+            if (word == "--allow-root" && !read.AllowRoot)
+            {
+                read.AllowRoot = true;
                 continue;
             }
 
@@ -147,6 +155,7 @@ internal sealed class ServeArguments
                 Settings = ReadSettings(Settings),
                 TrimMemory = true,
             },
+            AllowRoot = AllowRoot,
             ListensBeyondLoopback = address is not null && !IPAddress.IsLoopback(address),
             ParentPid = ReadParentPid(ParentPid),
             LogLevel = Level(Log ?? "info"),

@@ -21,6 +21,7 @@ internal sealed class ServeCommand
     private readonly Option<string?> _socketDirectory = Text("--unix-socket-dir", "DIR", "Also serve a Unix socket in this directory.");
     private readonly Option<string?> _database = Text("--database", "NAME", "Database in the printed URL, created if missing (default postgres).");
     private readonly Option<string?> _parentPid = Text("--parent-pid", "PID", "Stop when this process ends.");
+    private readonly Option<bool> _allowRoot = new("--allow-root") { Description = "Serve although this is root, and no container." };
     private readonly Option<string?> _logLevel = Text("--log-level", "LEVEL", "Log on stderr: quiet, error, warning, info (default), debug.");
 
     private readonly Option<string[]> _settings = new("-c", "--set")
@@ -37,7 +38,7 @@ internal sealed class ServeCommand
             "Serve a PostgreSQL cluster until stopped. When it is ready, one line of JSON on stdout gives port and URL; the log goes to stderr.\n" +
             "SIGINT or SIGTERM stops (fast), a second one stops at once; SIGHUP reads the configuration again.")
         {
-            _url, _host, _port, _noTcp, _socketDirectory, _database, _settings, _parentPid, _logLevel,
+            _url, _host, _port, _noTcp, _socketDirectory, _database, _settings, _parentPid, _allowRoot, _logLevel,
         };
     }
 
@@ -52,6 +53,7 @@ internal sealed class ServeCommand
         Host = result.GetValue(_host),
         Port = result.GetValue(_port),
         NoTcp = result.GetValue(_noTcp),
+        AllowRoot = result.GetValue(_allowRoot),
         SocketDirectory = result.GetValue(_socketDirectory),
         Database = result.GetValue(_database),
         ParentPid = result.GetValue(_parentPid),

@@ -67,6 +67,12 @@ internal sealed class ServeRunner : IDisposable
 
     private async Task<int> RunAsync()
     {
+        bool isRoot = RootCheck.IsRoot;
+        if (isRoot && !_settings.AllowRoot && !RootCheck.IsAllowed)
+        {
+            return Program.Fail(RootCheck.Refusal, ExitCode.ServerFailed);
+        }
+
         using var signals = new StopSignals(Stop, Reload);
         using var parent = _settings.ParentPid is { } pid ? ProcessWatch.Start(pid) : null;
         if (parent is not null)
@@ -94,6 +100,11 @@ internal sealed class ServeRunner : IDisposable
         }
         else
         {
+            if (isRoot && RootCheck.WhoGetsIn(server.ReadAuthentication(), _settings) is { } who)
+            {
+                _log.Write(LogLevel.Warning, $"running as root: {who} gets in without a password, and may run programs as root: another user for the server, or pg_hba.conf, is safer");
+            }
+
             TestHooks.StartIfAsked(server);
             StandardStreams.WriteOutput(ReadyLine.Of(server));
             _log.Write(LogLevel.Information,

@@ -15,6 +15,9 @@ internal sealed record ServeSettings
     /// <summary>Least severity shown on stderr; None for nothing but the reason of a failure.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
+    /// <summary>Whether root may serve wherever it is.</summary>
+    public bool AllowRoot { get; init; }
+
     /// <summary>Whether clients beyond this machine can reach the server.</summary>
     public bool ListensBeyondLoopback { get; init; }
 }

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 
 namespace Pocketgres.Engine.Data;
@@ -18,13 +17,10 @@ internal static partial class PreloadList
     public const string Parameter = "shared_preload_libraries";
 
     private const int OwnerOnly = 0x180; // 0600
-    private const int Limit = 1 << 20;
-
-    private static readonly string[] s_configuration = ["postgresql.conf", "postgresql.auto.conf"];
 
     /// <summary>The libraries listed.</summary>
     /// <exception cref="FileSystemException">The file cannot be read.</exception>
-    public static IReadOnlyList<string> Read(MountTable files, string dataDirectory) => TryRead(files, $"{dataDirectory}/{Name}", out string text)
+    public static IReadOnlyList<string> Read(MountTable files, string dataDirectory) => ConfigurationFiles.TryRead(files, $"{dataDirectory}/{Name}", out string text)
         ? [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(l => LibraryName.IsMatch(l))]
         : [];
 
@@ -45,28 +41,11 @@ internal static partial class PreloadList
     public static string? Setting(MountTable files, string dataDirectory)
     {
         var libraries = Read(files, dataDirectory);
-        return libraries.Count == 0 || s_configuration.Any(f => TryRead(files, $"{dataDirectory}/{f}", out string text) && Assignment.IsMatch(text))
+        return libraries.Count == 0 || ConfigurationFiles.Set(files, dataDirectory, Parameter)
             ? null
             : string.Join(',', libraries);
     }
 
     [GeneratedRegex("^[A-Za-z0-9_-]+$")]
     private static partial Regex LibraryName { get; }
-
-    // Names are case-insensitive, the equals sign is optional (guc-file.l).
-    [GeneratedRegex(@"^[ \t]*shared_preload_libraries[ \t=]", RegexOptions.Multiline | RegexOptions.IgnoreCase)]
-    private static partial Regex Assignment { get; }
-
-    private static bool TryRead(MountTable files, string path, out string text)
-    {
-        text = "";
-        var error = files.Resolve(path, followLast: true, out var location);
-        if (error != Errno.None || !FileTree.Exists(location.FileSystem, location.Path))
-        {
-            return false;
-        }
-
-        text = Encoding.UTF8.GetString(FileTree.ReadAll(location.FileSystem, location.Path, Limit));
-        return true;
-    }
 }

@@ -45,6 +45,9 @@ internal static class PgliteHostFunctions
     /// <summary><c>int (void)</c>: the descriptor the last bind created.</summary>
     public const string ListenSocket = "postgres.listen_socket";
 
+    /// <summary><c>int *(void)</c>: the address of InterruptPending, where InitPostgres checks for interrupts; authenticates by `peer` on the way.</summary>
+    public const string AuthenticatePeer = "postgres.InitPostgres_interrupts";
+
     /// <summary><c>void (PGPROC *)</c>: waits on the calling process's semaphore.</summary>
     public const string SemaphoreLock = "postgres.PGSemaphoreLock";
 

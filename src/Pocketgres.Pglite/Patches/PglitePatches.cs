@@ -73,6 +73,14 @@ internal static class PglitePatches
             NotBefore = [WasmOpcode.I32Ne],
             NotBeforeCallOf = [PgliteFunctions.Strtoul],
         },
+
+        // auth_peer: getsockopt() does nothing and getpwuid_r() fails, so that everything behind them is gone. ClientAuthentication checks for interrupts
+        // between finding the line of pg_hba.conf and acting on it; so do other parts of InitPostgres, where there is nothing to do.
+        new ConstantReplacement("InitPostgres: CHECK_FOR_INTERRUPTS", PgliteFunctions.InitPostgres, PgliteAddresses.InterruptPending, Count: 9)
+        {
+            HostFunction = PgliteHostFunctions.AuthenticatePeer,
+            OnlyBefore = [WasmOpcode.I32Load],
+        },
     ];
 
     private static IEnumerable<ModulePatch> SharedMemory() =>
