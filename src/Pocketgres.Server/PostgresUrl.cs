@@ -102,7 +102,17 @@ public sealed record PostgresUrl
                 return (null, $"\"{text}\" names another host; for a path write file:/absolute/path or file:./relative/path");
             }
 
-            path = Uri.UnescapeDataString(path[2..]);
+            path = path[2..];
+            if (MalformedEscape(path) is { } escape)
+            {
+                return (null, $"\"{text}\": \"{escape}\" is no percent-encoded character: write %25 for a percent sign, or file:/path, which is taken as it is");
+            }
+
+            path = Uri.UnescapeDataString(path);
+            if (path.Contains('\0', StringComparison.Ordinal))
+            {
+                return (null, "the path of a data directory cannot contain a zero character");
+            }
         }
 
         if (path.Length == 0)
@@ -123,6 +133,20 @@ public sealed record PostgresUrl
         }
 
         return (new PostgresUrl(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))), null);
+    }
+
+    // The first percent sign, with what follows it, that two hexadecimal digits do not follow.
+    private static string? MalformedEscape(string path)
+    {
+        for (int i = path.IndexOf('%', StringComparison.Ordinal); i >= 0; i = path.IndexOf('%', i + 1))
+        {
+            if (i + 2 >= path.Length || !char.IsAsciiHexDigit(path[i + 1]) || !char.IsAsciiHexDigit(path[i + 2]))
+            {
+                return path[i..Math.Min(i + 3, path.Length)];
+            }
+        }
+
+        return null;
     }
 
     // XDG Base Directory Specification: a relative path in the variable is to be ignored.

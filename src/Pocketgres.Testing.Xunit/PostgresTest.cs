@@ -51,6 +51,9 @@ public class PostgresFixture<TTemplate> : IAsyncLifetime
     /// <summary>The database.</summary>
     public PostgresInstance Postgres => _postgres ?? throw new InvalidOperationException("the database is made by InitializeAsync, which xUnit calls");
 
+    /// <summary>Connections to it.</summary>
+    public NpgsqlDataSource DataSource => Postgres.DataSource;
+
     /// <inheritdoc/>
     public virtual async Task InitializeAsync() => _postgres = await SharedTemplate.CloneAsync<TTemplate>().ConfigureAwait(false);
 

@@ -50,6 +50,9 @@ public class PostgresFixture<TTemplate> : IAsyncLifetime
     /// <summary>The database.</summary>
     public PostgresInstance Postgres => _postgres ?? throw new InvalidOperationException("the database is made by InitializeAsync, which xUnit calls");
 
+    /// <summary>Connections to it.</summary>
+    public NpgsqlDataSource DataSource => Postgres.DataSource;
+
     /// <inheritdoc/>
     public virtual async ValueTask InitializeAsync() => _postgres = await SharedTemplate.CloneAsync<TTemplate>(TestContext.Current.CancellationToken).ConfigureAwait(false);
 

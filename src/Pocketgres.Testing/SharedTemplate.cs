@@ -35,7 +35,20 @@ public static class SharedTemplate
         where TDefinition : PostgresTemplateDefinition, new()
     {
         var definition = new TDefinition();
-        return PostgresTemplate.CreateAsync(definition.BuildAsync, definition.Options);
+        return PostgresTemplate.CreateAsync(FillAsync, definition.Options);
+
+        // All tests that need it fail with this: it says whose fault it is.
+        async Task FillAsync(PostgresInstance postgres, CancellationToken cancellationToken)
+        {
+            try
+            {
+                await definition.BuildAsync(postgres, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw new PocketgresException(PocketgresError.TemplateFailed, $"the template {typeof(TDefinition).FullName} could not be filled: {e.Message}", e);
+            }
+        }
     }
 
     private static ConcurrentDictionary<Type, Lazy<Task<PostgresTemplate>>> Create()

@@ -1,10 +1,13 @@
 using System.Net;
+using System.Text;
 
 namespace Pocketgres;
 
 /// <summary>What is wrong with options, said before anything starts.</summary>
 internal static class OptionsCheck
 {
+    private const int MaximumNameBytes = 63; // NAMEDATALEN - 1
+
     /// <summary>Checks options.</summary>
     /// <exception cref="PocketgresException">One of them makes no sense.</exception>
     public static void Run(PostgresInstanceOptions options)
@@ -29,16 +32,21 @@ internal static class OptionsCheck
             throw Invalid("Database is empty: leave it null for the default");
         }
 
+        if (options.Database is { } name && (Encoding.UTF8.GetByteCount(name) > MaximumNameBytes || name.Contains('\0', StringComparison.Ordinal)))
+        {
+            throw Invalid($"Database \"{name}\" is no name of a database: at most {MaximumNameBytes} bytes of UTF-8, without zero characters (PostgreSQL would cut it)");
+        }
+
         if (options.StopTimeout <= TimeSpan.Zero && options.StopTimeout != Timeout.InfiniteTimeSpan)
         {
             throw Invalid("StopTimeout must be positive, or Timeout.InfiniteTimeSpan");
         }
 
-        foreach (string name in options.Settings.Keys)
+        foreach (string setting in options.Settings.Keys)
         {
-            if (name.ToLowerInvariant() is "port" or "listen_addresses" or "unix_socket_directories" or "data_directory")
+            if (setting.ToLowerInvariant() is "port" or "listen_addresses" or "unix_socket_directories" or "data_directory")
             {
-                throw Invalid($"the setting {name} is this library's: use Port, ListenAddress and Url");
+                throw Invalid($"the setting {setting} is this library's: use Port, ListenAddress and Url");
             }
         }
     }

@@ -38,6 +38,9 @@ public enum PocketgresError
     /// <summary>A snapshot, clone or copy could not be made.</summary>
     CopyFailed,
 
+    /// <summary>A template for tests could not be filled; the inner exception says why.</summary>
+    TemplateFailed,
+
     /// <summary>Not possible with this kind of instance.</summary>
     NotSupported,
 }

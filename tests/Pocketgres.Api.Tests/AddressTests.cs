@@ -36,6 +36,17 @@ public sealed class AddressTests
         Assert.Equal("db", builder.Host);
     }
 
+    [Fact]
+    public async Task A_name_that_postgres_would_cut_is_refused()
+    {
+        foreach (string name in (string[])[new('x', 64), new('ü', 32), "a\0b"])
+        {
+            var e = await Assert.ThrowsAsync<PocketgresException>(() => PostgresInstance.StartAsync(new PostgresInstanceOptions { Url = "memory:", Database = name }));
+            Assert.Equal(PocketgresError.InvalidOption, e.Error);
+            Assert.Contains("at most 63 bytes", e.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("", "Url is empty")]
     [InlineData("memory", "write memory: with a colon")]

@@ -60,6 +60,10 @@ public class PostgresUrlTests
     }
 
     [Theory]
+    [InlineData("file:///x%zz", "\"%zz\"")]
+    [InlineData("file:///x/50%", "%25")]
+    [InlineData("file:///x%0", "\"%0\"")]
+    [InlineData("file:///x%00y", "zero character")]
     [InlineData("data", "file:./data")]
     [InlineData("./data", "file:./data")]
     [InlineData("/srv/data", "file:/srv/data")]

@@ -10,7 +10,7 @@ public sealed class DapperTests(PostgresFixture<DapperTests.Template> fixture) :
     [Fact]
     public async Task Rows_are_mapped()
     {
-        await using var connection = await fixture.Postgres.DataSource.OpenConnectionAsync();
+        await using var connection = await fixture.DataSource.OpenConnectionAsync();
         var people = (await connection.QueryAsync<Person>("SELECT id, name, born FROM person WHERE born < @before ORDER BY id", new { before = new DateTime(1900, 1, 1) })).AsList();
         Assert.Equal([new Person(1, "Ada", new DateTime(1815, 12, 10))], people);
     }
@@ -18,7 +18,7 @@ public sealed class DapperTests(PostgresFixture<DapperTests.Template> fixture) :
     [Fact]
     public async Task Changes_are_rolled_back()
     {
-        await using var connection = await fixture.Postgres.DataSource.OpenConnectionAsync();
+        await using var connection = await fixture.DataSource.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         int n = await connection.ExecuteAsync("INSERT INTO person (name, born) VALUES (@name, @born)",
             new[] { new { name = "x", born = DateTime.Today }, new { name = "y", born = DateTime.Today } }, transaction);

@@ -55,7 +55,7 @@ public sealed class MoreNoteTests(PostgresFixture<NoteTemplate> shared) : NoteTe
     public async Task A_fixture_of_the_assembly_is_another_database()
     {
         Assert.NotEqual(shared.Postgres.ConnectionString, Postgres.ConnectionString);
-        await using var count = shared.Postgres.DataSource.CreateCommand("SELECT count(*) FROM note");
+        await using var count = shared.DataSource.CreateCommand("SELECT count(*) FROM note");
         Assert.Equal(1L, await count.ExecuteScalarAsync(TestContext.Current.CancellationToken));
     }
 }
