@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Pocketgres.Cli.Check;
 using Pocketgres.Cli.Doctor;
+using Pocketgres.Cli.Config;
 using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Migrate;
 using Pocketgres.Cli.Run;
@@ -37,6 +38,7 @@ internal sealed class PocketgresCommand
         _root.Options.Add(Version);
         _root.Subcommands.Add(Serve.Command);
         _root.Subcommands.Add(Check.Command);
+        _root.Subcommands.Add(Config.Command);
         _root.Subcommands.Add(Extensions.Command);
         _root.Subcommands.Add(Scan.Command);
         foreach (var subcommand in _subcommands)
@@ -53,6 +55,9 @@ internal sealed class PocketgresCommand
 
     /// <summary><c>check</c>.</summary>
     public CheckCommand Check { get; } = new();
+
+    /// <summary><c>config</c>.</summary>
+    public ConfigCommand Config { get; } = new();
 
     /// <summary><c>extensions</c>.</summary>
     public ExtensionsCommand Extensions { get; } = new();

@@ -49,6 +49,11 @@ internal static class Program
             return commandLine.Check.Run(result);
         }
 
+        if (result.CommandResult.Command == commandLine.Config.Command)
+        {
+            return commandLine.Config.Run(result);
+        }
+
         if (commandLine.Extensions.IsIn(result))
         {
             return commandLine.Extensions.Run(result);

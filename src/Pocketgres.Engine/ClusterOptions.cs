@@ -30,6 +30,12 @@ public sealed record ClusterOptions
     /// <summary>Settings that override the data directory's configuration files, as <c>postgres -c name=value</c>.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Memory to fit the settings to; null for what this process may use of the machine.</summary>
+    public MemoryLimit? Memory { get; init; }
+
+    /// <summary>Whether the settings are to fit a cluster whose files are in memory; null: as this one's are.</summary>
+    internal bool? FitInMemory { get; init; }
+
     /// <summary>Receives the server's log; null drops it.</summary>
     public ILogger? Logger { get; init; }
 

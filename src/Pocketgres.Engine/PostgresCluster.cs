@@ -104,6 +104,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
 
             RemoveStalePidFile(kernel, dataDirectory);
             bool privateSockets = options.UnixSocketDirectory is not null && !ConfigurationFiles.Set(kernel.FileSystem, dataDirectory, ServerArguments.SocketPermissions);
+            MachineSettings.Write(kernel.FileSystem, dataDirectory, MachineLimits.Current.With(options.Memory), options.FitInMemory ?? directory is null);
             var arguments = ServerArguments.Build(options, dataDirectory, port, privateSockets, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
                 tag: PostgresProcess.Master(engine.Programs, log.Ready, StartSettings.IsOn(options.Settings, StartSettings.StatementCache)));

@@ -7,7 +7,7 @@ namespace Pocketgres.Server;
 /// <summary>How a client on this machine reaches a server: what drivers and libpq are told.</summary>
 internal static class ConnectionAddress
 {
-    /// <summary>The superuser of every cluster.</summary>
+    /// <summary>The superuser of every cluster that was made without another name.</summary>
     public const string User = "postgres";
 
     /// <summary>sizeof(sockaddr_un.sun_path) on Linux, its terminating zero included.</summary>
@@ -22,17 +22,17 @@ internal static class ConnectionAddress
         listen.Equals(IPAddress.Any) ? IPAddress.Loopback : listen.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : listen;
 
     /// <summary>A connection URI of libpq's form; with a host it is also what every other driver takes.</summary>
-    public static string Url(IPAddress? listen, string? unixSocketDirectory, int port, string database)
+    public static string Url(IPAddress? listen, string? unixSocketDirectory, int port, string database, string user = User)
     {
-        string name = Escape(database);
+        string name = Escape(database), role = Escape(user);
         if (listen is null)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"postgres://{User}@/{name}?host={Escape(unixSocketDirectory!)}&port={port}");
+            return string.Create(CultureInfo.InvariantCulture, $"postgres://{role}@/{name}?host={Escape(unixSocketDirectory!)}&port={port}");
         }
 
         var address = ConnectTo(listen);
         string host = address.Equals(IPAddress.Loopback) ? "127.0.0.1" : address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
-        return string.Create(CultureInfo.InvariantCulture, $"postgres://{User}@{host}:{port}/{name}");
+        return string.Create(CultureInfo.InvariantCulture, $"postgres://{role}@{host}:{port}/{name}");
     }
 
     // The short way for what needs no escape: System.Private.Uri is loaded only for the rest.

@@ -9,14 +9,16 @@ internal static class DatabaseCreator
     /// <summary>Creates the database unless it is there already; safe against another client that does the same.</summary>
     /// <exception cref="ServerException">The server refused.</exception>
     public static async Task EnsureExistsAsync(
-        IPAddress? listen, string? unixSocketDirectory, int port, string database, CancellationToken cancellationToken)
+        IPAddress? listen, string? unixSocketDirectory, int port, ServerOptions options, CancellationToken cancellationToken)
     {
-        // The Unix socket first: a pg_hba.conf that asks for passwords over TCP often trusts local users.
+        // The Unix socket first: a pg_hba.conf that asks for passwords over TCP often trusts local users. With a password TCP, where no rule asks for a peer.
+        bool overTcp = unixSocketDirectory is null || (options.Password is not null && listen is not null);
         var settings = new NpgsqlConnectionStringBuilder
         {
-            Host = unixSocketDirectory ?? ConnectionAddress.ConnectTo(listen!).ToString(),
+            Host = overTcp ? ConnectionAddress.ConnectTo(listen!).ToString() : unixSocketDirectory,
             Port = port,
-            Username = ConnectionAddress.User,
+            Username = options.User,
+            Password = options.Password,
             Database = ServerOptions.DefaultDatabase,
             ApplicationName = "pocketgres",
             Pooling = false,
@@ -24,7 +26,7 @@ internal static class DatabaseCreator
             GssEncryptionMode = GssEncryptionMode.Disable,
             CommandTimeout = 0,
         };
-        await EnsureExistsAsync(settings, database, cancellationToken).ConfigureAwait(false);
+        await EnsureExistsAsync(settings, options.Database, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The same for any server.</summary>

@@ -56,7 +56,7 @@ internal sealed partial class MemoryTrimmer : IDisposable
         long compiled = JitInfo.GetCompiledMethodCount();
         bool rests = compiled == _compiledAtLastLook;
         _compiledAtLastLook = compiled;
-        if (compiled != _compiledAtLastTrim && (rests || MachineSize.IsSmall))
+        if (compiled != _compiledAtLastTrim && (rests || MachineSettings.IsSmall))
         {
             _compiledAtLastTrim = compiled;
             TrimHeap();

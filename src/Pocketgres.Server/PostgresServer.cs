@@ -23,7 +23,7 @@ public sealed class PostgresServer : IAsyncDisposable
         _trimmer = trimmer;
         _cluster = cluster;
         Database = options.Database;
-        ConnectionUrl = ConnectionAddress.Url(cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database);
+        ConnectionUrl = ConnectionAddress.Url(cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database, options.User);
     }
 
     /// <summary>TCP port, also when the system chose it; the number in the Unix socket's name.</summary>
@@ -76,14 +76,20 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         AddressCheck.Run(options);
+        Creation.OutsideCheck.Run(options);
+
+        // What needs a running server to be made is made by one of its own.
+        var made = await Creation.ClusterCreator.RunAsync(options, cancellationToken).ConfigureAwait(false);
         var trimmer = options.TrimMemory ? new MemoryTrimmer() : null;
         var clusterOptions = new ClusterOptions
         {
             DataDirectory = options.Url.DataDirectory,
+            DataFileSystem = made,
             ListenAddress = options.ListenAddress,
             Port = options.Port,
             UnixSocketDirectory = options.UnixSocketDirectory,
             Settings = options.Settings,
+            Memory = options.Memory,
             Logger = options.Logger,
             ProcessGone = trimmer is null ? null : trimmer.ProcessGone,
         };
@@ -92,10 +98,10 @@ public sealed class PostgresServer : IAsyncDisposable
             : await PostgresCluster.StartCloneAsync(options.Origin, clusterOptions, cancellationToken).ConfigureAwait(false);
         try
         {
-            if (options.Database != ServerOptions.DefaultDatabase && !options.DatabaseExists)
+            if (options.Database != ServerOptions.DefaultDatabase && !options.DatabaseExists && made is null)
             {
                 await DatabaseCreator.EnsureExistsAsync(
-                    cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database, cancellationToken).ConfigureAwait(false);
+                    cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options, cancellationToken).ConfigureAwait(false);
             }
 
             return new PostgresServer(cluster, trimmer, options);

@@ -28,6 +28,18 @@ public sealed record ServerOptions
     /// <summary>Settings that override the data directory's configuration files, as <c>postgres -c name=value</c>.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The superuser: whom a new cluster gets, and who creates <see cref="Database"/>.</summary>
+    public string User { get; init; } = ConnectionAddress.User;
+
+    /// <summary>The superuser's password: what a new cluster is made with (it needs <see cref="Setup"/>), and what is used to connect. Null for none.</summary>
+    public string? Password { get; init; }
+
+    /// <summary>How a new cluster is made; null makes the usual one: superuser postgres, who needs no password on this machine and comes from no other.</summary>
+    public Creation.ClusterSetup? Setup { get; init; }
+
+    /// <summary>Memory to fit the settings to; null for what this process may use of the machine.</summary>
+    public MemoryLimit? Memory { get; init; }
+
     /// <summary>Receives the server's log; null drops it.</summary>
     public ILogger? Logger { get; init; }
 

@@ -18,7 +18,7 @@ public class CommandLineTests
         Assert.Empty(settings.Server.Settings);
         Assert.Null(settings.ParentPid);
         Assert.Equal(LogLevel.Information, settings.LogLevel);
-        Assert.False(settings.ListensBeyondLoopback);
+        Assert.Null(settings.Server.Setup);
     }
 
     [Fact]
@@ -47,17 +47,15 @@ public class CommandLineTests
     }
 
     [Theory]
-    [InlineData("127.0.0.1", "127.0.0.1", false)]
-    [InlineData("localhost", "127.0.0.1", false)]
-    [InlineData("::1", "::1", false)]
-    [InlineData("0.0.0.0", "0.0.0.0", true)]
-    [InlineData("::", "::", true)]
-    [InlineData("192.0.2.7", "192.0.2.7", true)]
-    public void Addresses_beyond_loopback_are_noticed(string host, string expected, bool beyond)
+    [InlineData("127.0.0.1", "127.0.0.1")]
+    [InlineData("localhost", "127.0.0.1")]
+    [InlineData("::1", "::1")]
+    [InlineData("0.0.0.0", "0.0.0.0")]
+    [InlineData("192.0.2.7", "192.0.2.7")]
+    public void Addresses(string host, string expected)
     {
         var settings = Read("serve", "memory:", "--host", host);
         Assert.Equal(IPAddress.Parse(expected), settings.Server.ListenAddress);
-        Assert.Equal(beyond, settings.ListensBeyondLoopback);
     }
 
     [Fact]
@@ -122,6 +120,7 @@ public class CommandLineTests
     [Theory]
     [InlineData("serve")]
     [InlineData("serve", "memory:", "--no-tcp", "--unix-socket-dir", "/run/pg")]
+    [InlineData("serve", "memory:", "--auth", "peer", "--init", "/tmp")]
     [InlineData("serve", "--port", "0", "-c", "a=b", "file:x", "--set", "c=d", "--parent-pid", "7", "--database", "shop", "--host", "::1", "--log-level", "debug")]
     public void A_plain_command_line_needs_no_parser(params string[] args)
     {

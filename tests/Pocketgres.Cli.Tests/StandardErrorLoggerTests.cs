@@ -1,6 +1,8 @@
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pocketgres.Cli.Serve;
+using Pocketgres.Engine.Logging;
 
 namespace Pocketgres.Cli.Tests;
 
@@ -18,6 +20,29 @@ public class StandardErrorLoggerTests
         }
 
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z first\n    DETAIL: more\n\S+Z pocketgres: second\n$", written.ToString());
+    }
+
+    [Fact]
+    public void As_json_each_message_is_an_object_with_the_names_of_postgres_own_jsonlog()
+    {
+        var written = new StringBuilder();
+        using (var logger = new StandardErrorLogger(LogLevel.Information, text => written.Append(text), json: true))
+        {
+            var entry = new ServerLogEntry("ERROR", "22012", 54, "client backend", "ann", "shop", "division by zero\nSTATEMENT: select \"1\"/0");
+            logger.Log(LogLevel.Error, default, entry, null, (state, _) => state.ToString());
+            logger.Log(LogLevel.Information, default, new ServerLogEntry("LOG", "00000", 42, "postmaster", "", "", "ready"), null, (state, _) => state.ToString());
+            logger.Write(LogLevel.Warning, "second");
+        }
+
+        string[] lines = written.ToString().TrimEnd('\n').Split('\n');
+        var first = JsonDocument.Parse(lines[0]).RootElement;
+        Assert.Equal(
+            ["timestamp", "error_severity", "pid", "backend_type", "user", "dbname", "state_code", "message"], first.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(("22012", 54, "division by zero\nSTATEMENT: select \"1\"/0"),
+            (first.GetProperty("state_code").GetString(), first.GetProperty("pid").GetInt32(), first.GetProperty("message").GetString()));
+        Assert.Equal(["timestamp", "error_severity", "pid", "backend_type", "message"], JsonDocument.Parse(lines[1]).RootElement.EnumerateObject().Select(p => p.Name));
+        var own = JsonDocument.Parse(lines[2]).RootElement;
+        Assert.Equal(("WARNING", "pocketgres: second"), (own.GetProperty("error_severity").GetString(), own.GetProperty("message").GetString()));
     }
 
     [Fact]

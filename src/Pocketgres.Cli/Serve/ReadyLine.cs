@@ -16,34 +16,15 @@ internal static class ReadyLine
     {
         var json = new StringBuilder();
         json.Append(CultureInfo.InvariantCulture, $"{{\"port\": {port}, \"url\": ");
-        AppendString(json, url);
+        json.AppendJson(url);
         if (socketDirectory is not null)
         {
-            AppendString(json.Append(", \"socket\": "), socketDirectory);
+            json.Append(", \"socket\": ").AppendJson(socketDirectory);
         }
 
         json.Append(CultureInfo.InvariantCulture, $", \"pid\": {Environment.ProcessId}");
-        AppendString(json.Append(", \"version\": "), PglitePackage.PostgresVersion);
-        AppendString(json.Append(", \"dataDirectory\": "), dataDirectory);
+        json.Append(", \"version\": ").AppendJson(PglitePackage.PostgresVersion);
+        json.Append(", \"dataDirectory\": ").AppendJson(dataDirectory);
         return json.Append("}\n").ToString();
-    }
-
-    // RFC 8259, section 7. Written out: System.Text.Json would be loaded and partly compiled at every start for this one line.
-    private static void AppendString(StringBuilder json, string text)
-    {
-        json.Append('"');
-        foreach (char c in text)
-        {
-            if (c is '"' or '\\' || c < ' ' || char.IsSurrogate(c))
-            {
-                json.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            }
-            else
-            {
-                json.Append(c);
-            }
-        }
-
-        json.Append('"');
     }
 }

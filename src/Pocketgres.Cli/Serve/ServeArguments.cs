@@ -30,6 +30,16 @@ internal sealed class ServeArguments
 
     public string? Log { get; set; }
 
+    public string? LogFormat { get; set; }
+
+    public string? PasswordFile { get; set; }
+
+    public string? Authentication { get; set; }
+
+    public string? InitDirectory { get; set; }
+
+    public string? Memory { get; set; }
+
     /// <summary><c>name=value</c>.</summary>
     public IReadOnlyList<string> Settings { get; set; } = [];
 
@@ -109,6 +119,21 @@ internal sealed class ServeArguments
             case "--log-level" when Log is null:
                 Log = value;
                 return true;
+            case "--log-format" when LogFormat is null:
+                LogFormat = value;
+                return true;
+            case "--password-file" when PasswordFile is null:
+                PasswordFile = value;
+                return true;
+            case "--auth" when Authentication is null:
+                Authentication = value;
+                return true;
+            case "--memory" when Memory is null:
+                Memory = value;
+                return true;
+            case "--init" when InitDirectory is null:
+                InitDirectory = value;
+                return true;
             case "-c" or "--set":
                 settings.Add(value);
                 return true;
@@ -119,9 +144,14 @@ internal sealed class ServeArguments
 
     /// <summary>What they mean.</summary>
     /// <exception cref="UsageException">A value does not make sense.</exception>
-    public ServeSettings ToSettings()
+    public ServeSettings ToSettings() => ToSettings(Environment.GetEnvironmentVariable);
+
+    /// <inheritdoc cref="ToSettings()"/>
+    /// <param name="environment">Looks up an environment variable.</param>
+    internal ServeSettings ToSettings(Func<string, string?> environment)
     {
-        if (!PostgresUrl.TryParse(Url ?? "file:", out var url, out string? error))
+        var access = new AccessArguments(environment) { PasswordFile = PasswordFile, Method = Authentication, InitDirectory = InitDirectory };
+        if (!PostgresUrl.TryParse(Url ?? access.Url ?? "file:", out var url, out string? error))
         {
             throw new UsageException(error);
         }
@@ -145,20 +175,27 @@ internal sealed class ServeArguments
         var address = NoTcp ? null : Address(Host ?? LoopbackAddress);
         return new ServeSettings
         {
-            Server = new ServerOptions
+            Server = access.AddTo(new ServerOptions
             {
                 Url = url,
                 ListenAddress = address,
                 Port = port,
                 UnixSocketDirectory = SocketDirectory is null ? null : Path.GetFullPath(SocketDirectory),
-                Database = DatabaseName(Database ?? ServerOptions.DefaultDatabase),
+                Database = Name("--database", Database ?? access.Database ?? ServerOptions.DefaultDatabase),
                 Settings = ReadSettings(Settings),
+                Memory = MemoryArgument.Read(Memory, environment),
                 TrimMemory = true,
-            },
+            }),
             AllowRoot = AllowRoot,
             ListensBeyondLoopback = address is not null && !IPAddress.IsLoopback(address),
             ParentPid = ReadParentPid(ParentPid),
             LogLevel = Level(Log ?? "info"),
+            LogIsJson = LogFormat switch
+            {
+                null or "text" => false,
+                "json" => true,
+                _ => throw new UsageException($"--log-format takes one of text, json, not \"{LogFormat}\""),
+            },
         };
     }
 
@@ -186,11 +223,13 @@ internal sealed class ServeArguments
         _ => throw new UsageException($"--log-level takes one of quiet, error, warning, info, debug, not \"{text}\""),
     };
 
-    private static string DatabaseName(string name)
+    /// <summary>A name of a database or role.</summary>
+    /// <exception cref="UsageException">It is too long, or empty.</exception>
+    internal static string Name(string option, string name)
     {
         int bytes = System.Text.Encoding.UTF8.GetByteCount(name);
         return bytes is 0 or > MaximumNameBytes || name.Contains('\0', StringComparison.Ordinal)
-            ? throw new UsageException($"--database takes a name of 1 to {MaximumNameBytes} bytes, not {bytes}")
+            ? throw new UsageException($"{option} takes a name of 1 to {MaximumNameBytes} bytes, not {bytes}")
             : name;
     }
 

@@ -22,6 +22,11 @@ internal sealed class ServeCommand
     private readonly Option<string?> _database = Text("--database", "NAME", "Database in the printed URL, created if missing (default postgres).");
     private readonly Option<string?> _parentPid = Text("--parent-pid", "PID", "Stop when this process ends.");
     private readonly Option<bool> _allowRoot = new("--allow-root") { Description = "Serve although this is root, and no container." };
+    private readonly Option<string?> _logFormat = Text("--log-format", "FORMAT", "How the log on stderr is written: text (default) or json.");
+    private readonly Option<string?> _passwordFile = Text("--password-file", "FILE", "Make a new cluster's superuser with this password, and use it to connect.");
+    private readonly Option<string?> _authentication = Text("--auth", "METHOD", "How a new cluster lets this machine's clients in: scram, trust (default without a password), peer.");
+    private readonly Option<string?> _init = Text("--init", "DIR", "Run the *.sql, *.sql.gz and *.sh in this directory when the cluster is made.");
+    private readonly Option<string?> _memory = Text("--memory", "SIZE", "Fit the settings to so much memory (512MB, 4GB), not to what the container or machine has.");
     private readonly Option<string?> _logLevel = Text("--log-level", "LEVEL", "Log on stderr: quiet, error, warning, info (default), debug.");
 
     private readonly Option<string[]> _settings = new("-c", "--set")
@@ -38,7 +43,8 @@ internal sealed class ServeCommand
             "Serve a PostgreSQL cluster until stopped. When it is ready, one line of JSON on stdout gives port and URL; the log goes to stderr.\n" +
             "SIGINT or SIGTERM stops (fast), a second one stops at once; SIGHUP reads the configuration again.")
         {
-            _url, _host, _port, _noTcp, _socketDirectory, _database, _settings, _parentPid, _allowRoot, _logLevel,
+            _url, _host, _port, _noTcp, _socketDirectory, _database, _settings, _parentPid, _allowRoot, _logLevel, _logFormat,
+            _passwordFile, _authentication, _init, _memory,
         };
     }
 
@@ -58,6 +64,11 @@ internal sealed class ServeCommand
         Database = result.GetValue(_database),
         ParentPid = result.GetValue(_parentPid),
         Log = result.GetValue(_logLevel),
+        LogFormat = result.GetValue(_logFormat),
+        PasswordFile = result.GetValue(_passwordFile),
+        Authentication = result.GetValue(_authentication),
+        InitDirectory = result.GetValue(_init),
+        Memory = result.GetValue(_memory),
         Settings = result.GetValue(_settings) ?? [],
     }.ToSettings();
 

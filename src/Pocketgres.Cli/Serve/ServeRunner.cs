@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Pocketgres.Engine;
 using Pocketgres.Pglite;
@@ -22,7 +23,7 @@ internal sealed class ServeRunner : IDisposable
     private ServeRunner(ServeSettings settings)
     {
         _settings = settings;
-        _log = new StandardErrorLogger(settings.LogLevel, StandardStreams.WriteError);
+        _log = new StandardErrorLogger(settings.LogLevel, StandardStreams.WriteError, settings.LogIsJson);
     }
 
     /// <summary>Serves until stopped; returns the exit code.</summary>
@@ -80,12 +81,6 @@ internal sealed class ServeRunner : IDisposable
             _ = StopWithParentAsync(parent);
         }
 
-        if (_settings.ListensBeyondLoopback)
-        {
-            _log.Write(LogLevel.Warning,
-                $"listening on {_settings.Server.ListenAddress}: pg_hba.conf says who is let in; a new cluster lets in this machine only, without a password");
-        }
-
         var server = await PostgresServer.StartAsync(_settings.Server with { Logger = _log }, _stopDuringStart.Token).ConfigureAwait(false);
         ShutdownMode? stopMode;
         lock (_lock)
@@ -107,6 +102,7 @@ internal sealed class ServeRunner : IDisposable
 
             TestHooks.StartIfAsked(server);
             StandardStreams.WriteOutput(ReadyLine.Of(server));
+            ServiceManager.Ready();
             _log.Write(LogLevel.Information,
                 $"PostgreSQL {PglitePackage.PostgresVersion} is ready: {server.ConnectionUrl} ({_settings.Server.Url}); SIGINT or Ctrl+C stops it");
         }
@@ -130,7 +126,7 @@ internal sealed class ServeRunner : IDisposable
         }
 
         _log.Dispose();
-        return Program.Fail(
+        return Report(
             asked ? $"the server did not stop cleanly (exit code {exitCode}): its log says why; the next start recovers"
                 : $"the server ended by itself (exit code {exitCode}): its log says why; start it again",
             ExitCode.ServerFailed);
@@ -147,6 +143,7 @@ internal sealed class ServeRunner : IDisposable
             server = _server;
         }
 
+        ServiceManager.Stopping();
         if (server is not null)
         {
             _log.Write(LogLevel.Information, mode == ShutdownMode.Immediate ? "stopping at once" : "stopping");
@@ -194,6 +191,19 @@ internal sealed class ServeRunner : IDisposable
             StandardStreams.WriteError(exception + "\n");
         }
 
-        return Program.Fail(message ?? exception.Message, exitCode);
+        return Report(message ?? exception.Message, exitCode);
+    }
+
+    private int Report(string message, int exitCode)
+    {
+        if (!_settings.LogIsJson)
+        {
+            return Program.Fail(message, exitCode);
+        }
+
+        var line = new StringBuilder();
+        LogFormat.AppendJson(line, new LogLine(DateTime.UtcNow, LogLevel.Error, null, $"{Program.Name}: {Program.OneLine(message)}"));
+        StandardStreams.WriteError(line.ToString());
+        return exitCode;
     }
 }

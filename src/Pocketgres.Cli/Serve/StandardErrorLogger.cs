@@ -1,22 +1,23 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using Pocketgres.Engine.Logging;
 
 namespace Pocketgres.Cli.Serve;
 
 /// <summary>
-/// The log on stderr: plain text, one time stamp a message (UTC), further lines indented. Messages are written by a thread of its own,
+/// The log on stderr, as text or JSON (<see cref="LogFormat"/>). Messages are written by a thread of its own,
 /// because the server logs under its global lock: a reader of stderr that stalls must not stall every session. Of messages that pile up beyond a
 /// limit the newest are dropped and counted.
 /// </summary>
-internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write) : ILogger, IDisposable
+internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write, bool json = false) : ILogger, IDisposable
 {
     private const int MaximumQueued = 10_000;
     private const int WriterStack = 256 << 10;
     private static readonly TimeSpan s_flushPatience = TimeSpan.FromSeconds(1);
 
     private readonly object _queueLock = new();
-    private readonly Queue<Line> _queue = new();
+    private readonly Queue<LogLine> _queue = new();
     private Thread? _writer;
     private int _dropped;
     private bool _closed;
@@ -33,7 +34,7 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
     {
         if (IsEnabled(logLevel))
         {
-            Add(formatter(state, exception));
+            Add(logLevel, state as ServerLogEntry, formatter(state, exception));
         }
     }
 
@@ -42,7 +43,7 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
     {
         if (IsEnabled(level))
         {
-            Add("pocketgres: " + message);
+            Add(level, null, "pocketgres: " + message);
         }
     }
 
@@ -58,7 +59,7 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
         _writer?.Join(s_flushPatience);
     }
 
-    private void Add(string text)
+    private void Add(LogLevel level, ServerLogEntry? entry, string text)
     {
         lock (_queueLock)
         {
@@ -73,7 +74,7 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
                 return;
             }
 
-            _queue.Enqueue(new Line(DateTime.UtcNow, text));
+            _queue.Enqueue(new LogLine(DateTime.UtcNow, level, entry, text));
             if (_writer is null)
             {
                 _writer = new Thread(Run, WriterStack) { IsBackground = true, Name = "log" };
@@ -104,13 +105,13 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
 
                 while (_queue.TryDequeue(out var message))
                 {
-                    Append(lines, message.Time, message.Text);
+                    Append(lines, message);
                 }
 
                 if (_dropped > 0)
                 {
-                    Append(lines, DateTime.UtcNow, string.Create(CultureInfo.InvariantCulture,
-                        $"pocketgres: {_dropped} log messages were dropped, because nobody read them in time"));
+                    Append(lines, new LogLine(DateTime.UtcNow, LogLevel.Warning, null, string.Create(CultureInfo.InvariantCulture,
+                        $"pocketgres: {_dropped} log messages were dropped, because nobody read them in time")));
                     _dropped = 0;
                 }
             }
@@ -119,9 +120,15 @@ internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write
         }
     }
 
-    private static void Append(StringBuilder lines, DateTime time, string text) =>
-        lines.Append(time.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)).Append(' ')
-            .Append(text.Replace("\n", "\n    ", StringComparison.Ordinal)).Append('\n');
-
-    private sealed record Line(DateTime Time, string Text);
+    private void Append(StringBuilder lines, LogLine line)
+    {
+        if (json)
+        {
+            LogFormat.AppendJson(lines, line);
+        }
+        else
+        {
+            LogFormat.AppendText(lines, line);
+        }
+    }
 }

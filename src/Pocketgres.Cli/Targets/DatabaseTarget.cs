@@ -108,7 +108,7 @@ internal sealed class DatabaseTarget : IAsyncDisposable
             Database = request.Database,
             Settings = request.Settings,
             Log = request.LogLevel,
-        }.ToSettings();
+        }.ToSettings(_ => null); // the variables of containers are for serve
         PrivateDirectory.RemoveLeftovers();
         var sockets = PrivateDirectory.Create();
         var log = new StandardErrorLogger(settings.LogLevel, StandardStreams.WriteError);

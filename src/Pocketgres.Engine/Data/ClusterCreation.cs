@@ -50,15 +50,26 @@ internal static class ClusterCreation
     /// <param name="template">The cluster to make, but for its identity.</param>
     /// <exception cref="FileSystemException">It failed; the next attempt starts over or goes on.</exception>
     public static void Run(IFileSystem files, string directory, FileSystemImage template) =>
-        Run(files, directory, (target, path) =>
-        {
-            // No holes: writing the log must not fail for lack of space, which would be a PANIC (as with wal_init_zero).
-            template.ExtractTo(target, path, sync: false, writeZeroes: true);
-            template.ForgetPages(); // most servers make one cluster
-            SystemIdentity.Assign(target, path, SystemIdentity.NewIdentifier());
-            MachineSize.Fit(target, path);
-            EngineStamp.Current.Write(target, path, sync: false);
-        });
+        Run(files, directory, (target, path) => Extract(target, path, template));
+
+    /// <summary>Writes a cluster from the template to a directory that exists, with an identity of its own. Makes nothing durable.</summary>
+    /// <exception cref="FileSystemException">Something cannot be written.</exception>
+    public static void Extract(IFileSystem files, string directory, FileSystemImage template)
+    {
+        // No holes: writing the log must not fail for lack of space, which would be a PANIC (as with wal_init_zero).
+        template.ExtractTo(files, directory, sync: false, writeZeroes: true);
+        template.ForgetPages(); // most servers make one cluster
+        Personalize(files, directory);
+    }
+
+    /// <summary>Makes what initdb left one of a kind, and fits it to the machine.</summary>
+    /// <exception cref="FileSystemException">Something cannot be written.</exception>
+    public static void Personalize(IFileSystem files, string directory)
+    {
+        SystemIdentity.Assign(files, directory, SystemIdentity.NewIdentifier());
+        MachineSettings.Prepare(files, directory);
+        EngineStamp.Current.Write(files, directory, sync: false);
+    }
 
     /// <summary>The same with a cluster from elsewhere.</summary>
     /// <param name="files">File system of the directory.</param>
@@ -76,9 +87,9 @@ internal static class ClusterCreation
             {
                 Fill(files, unfinished, fill);
             }
-            catch (FileSystemException)
+            catch
             {
-                TryRemove(files, unfinished); // a full disk is not to stay full because of us
+                TryRemove(files, unfinished); // a full disk is not to stay full because of us, nor a script's work that failed
                 throw;
             }
 

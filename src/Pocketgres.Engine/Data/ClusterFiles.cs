@@ -10,7 +10,7 @@ internal static class ClusterFiles
     {
         var files = MemoryFileSystem.FromImage(engine.Template);
         SystemIdentity.Assign(files, "/", SystemIdentity.NewIdentifier());
-        MachineSize.Fit(files, "/");
+        MachineSettings.Prepare(files, "/");
         return files;
     }
 

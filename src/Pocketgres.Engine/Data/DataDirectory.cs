@@ -100,6 +100,21 @@ internal sealed class DataDirectory : IDisposable
         }
     }
 
+    /// <summary>Whether a cluster would be made there: it is missing, or empty but for an attempt that was interrupted. What cannot be read is not.</summary>
+    public static bool IsNew(string path)
+    {
+        try
+        {
+            string full = Resolve(path);
+            return !EngineMounts.IsMountPoint(full) && !File.Exists(full)
+                && (!Directory.Exists(full) || ClusterCreation.Inspect(new HostFileSystem("/"), full) == DirectoryKind.Empty);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException or ClusterException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Makes the cluster if there is none yet, and checks that this engine may open it.</summary>
     /// <param name="files">File system of the directory.</param>
     /// <param name="directory">Path there.</param>

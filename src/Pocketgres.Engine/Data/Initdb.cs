@@ -32,9 +32,10 @@ public static class Initdb
     /// <summary>Makes a data directory: UTF-8, C.UTF-8, superuser postgres, trust for local clients, data checksums on.</summary>
     /// <param name="engine">The engine's files.</param>
     /// <param name="output">What initdb printed.</param>
+    /// <param name="more">Arguments of the user's, which win over ours.</param>
     /// <returns>A memory file system with the data directory at <see cref="DataDirectoryInResult"/>.</returns>
     /// <exception cref="InvalidOperationException">initdb failed; the message holds what it printed.</exception>
-    public static MemoryFileSystem Run(EngineFiles engine, out string output)
+    public static MemoryFileSystem Run(EngineFiles engine, out string output, IReadOnlyList<string>? more = null)
     {
         ArgumentNullException.ThrowIfNull(engine);
         var printed = new System.Text.StringBuilder();
@@ -53,6 +54,7 @@ public static class Initdb
                 "--locale-provider=libc", "--auth=trust", "--no-sync", "--no-instructions",
             };
             arguments.AddRange(s_defaults.Select(d => "--set=" + d));
+            arguments.AddRange(more ?? []);
             var process = kernel.Spawn(engine.Programs.Initdb, arguments, EngineMounts.Environment(DataDirectory), "/", "initdb",
                 tag: PostgresProcess.Master(engine.Programs));
             int status = process.Exited.GetAwaiter().GetResult();

@@ -160,7 +160,7 @@ internal sealed class CheckServer : IAsyncDisposable
         {
             Host = _sockets.Path,
             Port = SocketNumber,
-            Username = ConnectionAddress.User,
+            Username = Environment.GetEnvironmentVariable("POSTGRES_USER") is { Length: > 0 } user ? user : ConnectionAddress.User, // as it was made
             Database = database,
             ApplicationName = "pocketgres check",
             Options = SessionOptions,

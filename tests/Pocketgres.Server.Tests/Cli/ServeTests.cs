@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Pocketgres.Server.Tests.Infrastructure;
 
@@ -104,6 +106,23 @@ public class ServeTests
             .Select(fields => fields[1].Split(':')[0])];
         Assert.NotEmpty(listening);
         Assert.All(listening, address => Assert.Contains(address, (string[])["0100007F", "00000000000000000000000001000000"]));
+    }
+
+    [OursFact]
+    public async Task A_service_manager_is_told_when_it_is_ready_and_when_it_stops()
+    {
+        using var directory = new TemporaryDirectory();
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        manager.Bind(new UnixDomainSocketEndPoint(directory.Combine("notify")));
+        var environment = new Dictionary<string, string> { ["NOTIFY_SOCKET"] = directory.Combine("notify") };
+        await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0"], environment: environment);
+        byte[] message = new byte[100];
+        int length = await Wait.ForAsync(manager.ReceiveAsync(message), "the first message");
+        Assert.Equal("READY=1", Encoding.UTF8.GetString(message, 0, length));
+        Task<int> stop = server.StopAsync();
+        length = await Wait.ForAsync(manager.ReceiveAsync(message), "the second message");
+        Assert.Equal("STOPPING=1", Encoding.UTF8.GetString(message, 0, length));
+        Assert.Equal(0, await stop);
     }
 
     static async Task StopsCleanlyAsync(int signal)

@@ -39,10 +39,15 @@ sealed class CliServer : TestServer
     public static new async Task<TestServer> StartAsync(ServerOptions options) => await StartAsync(ServeArguments(options), options);
 
     /// <summary>Starts `pocketgres` with these arguments, perhaps with few descriptors (`ulimit -n`), and waits for its ready line.</summary>
-    public static async Task<CliServer> StartAsync(IEnumerable<string> arguments, ServerOptions? options = null, int? descriptors = null)
+    public static async Task<CliServer> StartAsync(IEnumerable<string> arguments, ServerOptions? options = null, int? descriptors = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         var server = new CliServer { UnixSocketDirectory = options?.UnixSocketDirectory };
         ProcessStartInfo start = StartInfo(arguments);
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
         if (descriptors is not null)
         {
             start.ArgumentList.Clear();
@@ -88,6 +93,19 @@ sealed class CliServer : TestServer
             throw;
         }
     }
+
+    /// <summary>Starts `pocketgres` and waits for nothing.</summary>
+    public static Process StartProcess(params string[] arguments)
+    {
+        Process process = Process.Start(StartInfo(arguments))!;
+        _ = process.StandardOutput.ReadToEndAsync();
+        _ = process.StandardError.ReadToEndAsync();
+        return process;
+    }
+
+    /// <summary>Runs `pocketgres` to its end, for starts that must fail.</summary>
+    public static Task<ToolResult> RunToEndAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        Tool.RunAsync("dotnet", ["exec", CliPath, .. arguments], environment, deadline: StartDeadline);
 
     /// <summary>Runs `pocketgres` to its end, for starts that must fail.</summary>
     public static Task<ToolResult> RunToEndAsync(params string[] arguments) =>
