@@ -30,7 +30,8 @@ public class StandardErrorLoggerTests
         {
             var entry = new ServerLogEntry("ERROR", "22012", 54, "client backend", "ann", "shop", "division by zero\nSTATEMENT: select \"1\"/0");
             logger.Log(LogLevel.Error, default, entry, null, (state, _) => state.ToString());
-            logger.Log(LogLevel.Information, default, new ServerLogEntry("LOG", "00000", 42, "postmaster", "", "", "ready"), null, (state, _) => state.ToString());
+            var ready = new ServerLogEntry("LOG", "00000", 42, "postmaster", "", "", "ready");
+            logger.Log(LogLevel.Information, default, ready, null, (state, _) => state.ToString());
             logger.Write(LogLevel.Warning, "second");
         }
 
