@@ -152,6 +152,7 @@ public sealed class CreationTests : IDisposable
     void CheckWhole(MemoryFileSystem files)
     {
         using var expected = MemoryFileSystem.FromImage(_template);
+        MachineSettings.Prepare(expected, "/");
         Assert.Equal(DirectoryKind.Cluster, ClusterCreation.Inspect(files, "/"));
         Assert.Equal([.. List(expected, "/").Append("/" + EngineStamp.Name).Order(StringComparer.Ordinal)], List(files, "/"));
         foreach (string path in (string[])["/PG_VERSION", "/base/1/1247", "/pg_xact/0000", "/postgresql.conf"])

@@ -36,7 +36,7 @@ public class FailingCallTests(ITestOutputHelper output)
             new("EIO, once", new FaultRule
             {
                 Error = Errno.EIO,
-                Except = call => (call.Operation == FileOperations.Read && call.Path is ("/postgresql.conf" or "/postgresql.auto.conf"))
+                Except = call => (call.Operation == FileOperations.Read && call.Path is ("/postgresql.conf" or "/postgresql.auto.conf" or "/pocketgres.conf"))
                     || (call.Operation == FileOperations.Look && call.Path.StartsWith("/pg_wal/0", StringComparison.Ordinal)),
             }),
             new("ENOSPC, once", new FaultRule { Error = Errno.ENOSPC, Operations = FileOperations.Write | FileOperations.Resize | FileOperations.Create | FileOperations.Open }),
