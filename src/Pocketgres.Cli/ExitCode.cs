@@ -33,6 +33,9 @@ internal static class ExitCode
     /// <summary><c>check</c> found what recovery may repair.</summary>
     public const int Undecided = 7;
 
+    /// <summary>Another process has taken the cluster's bucket over.</summary>
+    public const int Fenced = 8;
+
     /// <summary>Plus the number of the signal that ended the process at once.</summary>
     public const int SignalBase = 128;
 }

@@ -5,6 +5,7 @@ using Pocketgres.Cli.Doctor;
 using Pocketgres.Cli.Config;
 using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Migrate;
+using Pocketgres.Cli.ObjectStores;
 using Pocketgres.Cli.Run;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Cli.Sql;
@@ -22,6 +23,7 @@ internal sealed class PocketgresCommand
         new MigrateCommand(),
         new SqlCommand(),
         new DoctorCommand(),
+        new S3Command(),
     ];
 
     public PocketgresCommand()
@@ -29,7 +31,8 @@ internal sealed class PocketgresCommand
         _root = new RootCommand(
             $"Real PostgreSQL {PglitePackage.PostgresMajorVersion} in one process.\n\n" +
             "Exit codes of serve: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
-            "4 data directory unusable; 5 data directory of another version; check adds 6 and 7, see check --help.");
+            "4 data directory or bucket unusable or in use; 5 data of another version, or damaged in the bucket; 8 another process has taken the bucket over;\n" +
+            "check adds 6 and 7, see check --help.");
 
         // Directives like [suggest] and the version option that come with a root command: the latter does not name PostgreSQL's version.
         _root.Directives.Clear();

@@ -18,6 +18,9 @@ public sealed record ClusterOptions
     /// </summary>
     internal Kernel.Files.IFileSystem? DataFileSystem { get; init; }
 
+    /// <summary>Holds commits back until their log is durable where <see cref="DataFileSystem"/> keeps it; null for none.</summary>
+    internal ICommitGate? CommitGate { get; init; }
+
     /// <summary>A data directory to run on without changing it, instead of the others; whoever gives it keeps the directory locked. Outlives the cluster.</summary>
     internal Checking.ClusterOverlay? Overlay { get; init; }
 

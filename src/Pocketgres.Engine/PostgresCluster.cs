@@ -107,7 +107,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             MachineSettings.Write(kernel.FileSystem, dataDirectory, MachineLimits.Current.With(options.Memory), options.FitInMemory ?? directory is null);
             var arguments = ServerArguments.Build(options, dataDirectory, port, privateSockets, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
-                tag: PostgresProcess.Master(engine.Programs, log.Ready, StartSettings.IsOn(options.Settings, StartSettings.StatementCache)));
+                tag: PostgresProcess.Master(engine.Programs, log.Ready, StartSettings.IsOn(options.Settings, StartSettings.StatementCache), options.CommitGate));
             cluster = new PostgresCluster(options, engine, kernel, directory, log, postmaster, port, dataDirectory);
             await cluster.WaitUntilReadyAsync(options.StartTimeout, cancellationToken).ConfigureAwait(false);
             return cluster;

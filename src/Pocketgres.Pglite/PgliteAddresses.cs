@@ -143,6 +143,10 @@ public static class PgliteAddresses
 
     // ---- Waiting and checkpoints
 
+    /// <summary><c>int synchronous_commit</c> (access/transam/xact.c), a <c>SyncCommitLevel</c>; in
+    /// <see cref="PgliteFunctions.SyncRepWaitForLSN"/>.</summary>
+    public const int SynchronousCommit = 2585564;
+
     /// <summary><c>uint32 *my_wait_event_info</c> (utils/activity/wait_event.c): where the current wait is reported.</summary>
     public const int MyWaitEventInfo = 2607568;
 

@@ -333,6 +333,10 @@ public static class PgliteFunctions
     /// <summary>The WAL receiver's writing (replication/walreceiver.c) with XLogFileInit inlined: one such name.</summary>
     public const int WalReceiverWrite = 5016;
 
+    /// <summary><c>void SyncRepWaitForLSN(XLogRecPtr lsn, bool commit)</c> (replication/syncrep.c): what each commit, prepared ones among them, calls
+    /// when its log is flushed and before anybody sees it.</summary>
+    public const int SyncRepWaitForLSN = 5001;
+
     /// <summary><c>void XLogFlush(XLogRecPtr record)</c> (access/transam/xlog.c) with LWLockAcquireOrWait inlined.</summary>
     public const int XLogFlush = 1352;
 

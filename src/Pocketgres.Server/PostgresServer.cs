@@ -16,10 +16,13 @@ public sealed class PostgresServer : IAsyncDisposable
 {
     private readonly PostgresCluster _cluster;
     private readonly MemoryTrimmer? _trimmer;
+    private readonly BucketHome? _bucket;
     private int _stopRequested;
 
-    private PostgresServer(PostgresCluster cluster, MemoryTrimmer? trimmer, ServerOptions options)
+    private PostgresServer(PostgresCluster cluster, BucketHome? bucket, MemoryTrimmer? trimmer, ServerOptions options)
     {
+        _bucket = bucket;
+        Completion = bucket is null ? cluster.Completion : bucket.FollowAsync(cluster);
         _trimmer = trimmer;
         _cluster = cluster;
         Database = options.Database;
@@ -54,8 +57,12 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Completes with the postmaster's exit code when the server has ended, whoever ended it, and everything it held is freed.</summary>
-    public Task<int> Completion => _cluster.Completion;
+    /// <summary>Completes with the postmaster's exit code when the server has ended, whoever ended it, and everything it held is freed
+    /// and, if its home is a bucket, brought there.</summary>
+    public Task<int> Completion { get; }
+
+    /// <summary>Why a server whose home is a bucket had to stop, or could not bring everything there; null otherwise.</summary>
+    public Bucket.BucketException? BucketError => _bucket?.Error;
 
     /// <summary>Whether a stop has been asked for: else an end of the server is a failure.</summary>
     public bool StopRequested => Volatile.Read(ref _stopRequested) != 0;
@@ -69,6 +76,7 @@ public sealed class PostgresServer : IAsyncDisposable
 
     /// <summary>Starts the cluster, waits until it accepts connections, and creates the database if it is missing.</summary>
     /// <exception cref="ClusterException">The cluster cannot start.</exception>
+    /// <exception cref="Bucket.BucketException">The cluster's home is a bucket, where it cannot be opened.</exception>
     /// <exception cref="ServerException">The database cannot be created; the cluster is stopped again.</exception>
     /// <exception cref="ArgumentException">The options contradict each other.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; everything is stopped and freed.</exception>
@@ -76,39 +84,82 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         AddressCheck.Run(options);
+        if (options.Url.IsBucket)
+        {
+            return await StartInBucketAsync(options, cancellationToken).ConfigureAwait(false);
+        }
+
         Creation.OutsideCheck.Run(options);
 
         // What needs a running server to be made is made by one of its own.
         var made = await Creation.ClusterCreator.RunAsync(options, cancellationToken).ConfigureAwait(false);
         var trimmer = options.TrimMemory ? new MemoryTrimmer() : null;
-        var clusterOptions = new ClusterOptions
-        {
-            DataDirectory = options.Url.DataDirectory,
-            DataFileSystem = made,
-            ListenAddress = options.ListenAddress,
-            Port = options.Port,
-            UnixSocketDirectory = options.UnixSocketDirectory,
-            Settings = options.Settings,
-            Memory = options.Memory,
-            Logger = options.Logger,
-            ProcessGone = trimmer is null ? null : trimmer.ProcessGone,
-        };
+        var clusterOptions = ClusterOptionsOf(options, trimmer) with { DataFileSystem = made };
         var cluster = options.Origin is null
             ? await PostgresCluster.StartAsync(clusterOptions, cancellationToken).ConfigureAwait(false)
             : await PostgresCluster.StartCloneAsync(options.Origin, clusterOptions, cancellationToken).ConfigureAwait(false);
+        return await FinishStartAsync(cluster, null, options with { DatabaseExists = options.DatabaseExists || made is not null }, trimmer, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static ClusterOptions ClusterOptionsOf(ServerOptions options, MemoryTrimmer? trimmer) => new()
+    {
+        DataDirectory = options.Url.DataDirectory,
+        ListenAddress = options.ListenAddress,
+        Port = options.Port,
+        UnixSocketDirectory = options.UnixSocketDirectory,
+        Settings = options.Settings,
+        Memory = options.Memory,
+        Logger = options.Logger,
+        ProcessGone = trimmer is null ? null : trimmer.ProcessGone,
+    };
+
+    // Who is let in from other machines is in the bucket's pg_hba.conf, which Postgres itself obeys.
+    private static async Task<PostgresServer> StartInBucketAsync(ServerOptions options, CancellationToken cancellationToken)
+    {
+        if (options.Setup is not null)
+        {
+            throw new ClusterException(ClusterError.StartFailed,
+                "a cluster in a bucket is made without a password, init scripts or initdb arguments: leave out --password-file, --auth, --init and POSTGRES_*, and set them by SQL");
+        }
+
+        var bucket = await BucketHome.OpenAsync(options, cancellationToken).ConfigureAwait(false);
+        var trimmer = options.TrimMemory ? new MemoryTrimmer() : null;
+        PostgresCluster cluster;
         try
         {
-            if (options.Database != ServerOptions.DefaultDatabase && !options.DatabaseExists && made is null)
+            cluster = await PostgresCluster.StartAsync(bucket.Apply(ClusterOptionsOf(options, trimmer)), cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await bucket.DisposeAsync().ConfigureAwait(false);
+            trimmer?.Dispose();
+            throw;
+        }
+
+        return await FinishStartAsync(cluster, bucket, options, trimmer, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<PostgresServer> FinishStartAsync(
+        PostgresCluster cluster, BucketHome? bucket, ServerOptions options, MemoryTrimmer? trimmer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (options.Database != ServerOptions.DefaultDatabase && !options.DatabaseExists)
             {
                 await DatabaseCreator.EnsureExistsAsync(
                     cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options, cancellationToken).ConfigureAwait(false);
             }
 
-            return new PostgresServer(cluster, trimmer, options);
+            return new PostgresServer(cluster, bucket, trimmer, options);
         }
         catch
         {
             await cluster.DisposeAsync().ConfigureAwait(false);
+            if (bucket is not null)
+            {
+                await bucket.DisposeAsync().ConfigureAwait(false);
+            }
+
             trimmer?.Dispose();
             throw;
         }
@@ -120,7 +171,13 @@ public sealed class PostgresServer : IAsyncDisposable
     public Task StopAsync(ShutdownMode mode = ShutdownMode.Fast, CancellationToken cancellationToken = default)
     {
         Volatile.Write(ref _stopRequested, 1);
-        return _cluster.StopAsync(mode, cancellationToken);
+        if (mode == ShutdownMode.Immediate)
+        {
+            _bucket?.Hurry();
+        }
+
+        _ = _cluster.StopAsync(mode, CancellationToken.None);
+        return Completion.WaitAsync(cancellationToken);
     }
 
     /// <summary>A fast shutdown that becomes an immediate one when it takes longer than <paramref name="patience"/>: for when nobody is there to decide.</summary>
@@ -152,6 +209,7 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         Volatile.Write(ref _stopRequested, 1);
         await _cluster.DisposeAsync().ConfigureAwait(false);
+        await Completion.ConfigureAwait(false);
         _trimmer?.Dispose();
     }
 }

@@ -4,7 +4,7 @@ namespace Pocketgres.Server;
 
 /// <summary>
 /// Where a cluster lives, as people write it: <c>memory:</c>, <c>file:./data</c>, <c>file:/abs/data</c>, <c>file:~/data</c>, or <c>file:</c> alone for
-/// the user's own data folder.
+/// the user's own data folder; <c>s3://bucket/prefix</c> for one whose home is a bucket.
 /// </summary>
 /// <example>
 /// <code>
@@ -15,18 +15,28 @@ namespace Pocketgres.Server;
 public sealed record PostgresUrl
 {
     private const string MemoryScheme = "memory", FileScheme = "file";
-    private const string Supported = "supported are memory: and file:DIRECTORY";
+    private const string Supported = "supported are memory:, file:DIRECTORY and s3://BUCKET/PREFIX";
 
-    private PostgresUrl(string? dataDirectory) => DataDirectory = dataDirectory;
+    private PostgresUrl(string? dataDirectory, string? bucketUrl = null)
+    {
+        DataDirectory = dataDirectory;
+        BucketUrl = bucketUrl;
+    }
 
     /// <summary>A cluster that is gone when it stops.</summary>
     public static PostgresUrl Memory { get; } = new((string?)null);
 
-    /// <summary>Absolute path of the data directory; null for a cluster in memory.</summary>
+    /// <summary>Absolute path of the data directory; null for a cluster in memory or in a bucket.</summary>
     public string? DataDirectory { get; }
 
     /// <summary>Whether the cluster lives in memory only.</summary>
-    public bool IsMemory => DataDirectory is null;
+    public bool IsMemory => DataDirectory is null && BucketUrl is null;
+
+    /// <summary>Whether the cluster's home is a bucket.</summary>
+    public bool IsBucket => BucketUrl is not null;
+
+    /// <summary>The whole URL of a cluster in a bucket; null for others.</summary>
+    internal string? BucketUrl { get; }
 
     /// <summary>Reads a URL; relative paths count from the current directory.</summary>
     /// <exception cref="FormatException">It is not one that can be served; the message is one line that says what to write instead.</exception>
@@ -49,7 +59,7 @@ public sealed record PostgresUrl
     }
 
     /// <inheritdoc/>
-    public override string ToString() => DataDirectory is null ? "memory:" : FileScheme + ":" + DataDirectory;
+    public override string ToString() => BucketUrl ?? (DataDirectory is null ? "memory:" : FileScheme + ":" + DataDirectory);
 
     private static (PostgresUrl? Url, string? Error) Read(string text, Func<string, string?> environment)
     {
@@ -68,11 +78,15 @@ public sealed record PostgresUrl
             MemoryScheme when rest.Length == 0 => (Memory, null),
             MemoryScheme => (null, $"\"{text}\": nothing may follow memory:"),
             FileScheme => ReadFile(text, rest, environment),
-            "s3" => (null, $"\"{text}\": s3: is not supported yet; {Supported}"),
+            "s3" => ReadBucket(text),
             "postgres" or "postgresql" => (null, $"\"{text}\" is the address of a running server, which cannot be served; {Supported}"),
             _ => (null, $"\"{text}\": unknown scheme \"{scheme}:\"; {Supported}"),
         };
     }
+
+    // A method of its own, so that others do not load what it needs.
+    private static (PostgresUrl? Url, string? Error) ReadBucket(string text) =>
+        Bucket.BucketUrl.TryParse(text, out _, out string? error) ? (new PostgresUrl(null, text), null) : (null, error);
 
     private static string PathHint(string text) => text switch
     {

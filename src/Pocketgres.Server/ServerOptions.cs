@@ -49,6 +49,9 @@ public sealed record ServerOptions
     /// </summary>
     public bool TrimMemory { get; init; }
 
+    /// <summary>Called before each step of making an image in a bucket, with its name: for tests.</summary>
+    internal Action<string>? ImageStep { get; init; }
+
     /// <summary>What a cluster in memory starts from; null for a new one. With <see cref="PostgresUrl.Memory"/> only.</summary>
     internal ClusterSnapshot? Origin { get; init; }
 

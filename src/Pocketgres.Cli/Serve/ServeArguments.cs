@@ -187,7 +187,6 @@ internal sealed class ServeArguments
                 TrimMemory = true,
             }),
             AllowRoot = AllowRoot,
-            ListensBeyondLoopback = address is not null && !IPAddress.IsLoopback(address),
             ParentPid = ReadParentPid(ParentPid),
             LogLevel = Level(Log ?? "info"),
             LogIsJson = LogFormat switch

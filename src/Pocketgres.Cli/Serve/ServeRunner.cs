@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
+using Pocketgres.Bucket;
 using Pocketgres.Engine;
 using Pocketgres.Pglite;
 using Pocketgres.Server;
@@ -50,6 +51,10 @@ internal sealed class ServeRunner : IDisposable
         {
             return Fail(e, CommandFailure.CodeOf(e.Error));
         }
+        catch (BucketException e)
+        {
+            return Fail(e, CodeOf(e.Error));
+        }
         catch (OperationCanceledException) when (_stopDuringStart.IsCancellationRequested)
         {
             return ExitCode.Success;
@@ -81,7 +86,7 @@ internal sealed class ServeRunner : IDisposable
             _ = StopWithParentAsync(parent);
         }
 
-        var server = await PostgresServer.StartAsync(_settings.Server with { Logger = _log }, _stopDuringStart.Token).ConfigureAwait(false);
+        var server = await PostgresServer.StartAsync(_settings.Server with { Logger = _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
         ShutdownMode? stopMode;
         lock (_lock)
         {
@@ -108,8 +113,16 @@ internal sealed class ServeRunner : IDisposable
         }
 
         int exitCode = await server.Completion.ConfigureAwait(false);
-        return Conclude(server.StopRequested, exitCode);
+        return server.BucketError is { } error ? Fail(error, CodeOf(error.Error)) : Conclude(server.StopRequested, exitCode);
     }
+
+    private static int CodeOf(BucketError error) => error switch
+    {
+        BucketError.InUse => ExitCode.DirectoryUnusable,
+        BucketError.Damaged => ExitCode.WrongVersion,
+        BucketError.Fenced => ExitCode.Fenced,
+        _ => ExitCode.ServerFailed,
+    };
 
     private int Conclude(bool asked, int exitCode)
     {

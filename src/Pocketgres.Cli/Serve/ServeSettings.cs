@@ -18,9 +18,6 @@ internal sealed record ServeSettings
     /// <summary>Whether root may serve wherever it is.</summary>
     public bool AllowRoot { get; init; }
 
-    /// <summary>Whether clients beyond this machine can reach the server.</summary>
-    public bool ListensBeyondLoopback { get; init; }
-
     /// <summary>Whether the log is JSON, an object a line, instead of text.</summary>
     public bool LogIsJson { get; init; }
 }

@@ -12,6 +12,9 @@ internal static class TestHooks
 {
     public const string Variable = "POCKETGRES_TEST_HOOKS";
 
+    /// <summary>Names a step of making an image in a bucket (ImageWriter).</summary>
+    public const string KillVariable = "POCKETGRES_TEST_KILL";
+
     /// <summary>Starts to read commands, if the environment asks for it; until stdin ends.</summary>
     public static void StartIfAsked(PostgresServer server)
     {
@@ -19,6 +22,23 @@ internal static class TestHooks
         {
             new Thread(() => Read(server)) { IsBackground = true, Name = "test hooks" }.Start();
         }
+    }
+
+    /// <summary>With <see cref="KillVariable"/>, ends this process as kill -9 does, before the step of that name; null otherwise.</summary>
+    public static Action<string>? ImageStep()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) != "1" || Environment.GetEnvironmentVariable(KillVariable) is not { Length: > 0 } wanted)
+        {
+            return null;
+        }
+
+        return step =>
+        {
+            if (step == wanted)
+            {
+                System.Diagnostics.Process.GetCurrentProcess().Kill();
+            }
+        };
     }
 
     private static void Read(PostgresServer server)

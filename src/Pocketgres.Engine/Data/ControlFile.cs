@@ -90,6 +90,13 @@ internal sealed class ControlFile
         return Version == other.Version && CatalogVersion == other.CatalogVersion && mine.SequenceEqual(theirs);
     }
 
+    /// <summary>Says that the server was running: recovery then looks at the log that follows the last checkpoint.</summary>
+    public void SetInProduction()
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(_bytes.AsSpan(StateOffset), (int)ClusterState.InProduction);
+        BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(CrcOffset), Crc32C.Compute(_bytes.AsSpan(0, CrcOffset)));
+    }
+
     /// <summary>Gives the cluster another identity, with a new nonce for authentication.</summary>
     public void SetIdentity(ulong identifier)
     {

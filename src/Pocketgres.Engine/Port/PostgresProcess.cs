@@ -60,16 +60,20 @@ internal sealed class PostgresProcess
     /// <summary>In a postmaster: completes when it has said that it lets clients in; null when nobody reads its log.</summary>
     public Task? Ready { get; init; }
 
+    /// <summary>What holds commits back; null where the files are all there is.</summary>
+    public ICommitGate? CommitGate { get; init; }
+
     /// <summary>State of a process that is its own master.</summary>
     /// <param name="programs">The engine's.</param>
     /// <param name="ready">See <see cref="Ready"/>.</param>
     /// <param name="cachesStatements">Its sessions keep unnamed statements.</param>
-    public static PostgresProcess Master(EnginePrograms programs, Task? ready = null, bool cachesStatements = false) =>
-        new(programs, BackendType.Invalid, null, cachesStatements) { Ready = ready };
+    /// <param name="gate">See <see cref="CommitGate"/>.</param>
+    public static PostgresProcess Master(EnginePrograms programs, Task? ready = null, bool cachesStatements = false, ICommitGate? gate = null) =>
+        new(programs, BackendType.Invalid, null, cachesStatements) { Ready = ready, CommitGate = gate };
 
     /// <summary>State of a child that <paramref name="postmaster"/> forks.</summary>
     public static PostgresProcess Child(BackendType type, Process postmaster) =>
-        new(Of(postmaster).Programs, type, postmaster, Of(postmaster)._cachesStatements);
+        new(Of(postmaster).Programs, type, postmaster, Of(postmaster)._cachesStatements) { CommitGate = Of(postmaster).CommitGate };
 
     /// <summary>The same state for this process in a clone. Commands that it runs on the host stay the source's.</summary>
     /// <param name="postmaster">The clone's postmaster; null for itself.</param>

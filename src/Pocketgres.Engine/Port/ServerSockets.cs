@@ -21,6 +21,7 @@ public static unsafe class ServerSockets
     public static int Send(byte* m, int fd, int buffer, int count, int flags)
     {
         var process = Process.From(m);
+        CommitWait.WaitToSend(m, process);
         return LibcError.Result(m, !process.Files.TryGet(fd, out var file) || file is not SocketFile socket ? -(int)Errno.EBADF
             : !LinearMemory.Contains(m, buffer, (uint)count) ? -(int)Errno.EFAULT
             : process.Send(socket, m + (uint)buffer, count));

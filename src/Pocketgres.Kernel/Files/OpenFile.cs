@@ -126,6 +126,12 @@ public abstract unsafe class OpenFile
         return total;
     }
 
+    /// <summary>Whether a read of this range would have to wait for another machine, so that <see cref="Fetch"/> is to be called first.</summary>
+    public virtual bool MustFetch(long offset, long count) => false;
+
+    /// <summary>Brings a range here, so that reading it does not wait. Called WITHOUT the global lock, from any thread.</summary>
+    public virtual Errno Fetch(long offset, long count) => Errno.None;
+
     /// <summary>fstat(2).</summary>
     public abstract Errno Status(out FileStatus status);
 

@@ -104,6 +104,12 @@ public static unsafe class TransferCalls
                 return error;
             }
 
+            var fetched = !write && file!.IsSeekable ? Fetch(m, file, file.Position, length) : Errno.None;
+            if (fetched != Errno.None)
+            {
+                return fetched;
+            }
+
             int n = write ? WriteBuffer(m, file!, buffer, length, total > 0) : ReadBuffer(m, file!, buffer, length, total > 0);
             if (n < 0)
             {
@@ -220,6 +226,12 @@ public static unsafe class TransferCalls
             return Errno.EINVAL;
         }
 
+        error = write ? Errno.None : Fetch(m, file, offset, TotalLength(m, vectors, count));
+        if (error != Errno.None)
+        {
+            return error;
+        }
+
         long n;
         if (count == 1)
         {
@@ -258,6 +270,32 @@ public static unsafe class TransferCalls
 
         Process.From(m).Program.DataModel.WritePointer(m, transferred, (int)n);
         return Errno.None;
+    }
+
+    // What is on another machine is waited for without the lock: other processes run meanwhile. Our own reference keeps the description open.
+    private static Errno Fetch(byte* m, OpenFile file, long offset, long count)
+    {
+        if (count <= 0 || !file.MustFetch(offset, count))
+        {
+            return Errno.None;
+        }
+
+        file.AddReference();
+        var error = Process.From(m).RunBlocking(() => file.Fetch(offset, count));
+        file.Release();
+        return error;
+    }
+
+    private static long TotalLength(byte* m, int vectors, int count)
+    {
+        long total = 0;
+        for (int i = 0; i < count; i++)
+        {
+            var (_, length) = Vector(m, vectors, i, out _);
+            total += Math.Max(length, 0);
+        }
+
+        return total;
     }
 
     private static GuestVector Vector(byte* m, int vectors, int index, out Errno error)

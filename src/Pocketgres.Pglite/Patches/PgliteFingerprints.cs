@@ -32,6 +32,7 @@ internal static class PgliteFingerprints
         [PgliteFunctions.ProcExit] = "3f38bd53fe35cac3",
         [PgliteFunctions.ProcKill] = "101dab64dbefd568",
         [PgliteFunctions.AuxiliaryProcKill] = "e8c4edec835a3943",
+        [PgliteFunctions.SyncRepWaitForLSN] = "8f962f5f1b324da0",
         [PgliteFunctions.ProcessInterrupts] = "fc502e3c902f295e",
         [PgliteFunctions.WrapperHandler] = "5352727f34caad1e",
         [PgliteFunctions.PqSignal] = "ccf3491812ba1b49",

@@ -57,6 +57,9 @@ internal static class PgliteHostFunctions
     /// <summary><c>time_t (time_t *)</c>: time(), called by XLogWrite after a segment is full; requests a checkpoint if max_wal_size says so.</summary>
     public const string SegmentFinished = "postgres.XLogWrite_segment_finished";
 
+    /// <summary><c>void (XLogRecPtr lsn, bool commit)</c>: runs before SyncRepWaitForLSN.</summary>
+    public const string WaitForLog = "postgres.SyncRepWaitForLSN";
+
     /// <summary><c>uint16 (char *page, BlockNumber)</c>.</summary>
     public const string ChecksumPage = "postgres.pg_checksum_page";
 

@@ -17,7 +17,7 @@ internal static class PglitePatches
     {
         var patches = new ModulePatches();
         var pinned = new HashSet<int>();
-        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. StackDepth(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Speed(), .. KeptStatements(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
+        foreach (var patch in (IEnumerable<ModulePatch>)[.. Processes(), .. Waiting(), .. Sockets(), .. SharedMemory(), .. Pids(), .. StackDepth(), .. Semaphores(), .. Invalidations(), .. Checkpoints(), .. Commits(), .. Speed(), .. KeptStatements(), .. PrivateSections(), .. Extensions(), .. MainLoops()])
         {
             patches.Add(patch with { Fingerprint = PgliteFingerprints.ByIndex[patch.Function] });
             pinned.Add(patch.Function);
@@ -140,6 +140,13 @@ internal static class PglitePatches
     [
         new EntryHook("LocalExecuteInvalidationMessage: CallRelSyncCallbacks, kept statements", PgliteFunctions.LocalExecuteInvalidationMessage,
             PgliteHostFunctions.InvalidationMessage) { PassArguments = true },
+    ];
+
+    // For clusters whose log must be elsewhere before a commit is seen: nothing is folded away here.
+    private static IEnumerable<ModulePatch> Commits() =>
+    [
+        new EntryHook("SyncRepWaitForLSN: commits wait for the log to be durable elsewhere", PgliteFunctions.SyncRepWaitForLSN,
+            PgliteHostFunctions.WaitForLog) { PassArguments = true },
     ];
 
     // "if (IsUnderPostmaster && XLogCheckpointNeeded(openLogSegNo)) RequestCheckpoint(CHECKPOINT_CAUSE_XLOG)" at the end of a segment was folded

@@ -15,6 +15,7 @@ internal abstract class ClusterStorage : IAsyncDisposable
     /// <param name="isTemporary">Whether to use a new directory beside the one named, removed when disposed.</param>
     public static ClusterStorage Open(PostgresUrl url, bool isTemporary) =>
         url.IsMemory ? new MemoryStorage(null)
+        : url.IsBucket ? isTemporary ? throw new PocketgresException(PocketgresError.CopyFailed, $"{url} cannot have temporary databases beside it yet: use memory: or file:") : new BucketStorage(url)
         : isTemporary ? new DirectoryStorage(TemporaryDirectory.Beside(url.DataDirectory!))
         : new DirectoryStorage(url);
 

@@ -1,0 +1,238 @@
+using Pocketgres.Bucket.Files;
+using Pocketgres.Bucket.Formats;
+using Pocketgres.Bucket.Log;
+using Pocketgres.Engine;
+using Pocketgres.Engine.Data;
+using Pocketgres.Kernel.Files;
+using Pocketgres.ObjectStore;
+
+namespace Pocketgres.Bucket;
+
+/// <summary>
+/// A cluster whose home is a bucket, opened by this process alone: its files, as the newest image and the log behind it say, and what brings their changes
+/// back. The server runs between <see cref="OpenAsync"/> and <see cref="CloseAsync"/>.
+/// </summary>
+internal sealed class BucketCluster : IAsyncDisposable
+{
+    // A store that does not answer a statement's read for so long fails the statement; commits wait for ever.
+    private static readonly TimeSpan s_readPatience = TimeSpan.FromSeconds(60), s_openPatience = TimeSpan.FromSeconds(20);
+
+    private static readonly TimeSpan s_lookInterval = TimeSpan.FromMilliseconds(200);
+
+    private readonly IObjectStore _store;
+    private readonly OpenedLog _log;
+    private readonly BucketOptions _options;
+    private readonly LogShipper _shipper;
+    private readonly ImageWriter _images;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _work = Task.CompletedTask;
+
+    private BucketCluster(IObjectStore store, OpenedLog log, BucketOptions options, BucketFileSystem files, Action<string>? step)
+    {
+        _store = store;
+        _log = log;
+        _options = options;
+        Files = files;
+        _shipper = new LogShipper(store, log, options);
+        _images = new ImageWriter(store, log, files, _shipper) { Step = step };
+    }
+
+    /// <summary>The data directory.</summary>
+    public BucketFileSystem Files { get; }
+
+    /// <summary>What holds commits back.</summary>
+    public ICommitGate Gate => _shipper;
+
+    /// <summary>Completes when another process has taken the cluster, or the store refuses for good: the server is to be stopped at once.</summary>
+    public Task<BucketException> Lost => _shipper.Fenced;
+
+    /// <summary>Settings that a server on it must have: what is synced is what is brought to the bucket, and no page here is ever torn.</summary>
+    public static IReadOnlyDictionary<string, string> RequiredSettings { get; } = new Dictionary<string, string>
+    {
+        ["fsync"] = "on",
+        ["wal_sync_method"] = "fdatasync",
+        ["full_page_writes"] = "off",
+        ["wal_init_zero"] = "off",
+        ["wal_recycle"] = "off",
+    };
+
+    /// <summary>Opens the cluster at a prefix, or makes one where there is nothing.</summary>
+    /// <param name="bucket">The prefix; stays the caller's.</param>
+    /// <param name="options">How.</param>
+    /// <param name="engine">What a new cluster is made from, and what an old one must fit.</param>
+    /// <param name="report">Says what takes long or went wrong.</param>
+    /// <param name="step">Called before each step of an image.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="BucketException">It cannot be opened.</exception>
+    /// <exception cref="ClusterException">It is not for this engine.</exception>
+    public static async Task<BucketCluster> OpenAsync(
+        IObjectStore bucket, BucketOptions options, EngineFiles engine, Action<string>? report, Action<string>? step = null,
+        CancellationToken cancellationToken = default)
+    {
+        var patient = new RetryingObjectStore(bucket, s_readPatience);
+        var files = new BucketFileSystem(new FrameReader(patient), Path.GetTempPath()) { FetchFailed = report };
+        BucketCluster? cluster = null;
+        try
+        {
+            var boot = Task.CompletedTask;
+            var log = await new LogOpening(new RetryingObjectStore(bucket, s_openPatience), options)
+            {
+                Report = report,
+                ManifestFound = manifest =>
+                {
+                    files.Load(manifest);
+                    boot = manifest.Boot is { } pack ? files.LoadAsync(pack) : boot;
+                },
+            }.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await boot.ConfigureAwait(false);
+            if (log.Manifest is null)
+            {
+                DataDirectory.Prepare(files, "/", bucket.Name, engine);
+            }
+            else
+            {
+                Recover(files, log);
+            }
+
+            cluster = new BucketCluster(new RetryingObjectStore(bucket, Timeout.InfiniteTimeSpan), log, options, files, step);
+            files.Log = cluster._shipper;
+            await cluster._store.PutAsync(Keys.Holder(log.Token), Holder.Describe(), cancellationToken).ConfigureAwait(false);
+            if (log.Manifest is null)
+            {
+                await cluster._images.WriteAsync(withBootPack: false).ConfigureAwait(false);
+            }
+
+            cluster._work = Task.WhenAll(cluster.WriteImagesAsync(report), cluster.ShowLifeAsync());
+            return cluster;
+        }
+        catch (Exception e)
+        {
+            if (cluster is not null)
+            {
+                await cluster.DisposeAsync().ConfigureAwait(false);
+            }
+            else
+            {
+                files.Free();
+            }
+
+            throw e switch
+            {
+                ObjectStoreException => new BucketException(BucketError.Store, e.Message, e),
+                DamagedObjectException => new BucketException(BucketError.Damaged, $"cannot open {bucket.Name}: {e.Message}", e),
+                FileSystemException => new BucketException(BucketError.Damaged, $"cannot open {bucket.Name}: {e.Message}", e),
+                _ => e,
+            };
+        }
+    }
+
+    /// <summary>After the server has ended: brings everything to the bucket, as one image, and gives the cluster up.</summary>
+    /// <exception cref="BucketException">Another process has taken it over.</exception>
+    public async Task CloseAsync()
+    {
+        await StopWorkAsync().ConfigureAwait(false);
+        await _images.WriteAsync(withBootPack: true).ConfigureAwait(false);
+        await _shipper.CloseAsync().ConfigureAwait(false);
+        foreach (var holder in (await _store.ListAsync(Keys.Live).ConfigureAwait(false)).Entries)
+        {
+            if (Keys.NumberIn(holder.Key, Keys.Live) <= _log.Token)
+            {
+                await _store.DeleteAsync(holder.Key).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Gives everything back. What was not brought to the bucket is lost, unless <see cref="CloseAsync"/> was called.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await StopWorkAsync().ConfigureAwait(false);
+        await _shipper.DisposeAsync().ConfigureAwait(false);
+        Files.Free();
+        _stop.Dispose();
+    }
+
+    // What the image's server did not see any more: the log that follows. From an image of a clean stop, Postgres would not look at it.
+    private static void Recover(BucketFileSystem files, OpenedLog log)
+    {
+        bool hasLog = false;
+        foreach (var part in log.Tail.SelectMany(r => r.Parts))
+        {
+            files.Apply(part);
+            hasLog |= part is LogPart.Bytes;
+        }
+
+        string path = "/" + ControlFile.Name;
+        var control = ControlFile.Parse(FileTree.ReadAll(files, path, ControlFile.FileSize));
+        if (!control.IsIntact)
+        {
+            throw new DamagedObjectException(Keys.Manifest(log.Manifest!.Sequence), $"has a damaged {ControlFile.Name}");
+        }
+
+        if (hasLog && control.State == ClusterState.ShutDown)
+        {
+            control.SetInProduction();
+            FileTree.WriteAll(files, path, control.Bytes, 0x180, sync: false);
+        }
+    }
+
+    private async Task WriteImagesAsync(Action<string>? report)
+    {
+        long bytes = _shipper.NotedBytes, records = _shipper.Confirmed;
+        while (await SleepAsync(s_lookInterval).ConfigureAwait(false) && !Lost.IsCompleted)
+        {
+            if (_shipper.NotedBytes - bytes < _options.SnapshotBytes && _shipper.Confirmed - records < _options.SnapshotRecords)
+            {
+                continue;
+            }
+
+            (bytes, records) = (_shipper.NotedBytes, _shipper.Confirmed);
+            try
+            {
+                await _images.WriteAsync(withBootPack: false).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is ObjectStoreException or IOException or DamagedObjectException)
+            {
+                report?.Invoke($"cannot write an image of {_store.Name}: {e.Message}; the log grows until it can");
+            }
+            catch (BucketException)
+            {
+                return; // Lost says it
+            }
+        }
+    }
+
+    private async Task ShowLifeAsync()
+    {
+        while (await SleepAsync(_options.HeartbeatInterval).ConfigureAwait(false) && !Lost.IsCompleted)
+        {
+            try
+            {
+                await _store.PutAsync(Keys.Holder(_log.Token), Holder.Describe(), _stop.Token).ConfigureAwait(false);
+                await _shipper.LookForFenceAsync(_stop.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is ObjectStoreException or OperationCanceledException or DamagedObjectException)
+            {
+                // The next record will say what is wrong.
+            }
+        }
+    }
+
+    private async Task<bool> SleepAsync(TimeSpan time)
+    {
+        try
+        {
+            await Task.Delay(time, _stop.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task StopWorkAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _work.ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,48 @@
+namespace Pocketgres.Bucket;
+
+/// <summary>When the log is brought to the bucket.</summary>
+public enum LogMode
+{
+    /// <summary>Before a commit is seen or acknowledged.</summary>
+    Strict,
+
+    /// <summary>Every so often: a lost machine loses the transactions of that time.</summary>
+    Interval,
+
+    /// <summary>When the cluster goes to sleep, and every 16 MiB: a lost machine loses what was done since.</summary>
+    Sleep,
+}
+
+/// <summary>How to run a cluster in a bucket.</summary>
+public sealed record BucketOptions
+{
+    /// <summary>When the log is brought to the bucket.</summary>
+    public LogMode Mode { get; init; }
+
+    /// <summary>In the mode of that name: how often.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Requests for log records that are on their way at once.</summary>
+    public int InFlight { get; init; } = 8;
+
+    /// <summary>Log records a second, on average; 0 for no limit. What waits goes with the next one. A burst of ten seconds' worth is let through.</summary>
+    public int PutsPerSecond { get; init; } = 25;
+
+    /// <summary>Whether to take the cluster from another process although that may be alive.</summary>
+    public bool TakeOver { get; init; }
+
+    /// <summary>How old a heartbeat is before its holder counts as gone.</summary>
+    public TimeSpan HeartbeatLimit { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often a holder says that it is there.</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Bytes of log after which an image is made.</summary>
+    public long SnapshotBytes { get; init; } = 16 << 20;
+
+    /// <summary>Log records after which an image is made: a wake reads each.</summary>
+    public int SnapshotRecords { get; init; } = 512;
+
+    /// <summary>Numbers behind the last confirmed log record that a writer may use; whoever fences it must take them. All writers of a cluster must agree.</summary>
+    internal const int Window = 16;
+}

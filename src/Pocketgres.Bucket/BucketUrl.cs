@@ -1,0 +1,76 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using Pocketgres.ObjectStore;
+
+namespace Pocketgres.Bucket;
+
+/// <summary>A cluster in a bucket as people write it: <c>s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000&amp;mode=interval</c>.</summary>
+internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
+{
+    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover"];
+
+    /// <summary>Reads a URL.</summary>
+    /// <param name="text">The URL.</param>
+    /// <param name="url">The result.</param>
+    /// <param name="error">One line that says what is wrong and what to write instead.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out BucketUrl? url, [NotNullWhen(false)] out string? error)
+    {
+        url = null;
+        if (!StoreUrl.TryParse(text, s_parameters, out var store, out error))
+        {
+            return false;
+        }
+
+        var options = new BucketOptions();
+        foreach (var (name, value) in store.Parameters)
+        {
+            if (Set(options, name, value) is not { } changed)
+            {
+                error = $"\"{text}\": {name} is \"{value}\": {Expected(name)}";
+                return false;
+            }
+
+            options = changed;
+        }
+
+        url = new BucketUrl(store, options);
+        return true;
+    }
+
+    /// <summary>The prefix, as a store of its own.</summary>
+    public IObjectStore Open(Func<string, string?> environment) => new PrefixedObjectStore(Store.Open(environment), Store.Prefix);
+
+    private static BucketOptions? Set(BucketOptions options, string name, string value) => name switch
+    {
+        "mode" when Enum.TryParse(value, ignoreCase: true, out LogMode mode) && Enum.IsDefined(mode) && !char.IsDigit(value[0]) => options with { Mode = mode },
+        "interval" when Duration(value) is { } time && time > TimeSpan.Zero => options with { Interval = time },
+        "inflight" when Number(value) is >= 1 and <= BucketOptions.Window and { } number => options with { InFlight = number },
+        "puts" when Number(value) is >= 0 and <= 100_000 and { } number => options with { PutsPerSecond = number },
+        "takeover" when value is "true" or "false" => options with { TakeOver = value == "true" },
+        "mode" or "interval" or "inflight" or "puts" or "takeover" => null,
+        _ => options,
+    };
+
+    private static string Expected(string name) => name switch
+    {
+        "mode" => "write strict, interval or sleep",
+        "interval" => "write a time such as 500ms, 1s or 2m",
+        "inflight" => $"write a number from 1 to {BucketOptions.Window}",
+        "puts" => "write how many log records a second at most, 0 for no limit",
+        _ => "write true or false",
+    };
+
+    private static int? Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
+
+    private static TimeSpan? Duration(string text)
+    {
+        (string unit, double milliseconds) = text switch
+        {
+            _ when text.EndsWith("ms", StringComparison.Ordinal) => ("ms", 1),
+            _ when text.EndsWith('s') => ("s", 1000),
+            _ when text.EndsWith('m') => ("m", 60_000),
+            _ => ("?", 0),
+        };
+        return Number(text[..Math.Max(0, text.Length - unit.Length)]) is { } number && milliseconds > 0 ? TimeSpan.FromMilliseconds(number * milliseconds) : null;
+    }
+}

@@ -1,0 +1,198 @@
+using Pocketgres.Bucket.Formats;
+using Pocketgres.Kernel.Files;
+
+namespace Pocketgres.Bucket.Files;
+
+/// <content>From an image and to the next one.</content>
+internal sealed partial class BucketFileSystem
+{
+    private const int PermissionBits = 0xFFF;
+
+    /// <summary>Makes the files of an image, without their contents. To be called once, on an empty file system.</summary>
+    /// <exception cref="FileSystemException">The image's names make no sense.</exception>
+    public void Load(Manifest manifest)
+    {
+        lock (_lock)
+        {
+            _nextFileId = manifest.NextFileId;
+            foreach (var entry in manifest.Entries)
+            {
+                int mode = entry.Mode & PermissionBits;
+                if (entry.Path == "/")
+                {
+                    FileSystemException.ThrowIf(_names.ChangeMode("/", mode), "set the mode of", "/");
+                }
+                else if (entry.LinkTarget is not null)
+                {
+                    FileSystemException.ThrowIf(_names.SymbolicLink(entry.LinkTarget, entry.Path), "create", entry.Path);
+                }
+                else if (entry.FileId == 0)
+                {
+                    FileSystemException.ThrowIf(_names.MakeDirectory(entry.Path, mode), "create", entry.Path);
+                }
+                else
+                {
+                    FileSystemException.ThrowIf(
+                        _names.Open(entry.Path, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, mode, out var file), "create", entry.Path);
+                    file!.Truncate(entry.Size);
+                    file.Status(out var status);
+                    file.Release();
+                    AddNode(status.Inode, entry.FileId, entry.Runs);
+                }
+            }
+        }
+    }
+
+    /// <summary>Makes a change that the log tells of.</summary>
+    /// <exception cref="FileSystemException">It cannot be made.</exception>
+    public unsafe void Apply(LogPart part)
+    {
+        switch (part)
+        {
+            case LogPart.Bytes bytes:
+                FileSystemException.ThrowIf(Open(bytes.Path, OpenFlags.ReadWrite | OpenFlags.Create, 0x180, out var file), "open", bytes.Path);
+                fixed (byte* p = bytes.Content)
+                {
+                    int n = file!.WriteAt(p, bytes.Content.Length, bytes.Offset);
+                    FileSystemException.ThrowIf(n < 0 ? (Kernel.Errno)(-n) : Kernel.Errno.None, "write", bytes.Path);
+                }
+
+                FileSystemException.ThrowIf(file.Allocate(0, StatePaths.SegmentSize), "lengthen", bytes.Path);
+                file.Release();
+                break;
+            case LogPart.Whole whole:
+                FileTree.WriteAll(this, whole.Path, whole.Content, whole.Mode, sync: false);
+                break;
+            case LogPart.Removed removed when FileTree.Exists(this, removed.Path):
+                FileTree.Remove(this, removed.Path);
+                break;
+            case LogPart.Renamed renamed when FileTree.Exists(this, renamed.From):
+                if (FileTree.Exists(this, renamed.To))
+                {
+                    FileTree.Remove(this, renamed.To);
+                }
+
+                FileSystemException.ThrowIf(Rename(renamed.From, renamed.To), "rename", renamed.From);
+                break;
+            case LogPart.Made made when !FileTree.Exists(this, made.Path):
+                FileSystemException.ThrowIf(MakeDirectory(made.Path, made.Mode), "create", made.Path);
+                break;
+        }
+    }
+
+    /// <summary>Freezes the files as they are between two writes, and ends the current log record at the same moment.</summary>
+    public FrozenImage Freeze()
+    {
+        lock (_lock)
+        {
+            var entries = new List<ImageEntry>();
+            var dirty = new List<DirtyPage>();
+            _names.Stat("/", followLink: false, out var root);
+            entries.Add(new ImageEntry("/", root.Mode, 0, 0, null, []));
+            Freeze("/", entries, dirty);
+            _pages.Freeze(dirty.Select(d => d.Slot));
+            return new FrozenImage(Log?.Cut() ?? 0, _nextFileId, entries, dirty);
+        }
+    }
+
+    /// <summary>Ends a freeze.</summary>
+    /// <param name="frozen">What was frozen.</param>
+    /// <param name="places">Where its dirty pages are in the bucket now; empty when they are not.</param>
+    public void Thaw(FrozenImage frozen, IReadOnlyList<(PageFrame Frame, int Skip)> places)
+    {
+        lock (_lock)
+        {
+            for (int i = 0; i < places.Count; i++)
+            {
+                var (node, page, slot) = frozen.Dirty[i];
+
+                // Unless it was written meanwhile, which takes another slot, or the file was cut.
+                if (page < node.Count && node[page].Slot == slot && node[page].Frame is null)
+                {
+                    node[page].Frame = places[i].Frame;
+                    node[page].Skip = places[i].Skip;
+                }
+            }
+
+            _pages.Thaw();
+        }
+    }
+
+    /// <summary>Reads a frozen page.</summary>
+    public void Read(DirtyPage page, Span<byte> bytes) => _pages.Read(page.Slot, 0, bytes);
+
+    /// <summary>The pages that were read first, of files that are still there; with their contents. Recording ends.</summary>
+    public IReadOnlyList<(long FileId, int Page, byte[] Content)> TakeRecorded()
+    {
+        lock (_lock)
+        {
+            IsRecording = false;
+            var pages = new List<(long, int, byte[])>();
+            foreach (var (file, page) in _recorded.Order())
+            {
+                if (_byId.TryGetValue(file, out var node) && page < node.Count && node[page].Slot != 0)
+                {
+                    var content = new byte[PageFile.PageSize];
+                    _pages.Read(node[page].Slot, 0, content);
+                    pages.Add((file, page, content));
+                }
+            }
+
+            return pages;
+        }
+    }
+
+    private void Freeze(string directory, List<ImageEntry> entries, List<DirtyPage> dirty)
+    {
+        foreach (var child in FileTree.List(_names, directory))
+        {
+            string path = FileTree.Combine(directory, child.Name);
+            _names.Stat(path, followLink: false, out var status);
+            if (StatePaths.IsTransient(path))
+            {
+                continue;
+            }
+
+            if (status.IsLink)
+            {
+                _names.ReadLink(path, out string target);
+                entries.Add(new ImageEntry(path, status.Mode, 0, 0, target, []));
+            }
+            else if (status.IsDirectory)
+            {
+                entries.Add(new ImageEntry(path, status.Mode, 0, 0, null, []));
+                Freeze(path, entries, dirty);
+            }
+            else if (_nodes.TryGetValue(status.Inode, out var node))
+            {
+                entries.Add(new ImageEntry(path, status.Mode, node.FileId, status.Size, null, node.UntouchedRuns ?? Runs(node, dirty)));
+            }
+        }
+    }
+
+    private static List<PageRun> Runs(BucketNode node, List<DirtyPage> dirty)
+    {
+        var runs = new List<PageRun>();
+        for (int page = 0; page < node.Count; page++)
+        {
+            ref var place = ref node[page];
+            if (place.IsDirty)
+            {
+                dirty.Add(new DirtyPage(node, page, place.Slot));
+            }
+            else if (place.Frame is { } frame)
+            {
+                if (runs.Count > 0 && runs[^1] is var last && ReferenceEquals(last.Frame, frame) && last.Page + last.Count == page && last.Skip + last.Count == place.Skip)
+                {
+                    runs[^1] = last with { Count = last.Count + 1 };
+                }
+                else
+                {
+                    runs.Add(new PageRun(page, 1, frame, place.Skip));
+                }
+            }
+        }
+
+        return runs;
+    }
+}

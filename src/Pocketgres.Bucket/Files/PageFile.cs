@@ -1,0 +1,75 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Pocketgres.Bucket.Files;
+
+/// <summary>
+/// Pages of 8 KiB in a file of the host that has no name: what of the cluster is here. The host keeps in memory what is used, and its disk takes the rest.
+/// Nothing in it survives the process, and nothing needs to.
+/// </summary>
+/// <remarks>Slots are given out and taken back under the file system's lock; reading and writing one is thread-safe by itself.</remarks>
+internal sealed class PageFile : IDisposable
+{
+    /// <summary>Bytes of a page.</summary>
+    public const int PageSize = 8192;
+
+    private readonly SafeFileHandle _file;
+    private readonly Stack<int> _free = new();
+    private readonly HashSet<int> _frozen = [];
+    private readonly List<int> _freeAfterThaw = [];
+    private int _end = 1; // 0 is no slot
+
+    /// <summary>Makes a file in a directory of the host.</summary>
+    public PageFile(string directory)
+    {
+        string path = Path.Combine(directory, $"pocketgres-pages-{Guid.NewGuid():N}");
+        _file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        File.Delete(path);
+    }
+
+    /// <summary>Bytes of pages in use.</summary>
+    public long UsedBytes => (long)(_end - 1 - _free.Count) * PageSize;
+
+    /// <summary>A slot that nobody uses.</summary>
+    public int Take() => _free.TryPop(out int slot) ? slot : _end++;
+
+    /// <summary>Gives a slot back.</summary>
+    public void Give(int slot)
+    {
+        if (_frozen.Contains(slot))
+        {
+            _freeAfterThaw.Add(slot);
+        }
+        else
+        {
+            _free.Push(slot);
+        }
+    }
+
+    /// <summary>Whether the slot must stay as it is.</summary>
+    public bool IsFrozen(int slot) => _frozen.Contains(slot);
+
+    /// <summary>Keeps slots as they are until <see cref="Thaw"/>.</summary>
+    public void Freeze(IEnumerable<int> slots) => _frozen.UnionWith(slots);
+
+    /// <summary>Ends <see cref="Freeze"/>.</summary>
+    public void Thaw()
+    {
+        _frozen.Clear();
+        _freeAfterThaw.ForEach(_free.Push);
+        _freeAfterThaw.Clear();
+    }
+
+    /// <summary>Reads a part of a page.</summary>
+    public void Read(int slot, int offset, Span<byte> bytes)
+    {
+        int n = RandomAccess.Read(_file, bytes, ((long)slot * PageSize) + offset);
+        bytes[n..].Clear(); // the file's end: a page that was written in part
+    }
+
+    /// <summary>Writes a part of a page.</summary>
+    /// <exception cref="IOException">The host's disk is full, or fails.</exception>
+    public void Write(int slot, int offset, ReadOnlySpan<byte> bytes) => RandomAccess.Write(_file, bytes, ((long)slot * PageSize) + offset);
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+}

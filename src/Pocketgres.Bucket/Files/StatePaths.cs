@@ -1,0 +1,42 @@
+using System.Buffers;
+using System.Globalization;
+
+namespace Pocketgres.Bucket.Files;
+
+/// <summary>Which files of a data directory Postgres keeps how, PostgreSQL 18. Paths begin with a slash.</summary>
+internal static class StatePaths
+{
+    /// <summary>Bytes of a file of the write-ahead log. Other sizes are initdb's --wal-segsize, which this engine's template does not use.</summary>
+    public const int SegmentSize = 16 << 20;
+
+    private const string WalDirectory = "/pg_wal/";
+
+    private static readonly SearchValues<char> s_digits = SearchValues.Create("0123456789ABCDEF");
+
+    /// <summary>A file of the write-ahead log: pg_wal/ and 24 hexadecimal digits, maybe .partial behind (then it is no more written).</summary>
+    public static bool IsWalSegment(string path) =>
+        path.Length == WalDirectory.Length + 24 && path.StartsWith(WalDirectory, StringComparison.Ordinal)
+        && path.AsSpan(WalDirectory.Length).IndexOfAnyExcept(s_digits) < 0;
+
+    /// <summary>
+    /// Files outside of the write-ahead log and of what it can bring back, which Postgres writes whole and syncs: replication slots and what logical decoding
+    /// keeps, settings, rules of access, histories of timelines.
+    /// </summary>
+    public static bool IsState(string path) =>
+        path.StartsWith("/pg_replslot/", StringComparison.Ordinal) || path.StartsWith("/pg_logical/", StringComparison.Ordinal)
+        || (path.EndsWith(".history", StringComparison.Ordinal) && path.StartsWith(WalDirectory, StringComparison.Ordinal))
+        || (path.LastIndexOf('/') == 0 && (path.EndsWith(".conf", StringComparison.Ordinal) || path.EndsWith(".conf.tmp", StringComparison.Ordinal)
+            || path.EndsWith(".signal", StringComparison.Ordinal)));
+
+    /// <summary>What an image leaves out: the running server's own, and what is made anew at a start.</summary>
+    public static bool IsTransient(string path) =>
+        path is "/postmaster.pid" or "/postmaster.opts"
+        || path.StartsWith("/pg_dynshmem/", StringComparison.Ordinal) || path.StartsWith("/pg_notify/", StringComparison.Ordinal)
+        || path.StartsWith("/pg_serial/", StringComparison.Ordinal) || path.StartsWith("/pg_snapshots/", StringComparison.Ordinal)
+        || path.StartsWith("/pg_stat_tmp/", StringComparison.Ordinal) || path.StartsWith("/pg_subtrans/", StringComparison.Ordinal)
+        || path.Contains("/pgsql_tmp", StringComparison.Ordinal);
+
+    /// <summary>The name of a file of the write-ahead log, for messages and tests.</summary>
+    public static string WalSegment(uint timeline, ulong position) =>
+        string.Create(CultureInfo.InvariantCulture, $"{WalDirectory}{timeline:X8}{position >> 32:X8}{(position & uint.MaxValue) / SegmentSize:X8}");
+}

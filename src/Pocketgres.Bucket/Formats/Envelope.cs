@@ -1,0 +1,116 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using Pocketgres.Engine.Data;
+
+namespace Pocketgres.Bucket.Formats;
+
+/// <summary>
+/// What log records and manifests lie in: whose they are, what number they have, and a checksum, so that no byte of a wrong, cut or flipped object is used.
+/// </summary>
+/// <remarks>
+/// Layout, little-endian: 4 bytes magic, 1 format, 1 flags (1: the content is deflated), 2 kind, 16 cluster, 8 sequence, 8 token, 8 time (ticks since year 1,
+/// UTC), 4 length of the content as it was; the content; 4 CRC-32C of all before. Deflate and not zstd: it is .NET's own native code, while a managed zstd
+/// would be compiled in each wake.
+/// </remarks>
+internal sealed record Envelope(uint Magic, ushort Kind, Guid Cluster, long Sequence, long Token, DateTime Time, ReadOnlyMemory<byte> Content)
+{
+    private const byte Format = 1, Deflated = 1;
+    private const int HeaderSize = 52, WorthDeflating = 256, MaximumContent = 1 << 30;
+
+    /// <summary>The object's bytes.</summary>
+    public byte[] Encode()
+    {
+        ReadOnlyMemory<byte> stored = Content;
+        byte flags = 0;
+        if (Content.Length >= WorthDeflating && Compression.Deflate(Content.Span) is { } deflated && deflated.Length < Content.Length)
+        {
+            (stored, flags) = (deflated, Deflated);
+        }
+
+        var bytes = new byte[HeaderSize + stored.Length + 4];
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
+        bytes[4] = Format;
+        bytes[5] = flags;
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(6), Kind);
+        Cluster.TryWriteBytes(bytes.AsSpan(8));
+        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(24), Sequence);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(32), Token);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(40), Time.Ticks);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(48), Content.Length);
+        stored.Span.CopyTo(bytes.AsSpan(HeaderSize));
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(bytes.Length - 4), Crc32C.Compute(bytes.AsSpan(0, bytes.Length - 4)));
+        return bytes;
+    }
+
+    /// <summary>Reads an object.</summary>
+    /// <exception cref="DamagedObjectException">It is not what it should be.</exception>
+    public static Envelope Decode(string key, byte[] bytes, uint magic, Guid cluster, long sequence)
+    {
+        if (bytes.Length < HeaderSize + 4 || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != magic)
+        {
+            throw new DamagedObjectException(key, $"is cut off or not an object of a cluster ({bytes.Length} bytes)");
+        }
+
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(bytes.Length - 4)) != Crc32C.Compute(bytes.AsSpan(0, bytes.Length - 4)))
+        {
+            throw new DamagedObjectException(key, "is damaged (wrong checksum)");
+        }
+
+        if (bytes[4] > Format)
+        {
+            throw new DamagedObjectException(key, $"has format {bytes[4]}, which a newer version has written: use that");
+        }
+
+        var owner = new Guid(bytes.AsSpan(8, 16));
+        long number = BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(24));
+        if (owner != cluster || number != sequence)
+        {
+            throw new DamagedObjectException(key, owner != cluster ? "belongs to another cluster" : "has the content of another object");
+        }
+
+        int length = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(48));
+        var stored = bytes.AsMemory(HeaderSize, bytes.Length - HeaderSize - 4);
+        if (length is < 0 or > MaximumContent || ((bytes[5] & Deflated) == 0 && length != stored.Length))
+        {
+            throw new DamagedObjectException(key, "has a length that makes no sense");
+        }
+
+        return new Envelope(
+            magic, BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(6)), owner, number, BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(32)),
+            new DateTime(BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(40)), DateTimeKind.Utc),
+            (bytes[5] & Deflated) == 0 ? stored : Compression.Inflate(key, stored, length));
+    }
+}
+
+/// <summary>Deflate of whole buffers.</summary>
+internal static class Compression
+{
+    /// <summary>Compresses.</summary>
+    public static byte[] Deflate(ReadOnlySpan<byte> bytes)
+    {
+        var output = new MemoryStream(64 + (bytes.Length / 2));
+        using (var stream = new DeflateStream(output, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            stream.Write(bytes);
+        }
+
+        return output.ToArray();
+    }
+
+    /// <summary>Decompresses to exactly <paramref name="length"/> bytes.</summary>
+    /// <exception cref="DamagedObjectException">It is not possible.</exception>
+    public static byte[] Inflate(string key, ReadOnlyMemory<byte> bytes, int length)
+    {
+        var output = new byte[length];
+        try
+        {
+            using var stream = new DeflateStream(new MemoryStream(bytes.ToArray()), CompressionMode.Decompress);
+            stream.ReadExactly(output);
+            return stream.ReadByte() < 0 ? output : throw new InvalidDataException("too long");
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        {
+            throw new DamagedObjectException(key, "cannot be decompressed", e);
+        }
+    }
+}

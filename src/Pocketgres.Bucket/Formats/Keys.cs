@@ -1,0 +1,53 @@
+using System.Globalization;
+
+namespace Pocketgres.Bucket.Formats;
+
+/// <summary>Names of a cluster's objects below its prefix. Numbers are 16 hexadecimal digits, so that names are in the order of their numbers.</summary>
+internal static class Keys
+{
+    /// <summary>What the prefix is; created once.</summary>
+    public const string Format = "format";
+
+    /// <summary>The number of the newest manifest, as a hint.</summary>
+    public const string Head = "head";
+
+    /// <summary>Before the numbers of log records.</summary>
+    public const string Log = "log/";
+
+    /// <summary>Before the numbers of manifests.</summary>
+    public const string Manifests = "man/";
+
+    /// <summary>Before the names of packs.</summary>
+    public const string Packs = "pack/";
+
+    /// <summary>Before the tokens of those who have the cluster open.</summary>
+    public const string Live = "live/";
+
+    /// <summary>A log record.</summary>
+    public static string LogRecord(long sequence) => Log + Number(sequence);
+
+    /// <summary>The manifest of the image that covers the log up to a record.</summary>
+    public static string Manifest(long sequence) => Manifests + Number(sequence);
+
+    /// <summary>A pack.</summary>
+    public static string Pack(long token, long number) => $"{Packs}{Number(token)}-{Number(number)}";
+
+    /// <summary>The heartbeat of a holder.</summary>
+    public static string Holder(long token) => Live + Number(token);
+
+    /// <summary>The number at the end of a name.</summary>
+    /// <exception cref="DamagedObjectException">There is none.</exception>
+    public static long NumberIn(string key, string prefix) =>
+        key.Length == prefix.Length + 16 && long.TryParse(key.AsSpan(prefix.Length), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long number)
+            ? number
+            : throw new DamagedObjectException(key, "is not the name of an object of a cluster");
+
+    private static string Number(long number) => number.ToString("x16", CultureInfo.InvariantCulture);
+}
+
+/// <summary>An object of a cluster is missing, cut, flipped or of another cluster.</summary>
+internal sealed class DamagedObjectException(string key, string problem, Exception? inner = null) : Exception($"object {key} {problem}", inner)
+{
+    /// <summary>Its name below the prefix.</summary>
+    public string Key => key;
+}

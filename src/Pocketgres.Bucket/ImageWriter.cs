@@ -1,0 +1,189 @@
+using System.Globalization;
+using Pocketgres.Bucket.Files;
+using Pocketgres.Bucket.Formats;
+using Pocketgres.Bucket.Log;
+using Pocketgres.Engine.Data;
+using Pocketgres.ObjectStore;
+
+namespace Pocketgres.Bucket;
+
+/// <summary>
+/// Makes images: freezes the files, waits until the log up to there is stored, writes the pages that are only here as packs, then the manifest, then the
+/// hint. An image is there when its manifest is; what a process that ends before has written is garbage that nothing names.
+/// </summary>
+/// <param name="store">The cluster's prefix.</param>
+/// <param name="log">The log, taken.</param>
+/// <param name="files">The files.</param>
+/// <param name="shipper">Where the files note their changes.</param>
+internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileSystem files, LogShipper shipper)
+{
+    private const int MaximumPack = 8 << 20;
+
+    private long _nextPack = log.Manifest?.NextPack ?? 1;
+    private long _newest = log.Manifest?.Sequence ?? 0;
+    private BootPack? _boot = log.Manifest?.Boot;
+
+    /// <summary>Called before each step, with its name: for tests that end the process there.</summary>
+    public Action<string>? Step { get; init; }
+
+    /// <summary>Number of the newest manifest.</summary>
+    public long Newest => Volatile.Read(ref _newest);
+
+    /// <summary>Makes an image, unless nothing was noted since the last one.</summary>
+    /// <param name="withBootPack">Whether it gets a new boot pack, of the pages that were read first in this life.</param>
+    /// <exception cref="BucketException">This writer was fenced.</exception>
+    /// <exception cref="ObjectStoreException">The store refuses.</exception>
+    public async Task WriteAsync(bool withBootPack)
+    {
+        Step?.Invoke("freeze");
+        var frozen = files.Freeze();
+        IReadOnlyList<(PageFrame, int)> places = [];
+        try
+        {
+            Step?.Invoke("log");
+            await shipper.ConfirmedAsync(frozen.Sequence).ConfigureAwait(false);
+            if (frozen.Sequence == _newest)
+            {
+                return;
+            }
+
+            Step?.Invoke("packs");
+            var written = await WritePagesAsync(frozen.Dirty.Count, (i, page) => files.Read(frozen.Dirty[i], page), i => frozen.Dirty[i].Node).ConfigureAwait(false);
+            Step?.Invoke("boot pack");
+            _boot = withBootPack ? await WriteBootPackAsync().ConfigureAwait(false) : StillGood(_boot, frozen.Dirty);
+            var manifest = new Manifest(
+                log.Cluster, frozen.Sequence, log.Token, DateTime.UtcNow, frozen.NextFileId, _nextPack, WithPages(frozen, written), _boot);
+            Step?.Invoke("manifest");
+            if (!await store.CreateAsync(Keys.Manifest(frozen.Sequence), manifest.Encode()).ConfigureAwait(false))
+            {
+                throw new BucketException(BucketError.Fenced, $"another process has written an image of {store.Name}: this one stops at once");
+            }
+
+            places = written;
+            Volatile.Write(ref _newest, frozen.Sequence);
+            Step?.Invoke("head");
+            await store.PutAsync(Keys.Head, System.Text.Encoding.UTF8.GetBytes(frozen.Sequence.ToString(CultureInfo.InvariantCulture))).ConfigureAwait(false);
+            Step?.Invoke("done");
+        }
+        finally
+        {
+            files.Thaw(frozen, places);
+        }
+    }
+
+    // A frame has pages of one file in their order, so that a reader of one mostly gets its neighbours.
+    private async Task<List<(PageFrame Frame, int Skip)>> WritePagesAsync(int count, Action<int, Span<byte>> read, Func<int, object> file)
+    {
+        var places = new List<(PageFrame, int)>(count);
+        var pack = new MemoryStream();
+        string key = NextKey();
+        var same = new Dictionary<string, PageFrame>(StringComparer.Ordinal);
+        var pages = new byte[PageFrame.MaximumPages * PageFile.PageSize];
+        for (int i = 0; i < count;)
+        {
+            int n = 0;
+            do
+            {
+                read(i + n, pages.AsSpan(n * PageFile.PageSize, PageFile.PageSize));
+                n++;
+            }
+            while (n < PageFrame.MaximumPages && i + n < count && file(i + n) == file(i));
+
+            // Databases made from one template are equal.
+            var content = pages.AsMemory(0, n * PageFile.PageSize);
+            string hash = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(content.Span));
+            if (!same.TryGetValue(hash, out var frame))
+            {
+                byte[] compressed = Compression.Deflate(content.Span);
+                frame = new PageFrame(key, (int)pack.Length, compressed.Length, n, Crc32C.Compute(compressed));
+                pack.Write(compressed);
+                same.Add(hash, frame);
+            }
+
+            for (int k = 0; k < n; k++)
+            {
+                places.Add((frame, k));
+            }
+
+            i += n;
+            if (pack.Length >= MaximumPack || (i == count && pack.Length > 0))
+            {
+                await CreateAsync(key, pack).ConfigureAwait(false);
+                pack = new MemoryStream();
+                key = NextKey();
+            }
+        }
+
+        return places;
+    }
+
+    private async Task<BootPack?> WriteBootPackAsync()
+    {
+        var recorded = files.TakeRecorded();
+        if (recorded.Count == 0)
+        {
+            return null;
+        }
+
+        var frames = new List<PageFrame>();
+        var pack = new MemoryStream();
+        string key = NextKey();
+        for (int i = 0; i < recorded.Count; i += PageFrame.MaximumPages)
+        {
+            byte[] pages = [.. recorded.Skip(i).Take(PageFrame.MaximumPages).SelectMany(p => p.Content)], compressed = Compression.Deflate(pages);
+            frames.Add(new PageFrame(key, (int)pack.Length, compressed.Length, pages.Length / PageFile.PageSize, Crc32C.Compute(compressed)));
+            pack.Write(compressed);
+        }
+
+        await CreateAsync(key, pack).ConfigureAwait(false);
+        return new BootPack(key, frames, [.. recorded.Select(p => (p.FileId, p.Page))]);
+    }
+
+    private static BootPack? StillGood(BootPack? boot, IReadOnlyList<DirtyPage> dirty)
+    {
+        if (boot is null || dirty.Count == 0)
+        {
+            return boot;
+        }
+
+        var changed = dirty.Select(d => (d.Node.FileId, d.Page)).ToHashSet();
+        return boot with { Pages = [.. boot.Pages.Select(p => changed.Contains(p) ? (0, 0) : p)] };
+    }
+
+    private static List<ImageEntry> WithPages(FrozenImage frozen, List<(PageFrame Frame, int Skip)> written)
+    {
+        var added = new Dictionary<long, List<PageRun>>();
+        for (int i = 0; i < written.Count; i++)
+        {
+            var (node, page, _) = frozen.Dirty[i];
+            if (!added.TryGetValue(node.FileId, out var runs))
+            {
+                added.Add(node.FileId, runs = []);
+            }
+
+            var (frame, skip) = written[i];
+            if (runs.Count > 0 && runs[^1] is var last && ReferenceEquals(last.Frame, frame) && last.Page + last.Count == page && last.Skip + last.Count == skip)
+            {
+                runs[^1] = last with { Count = last.Count + 1 };
+            }
+            else
+            {
+                runs.Add(new PageRun(page, 1, frame, skip));
+            }
+        }
+
+        return [.. frozen.Entries.Select(e => e.FileId != 0 && added.TryGetValue(e.FileId, out var runs)
+            ? e with { Runs = [.. e.Runs.Concat(runs).OrderBy(r => r.Page)] }
+            : e)];
+    }
+
+    private string NextKey() => Keys.Pack(log.Token, _nextPack++);
+
+    private async Task CreateAsync(string key, MemoryStream content)
+    {
+        if (!await store.CreateAsync(key, content.GetBuffer().AsMemory(0, (int)content.Length)).ConfigureAwait(false))
+        {
+            throw new DamagedObjectException(key, "is there already: two writers have one token");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+using Pocketgres.Bucket.Formats;
+using Pocketgres.ObjectStore;
+
+namespace Pocketgres.Bucket.Log;
+
+/// <summary>
+/// Finds a cluster's newest image and the log behind it, and takes the cluster: creates a fence at the first number that is missing in the log, so that
+/// nobody who wrote before can add to it.
+/// </summary>
+/// <remarks>
+/// A writer uses at most <see cref="BucketOptions.Window"/> numbers behind its last confirmed record. So after a fence at number f, where an older writer
+/// may still have requests on their way, fillers take f+1 to f+Window-1, or find there records of that writer, which count for nothing; the new writer's
+/// numbers begin behind them, where the older one can never write. Behind a <see cref="LogRecordKind.Close"/> no fillers are needed.
+/// </remarks>
+/// <param name="store">The cluster's prefix; asks again by itself.</param>
+/// <param name="options">Options.</param>
+internal sealed class LogOpening(IObjectStore store, BucketOptions options)
+{
+    private const int ParallelReads = 32;
+
+    /// <summary>Called as soon as the newest manifest is known, while the log is still being read and fenced.</summary>
+    public Action<Manifest>? ManifestFound { get; init; }
+
+    /// <summary>Says why it takes long.</summary>
+    public Action<string>? Report { get; init; }
+
+    /// <summary>Opens the cluster, or makes the beginnings of a new one where there is nothing.</summary>
+    /// <exception cref="BucketException">Somebody else has it.</exception>
+    /// <exception cref="DamagedObjectException">An object is missing or not what it should be.</exception>
+    public async Task<OpenedLog> OpenAsync(CancellationToken cancellationToken)
+    {
+        var head = store.GetAsync(Keys.Head, null, cancellationToken);
+        var format = await store.GetAsync(Keys.Format, null, cancellationToken).ConfigureAwait(false);
+        var cluster = format is null ? await CreateAsync(cancellationToken).ConfigureAwait(false) : FormatObject.Decode(format.Content).Cluster;
+
+        // A hint that says too much or too little costs requests only: what is listed decides.
+        long hint = await head.ConfigureAwait(false) is { } found ? ReadHead(found.Content) : 0;
+        var hinted = hint > 0 ? store.GetAsync(Keys.Manifest(hint), null, cancellationToken) : Task.FromResult<StoredObject?>(null);
+        var manifests = store.ListAsync(Keys.Manifests, hint > 0 ? Keys.Manifest(hint) : null, cancellationToken);
+        var log = store.ListAsync(Keys.Log, hint > 0 ? Keys.LogRecord(hint) : null, cancellationToken);
+        var live = store.ListAsync(Keys.Live, null, cancellationToken);
+        var manifest = await ReadManifestAsync(cluster, hint, await hinted.ConfigureAwait(false), (await manifests.ConfigureAwait(false)).Entries, cancellationToken)
+            .ConfigureAwait(false);
+        if (manifest is not null)
+        {
+            ManifestFound?.Invoke(manifest);
+        }
+
+        await Holder.WaitUntilGoneAsync(store, await live.ConfigureAwait(false), options, Report, cancellationToken).ConfigureAwait(false);
+        long start = (manifest?.Sequence ?? 0) + 1;
+        var listed = await log.ConfigureAwait(false);
+        if (options.TakeOver || (await live.ConfigureAwait(false)).Entries.Count > 0 || (hint > 0 && start <= hint))
+        {
+            // Somebody may have written since, or the hint named an image that is not there.
+            listed = await store.ListAsync(Keys.Log, start > 1 ? Keys.LogRecord(start - 1) : null, cancellationToken).ConfigureAwait(false);
+        }
+
+        long first = start;
+        foreach (var entry in listed.Entries)
+        {
+            long number = Keys.NumberIn(entry.Key, Keys.Log);
+            if (number == first)
+            {
+                first++;
+            }
+        }
+
+        return await FenceAsync(cluster, manifest, start, first, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The number in the object <c>head</c>; 0 when it makes no sense.</summary>
+    internal static long ReadHead(byte[] content) =>
+        long.TryParse(content, System.Globalization.CultureInfo.InvariantCulture, out long sequence) && sequence > 0 ? sequence : 0;
+
+    private async Task<Guid> CreateAsync(CancellationToken cancellationToken)
+    {
+        await StoreProbe.RunAsync(store, "", cancellationToken).ConfigureAwait(false);
+        var others = await store.ListAsync("", null, cancellationToken).ConfigureAwait(false);
+        if (others.Entries.FirstOrDefault(e => e.Key != Keys.Format && !e.Key.StartsWith("probe/", StringComparison.Ordinal)) is { } other)
+        {
+            if (await store.GetAsync(Keys.Format, null, cancellationToken).ConfigureAwait(false) is { } appeared)
+            {
+                return FormatObject.Decode(appeared.Content).Cluster; // somebody else is opening it for the first time too
+            }
+
+            throw new DamagedObjectException(Keys.Format, $"is missing at {store.Name}, where there are other objects ({other.Key}): choose another prefix");
+        }
+
+        var made = new FormatObject(FormatObject.Current, Guid.NewGuid());
+        if (await store.CreateAsync(Keys.Format, made.Encode(), cancellationToken).ConfigureAwait(false))
+        {
+            return made.Cluster;
+        }
+
+        // Two first openers: one cluster, and the fence decides who has it.
+        var stored = await store.GetAsync(Keys.Format, null, cancellationToken).ConfigureAwait(false);
+        return FormatObject.Decode((stored ?? throw new DamagedObjectException(Keys.Format, "comes and goes")).Content).Cluster;
+    }
+
+    private async Task<Manifest?> ReadManifestAsync(
+        Guid cluster, long hint, StoredObject? hinted, IReadOnlyList<ObjectEntry> newer, CancellationToken cancellationToken)
+    {
+        if (newer.Count > 0)
+        {
+            string key = newer[^1].Key;
+            var found = await store.GetAsync(key, null, cancellationToken).ConfigureAwait(false);
+            return Manifest.Decode(
+                (found ?? throw new DamagedObjectException(key, "is missing: it was deleted")).Content, cluster, Keys.NumberIn(key, Keys.Manifests));
+        }
+
+        if (hinted is null && hint > 0)
+        {
+            var all = await store.ListAsync(Keys.Manifests, null, cancellationToken).ConfigureAwait(false);
+            throw new DamagedObjectException(Keys.Manifest(hint),
+                all.Entries.Count == 0 ? "is missing, and no older one is there" : $"is missing: the newest that is there is {all.Entries[^1].Key}");
+        }
+
+        return hinted is null ? null : Manifest.Decode(hinted.Content, cluster, hint);
+    }
+
+    private async Task<OpenedLog> FenceAsync(Guid cluster, Manifest? manifest, long start, long first, CancellationToken cancellationToken)
+    {
+        var reading = ReadAsync(cluster, start, first, cancellationToken);
+        var fence = new LogRecord(LogRecordKind.Fence, cluster, first, first, DateTime.UtcNow, []);
+        bool isMine = await store.CreateAsync(Keys.LogRecord(first), fence.Encode(), cancellationToken).ConfigureAwait(false);
+        var tail = await reading.ConfigureAwait(false);
+        while (!isMine)
+        {
+            var other = await ReadRecordAsync(cluster, first, cancellationToken).ConfigureAwait(false);
+            if (other.Kind == LogRecordKind.Fence && !options.TakeOver)
+            {
+                throw new BucketException(BucketError.InUse, $"another process has just opened {store.Name}: stop it first, or take the cluster over (takeover=true)");
+            }
+
+            tail.Add(other);
+            first++;
+            fence = new LogRecord(LogRecordKind.Fence, cluster, first, first, DateTime.UtcNow, []);
+            isMine = await store.CreateAsync(Keys.LogRecord(first), fence.Encode(), cancellationToken).ConfigureAwait(false);
+        }
+
+        long next = first + 1;
+        bool wasClosed = tail.Count > 0 ? tail[^1].Kind == LogRecordKind.Close : first == 1;
+        if (!wasClosed)
+        {
+            next = first + BucketOptions.Window;
+            await Task.WhenAll(Enumerable.Range(1, BucketOptions.Window - 1).Select(i => FillAsync(cluster, first, first + i, cancellationToken))).ConfigureAwait(false);
+        }
+
+        return new OpenedLog(cluster, manifest, Counting(tail, manifest?.Token ?? 0), first, next);
+    }
+
+    private async Task FillAsync(Guid cluster, long token, long sequence, CancellationToken cancellationToken)
+    {
+        var filler = new LogRecord(LogRecordKind.Filler, cluster, sequence, token, DateTime.UtcNow, []);
+        if (!await store.CreateAsync(Keys.LogRecord(sequence), filler.Encode(), cancellationToken).ConfigureAwait(false)
+            && (await ReadRecordAsync(cluster, sequence, cancellationToken).ConfigureAwait(false)).Token > token)
+        {
+            throw new BucketException(BucketError.Fenced, $"another process has taken {store.Name} over while it was being opened");
+        }
+    }
+
+    /// <summary>The records that count: a fence makes all later ones of older tokens count for nothing.</summary>
+    /// <param name="records">In order.</param>
+    /// <param name="token">The token up to here.</param>
+    internal static List<LogRecord> Counting(IEnumerable<LogRecord> records, long token)
+    {
+        var counting = new List<LogRecord>();
+        foreach (var record in records)
+        {
+            if (record.Token >= token)
+            {
+                token = record.Token;
+                if (record.Kind is LogRecordKind.Data or LogRecordKind.Close)
+                {
+                    counting.Add(record);
+                }
+            }
+        }
+
+        return counting;
+    }
+
+    private async Task<List<LogRecord>> ReadAsync(Guid cluster, long start, long end, CancellationToken cancellationToken)
+    {
+        var records = new List<LogRecord>();
+        for (long from = start; from < end; from += ParallelReads)
+        {
+            int count = (int)Math.Min(ParallelReads, end - from);
+            records.AddRange(await Task.WhenAll(Enumerable.Range(0, count).Select(i => ReadRecordAsync(cluster, from + i, cancellationToken))).ConfigureAwait(false));
+        }
+
+        return records;
+    }
+
+    private async Task<LogRecord> ReadRecordAsync(Guid cluster, long sequence, CancellationToken cancellationToken)
+    {
+        string key = Keys.LogRecord(sequence);
+        var found = await store.GetAsync(key, null, cancellationToken).ConfigureAwait(false);
+        return LogRecord.Decode((found ?? throw new DamagedObjectException(key, "is missing: it was deleted")).Content, cluster, sequence);
+    }
+}

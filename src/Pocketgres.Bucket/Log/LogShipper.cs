@@ -1,0 +1,377 @@
+using Pocketgres.Bucket.Formats;
+using Pocketgres.Engine;
+using Pocketgres.ObjectStore;
+
+namespace Pocketgres.Bucket.Log;
+
+/// <summary>
+/// Brings what is noted to the bucket, as log records in order, several on their way at once, and says what is there: what is noted counts as durable when
+/// its record and all before it are stored. Any thread.
+/// </summary>
+/// <remarks>
+/// Tickets are numbers of noted parts. A record whose answer is lost is sent again, the same bytes under the same name, for ever. A name that is taken by
+/// somebody else's bytes means that this writer was fenced: nothing more becomes durable, and every wait stays a wait.
+/// </remarks>
+internal sealed class LogShipper : ICommitGate, IAsyncDisposable
+{
+    /// <summary>Bytes noted and not yet durable above which <see cref="WaitForRoom"/> waits, and at which the mode <see cref="LogMode.Sleep"/> ships.</summary>
+    public const int MaximumPending = 16 << 20;
+
+    private readonly object _lock = new();
+    private readonly IObjectStore _store;
+    private readonly OpenedLog _log;
+    private readonly BucketOptions _options;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource<BucketException> _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Dictionary<long, long> _stored = []; // records stored behind one that is not: sequence, last part
+    private readonly Queue<LogRecord> _cut = new(); // records that have a number and were not sent yet
+    private readonly Dictionary<long, long> _lastPart = []; // of each record that is not confirmed
+    private readonly Timer _timer;
+
+    private List<LogPart> _parts = [];
+    private long _pendingBytes, _notedBytes;
+    private long _noted, _sealed, _cutUpTo, _durable; // parts
+    private long _next, _confirmed; // sequences
+    private long _wanted; // parts that somebody waits for, whatever the mode
+    private int _flying;
+    private double _allowance;
+    private long _allowedAt;
+
+    /// <summary>Begins behind the opener's fence.</summary>
+    /// <param name="store">The cluster's prefix; must ask again for ever.</param>
+    /// <param name="log">The log, taken.</param>
+    /// <param name="options">Options.</param>
+    public LogShipper(IObjectStore store, OpenedLog log, BucketOptions options)
+    {
+        _store = store;
+        _log = log;
+        _options = options;
+        _next = log.NextSequence;
+        _confirmed = log.NextSequence - 1;
+        _allowance = MaximumAllowance;
+        _allowedAt = Environment.TickCount64;
+        _timer = new Timer(_ => Tick(), null, Timeout.Infinite, Timeout.Infinite);
+        if (options.Mode == LogMode.Interval)
+        {
+            _timer.Change(options.Interval, options.Interval);
+        }
+    }
+
+    /// <summary>Completes when another process has taken the cluster over, with the error to show.</summary>
+    public Task<BucketException> Fenced => _fenced.Task;
+
+    /// <summary>The last record that is stored with all before it.</summary>
+    public long Confirmed
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _confirmed;
+            }
+        }
+    }
+
+    /// <summary>Bytes noted since the beginning.</summary>
+    public long NotedBytes => Volatile.Read(ref _notedBytes);
+
+    private double MaximumAllowance => Math.Max(1, _options.PutsPerSecond * 10.0);
+
+    /// <summary>Adds a change. Changes become durable in this order.</summary>
+    public void Note(LogPart part)
+    {
+        lock (_lock)
+        {
+            _parts.Add(part);
+            _noted++;
+            _pendingBytes += part.Size;
+            Volatile.Write(ref _notedBytes, _notedBytes + part.Size);
+        }
+    }
+
+    /// <summary>What was noted is to become durable, when the mode says. Returns its ticket.</summary>
+    public long Seal()
+    {
+        lock (_lock)
+        {
+            Volatile.Write(ref _sealed, _noted);
+            Pump();
+            return _sealed;
+        }
+    }
+
+    /// <inheritdoc/>
+    public long CommitTicket() => _options.Mode == LogMode.Strict ? SendTicket() : 0;
+
+    /// <inheritdoc/>
+    public long SendTicket()
+    {
+        long ticket = Volatile.Read(ref _sealed);
+        return Volatile.Read(ref _durable) >= ticket ? 0 : ticket;
+    }
+
+    /// <inheritdoc/>
+    public bool Wait(long ticket, TimeSpan patience)
+    {
+        lock (_lock)
+        {
+            Want(ticket);
+            return _durable >= ticket || (Monitor.Wait(_lock, patience) && _durable >= ticket);
+        }
+    }
+
+    /// <summary>Returns when a ticket's parts are durable; false when they never will be, because the shipper was stopped or fenced.</summary>
+    public bool WaitUntilDurable(long ticket)
+    {
+        lock (_lock)
+        {
+            Want(ticket);
+            while (_durable < ticket)
+            {
+                if (_stop.IsCancellationRequested || _fenced.Task.IsCompleted)
+                {
+                    return false;
+                }
+
+                Monitor.Wait(_lock);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Waits while too much is noted that is not durable. Not under any lock.</summary>
+    public void WaitForRoom()
+    {
+        lock (_lock)
+        {
+            while (_pendingBytes > MaximumPending && !_stop.IsCancellationRequested && !_fenced.Task.IsCompleted)
+            {
+                Want(_noted);
+                Monitor.Wait(_lock);
+            }
+        }
+    }
+
+    /// <summary>Ends the current record, so that everything noted is in records up to the one returned, and what is noted later in later ones.</summary>
+    public long Cut()
+    {
+        lock (_lock)
+        {
+            if (_parts.Count > 0)
+            {
+                _cut.Enqueue(Close(LogRecordKind.Data));
+            }
+
+            Volatile.Write(ref _sealed, _noted);
+            Want(_noted);
+            return _next - 1;
+        }
+    }
+
+    /// <summary>Ends the log: nothing may be noted any more. Returns when it is stored.</summary>
+    public Task CloseAsync()
+    {
+        long last;
+        lock (_lock)
+        {
+            _cut.Enqueue(Close(LogRecordKind.Close));
+            last = _next - 1;
+            Pump();
+        }
+
+        return ConfirmedAsync(last);
+    }
+
+    /// <summary>Returns when a record and all before it are stored.</summary>
+    /// <exception cref="BucketException">They will not be: this writer was fenced, or stopped.</exception>
+    public Task ConfirmedAsync(long sequence) => Task.Run(() =>
+    {
+        lock (_lock)
+        {
+            while (_confirmed < sequence)
+            {
+                if (_fenced.Task.IsCompleted)
+                {
+                    throw _fenced.Task.Result;
+                }
+
+                if (_stop.IsCancellationRequested)
+                {
+                    throw new BucketException(BucketError.Store, "stopped before the log was stored");
+                }
+
+                Monitor.Wait(_lock);
+            }
+        }
+    });
+
+    /// <summary>Looks whether somebody has taken the number that is next, which a writer that writes nothing would not notice.</summary>
+    public async Task LookForFenceAsync(CancellationToken cancellationToken)
+    {
+        long next;
+        lock (_lock)
+        {
+            if (_flying > 0 || _cut.Count > 0)
+            {
+                return; // will be noticed
+            }
+
+            next = _next;
+        }
+
+        if (await _store.GetAsync(Keys.LogRecord(next), null, cancellationToken).ConfigureAwait(false) is { } found
+            && LogRecord.Decode(found.Content, _log.Cluster, next).Token != _log.Token)
+        {
+            Fence();
+        }
+    }
+
+    /// <summary>Gives up: nothing more is sent.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _timer.DisposeAsync().ConfigureAwait(false);
+        lock (_lock)
+        {
+            _stop.Cancel();
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    private void Tick()
+    {
+        lock (_lock)
+        {
+            if (_options.Mode == LogMode.Interval)
+            {
+                Want(_sealed);
+            }
+
+            Pump();
+        }
+    }
+
+    private void Want(long ticket)
+    {
+        _wanted = Math.Max(_wanted, ticket);
+        Pump();
+    }
+
+    private bool IsDue() =>
+        _noted > _cutUpTo && (_wanted > _cutUpTo || (_options.Mode == LogMode.Strict ? _sealed > _cutUpTo : _pendingBytes >= MaximumPending));
+
+    // Sends what may be sent now. Under the lock.
+    private void Pump()
+    {
+        while (_flying < _options.InFlight && !_stop.IsCancellationRequested && !_fenced.Task.IsCompleted)
+        {
+            bool hasRecord = _cut.TryPeek(out var record);
+            if ((hasRecord ? record!.Sequence : _next) > _confirmed + BucketOptions.Window || (!hasRecord && !IsDue()) || !MayPut())
+            {
+                return;
+            }
+
+            record = hasRecord ? _cut.Dequeue() : Close(LogRecordKind.Data);
+            _flying++;
+            _ = Task.Run(() => ShipAsync(record));
+        }
+    }
+
+    private bool MayPut()
+    {
+        if (_options.PutsPerSecond <= 0)
+        {
+            return true;
+        }
+
+        long now = Environment.TickCount64;
+        _allowance = Math.Min(MaximumAllowance, _allowance + ((now - _allowedAt) * _options.PutsPerSecond / 1000.0));
+        _allowedAt = now;
+        if (_allowance >= 1)
+        {
+            _allowance--;
+            return true;
+        }
+
+        if (_options.Mode != LogMode.Interval)
+        {
+            _timer.Change((long)Math.Ceiling((1 - _allowance) * 1000 / _options.PutsPerSecond), Timeout.Infinite);
+        }
+
+        return false;
+    }
+
+    private LogRecord Close(LogRecordKind kind)
+    {
+        var record = new LogRecord(kind, _log.Cluster, _next++, _log.Token, DateTime.UtcNow, _parts);
+        _lastPart.Add(record.Sequence, _noted);
+        _parts = [];
+        _cutUpTo = _noted;
+        return record;
+    }
+
+    private async Task ShipAsync(LogRecord record)
+    {
+        try
+        {
+            if (await _store.CreateAsync(Keys.LogRecord(record.Sequence), record.Encode(), _stop.Token).ConfigureAwait(false))
+            {
+                Stored(record);
+            }
+            else
+            {
+                Fence();
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Whether it is there will be seen by who opens the cluster next.
+        }
+        catch (ObjectStoreException e)
+        {
+            // Not one that passes: somebody took the rights or the bucket away.
+            Fail(new BucketException(BucketError.Store, e.Message, e));
+        }
+    }
+
+    private void Stored(LogRecord record)
+    {
+        lock (_lock)
+        {
+            _flying--;
+            int bytes = 0;
+            foreach (var part in record.Parts)
+            {
+                bytes += part.Size;
+            }
+
+            _pendingBytes -= bytes;
+            _stored.Add(record.Sequence, bytes);
+            long before = _confirmed;
+            while (_stored.Remove(_confirmed + 1))
+            {
+                _confirmed++;
+                _lastPart.Remove(_confirmed, out long last);
+                Volatile.Write(ref _durable, last);
+            }
+
+            if (_confirmed > before)
+            {
+                Monitor.PulseAll(_lock);
+            }
+
+            Pump();
+        }
+    }
+
+    private void Fence() => Fail(new BucketException(BucketError.Fenced, $"another process has taken {_store.Name} over: this one stops at once"));
+
+    private void Fail(BucketException error)
+    {
+        lock (_lock)
+        {
+            _fenced.TrySetResult(error);
+            Monitor.PulseAll(_lock);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+using System.Globalization;
+using System.Net;
+using System.Security;
+using System.Text;
+
+namespace Pocketgres.ObjectStore.S3;
+
+/// <summary>
+/// An S3 server for development and tests: what <see cref="S3ObjectStore"/> asks for, and what the AWS tools need to do the same, in path style over HTTP on
+/// loopback. Buckets exist when somebody names them. Signatures are not checked, bodies' hashes are.
+/// </summary>
+internal sealed class S3Server : IDisposable
+{
+    private const int MaximumKeys = 1000, LongestBody = 1 << 30;
+
+    private readonly HttpListener _listener = new();
+    private readonly IObjectStore _store;
+
+    private S3Server(IObjectStore store, int port)
+    {
+        _store = store;
+        Port = port;
+        _listener.Prefixes.Add(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/"));
+    }
+
+    /// <summary>TCP port on 127.0.0.1.</summary>
+    public int Port { get; }
+
+    /// <summary>What to write into a URL's endpoint.</summary>
+    public string Endpoint => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port}");
+
+    /// <summary>Starts a server.</summary>
+    /// <param name="store">Where objects are kept, under bucket/key. Stays the caller's. Its failures become 503, or cut connections.</param>
+    /// <param name="port">TCP port; 0 for a free one.</param>
+    /// <exception cref="HttpListenerException">The port is taken.</exception>
+    public static S3Server Start(IObjectStore store, int port)
+    {
+        while (true)
+        {
+            var server = new S3Server(store, port == 0 ? FreePort() : port);
+            try
+            {
+                server._listener.Start();
+                _ = server.AcceptAsync();
+                return server;
+            }
+            catch (HttpListenerException) when (port == 0)
+            {
+                server.Dispose(); // somebody was quicker
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _listener.Close();
+
+    private static int FreePort()
+    {
+        using var probe = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (_listener.IsListening)
+        {
+            HttpListenerContext context;
+            try
+            {
+                context = await _listener.GetContextAsync().ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or InvalidOperationException)
+            {
+                return;
+            }
+
+            _ = Task.Run(() => AnswerAsync(context));
+        }
+    }
+
+    private async Task AnswerAsync(HttpListenerContext context)
+    {
+        try
+        {
+            var (status, code) = await AnswerAsync(context.Request, context.Response).ConfigureAwait(false);
+            if (code is not null)
+            {
+                byte[] body = Encoding.UTF8.GetBytes($"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{code}</Message></Error>");
+                context.Response.StatusCode = (int)status;
+                context.Response.ContentType = "application/xml";
+                context.Response.ContentLength64 = context.Request.HttpMethod == "HEAD" ? 0 : body.Length;
+                if (context.Request.HttpMethod != "HEAD")
+                {
+                    await context.Response.OutputStream.WriteAsync(body).ConfigureAwait(false);
+                }
+            }
+            else
+            {
+                context.Response.StatusCode = (int)status;
+            }
+
+            context.Response.Close();
+        }
+        catch (ObjectStoreException)
+        {
+            context.Response.Abort(); // the client does not learn whether it was done
+        }
+        catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException or InvalidOperationException)
+        {
+            // The client has gone.
+        }
+    }
+
+    private async Task<(HttpStatusCode Status, string? Code)> AnswerAsync(HttpListenerRequest request, HttpListenerResponse response)
+    {
+        string path = Uri.UnescapeDataString(request.RawUrl!.Split('?')[0]).TrimStart('/');
+        int slash = path.IndexOf('/', StringComparison.Ordinal);
+        string bucket = slash < 0 ? path : path[..slash], key = slash < 0 ? "" : path[(slash + 1)..];
+        if (bucket.Length == 0 || key.Split('/').Any(p => p is "." or ".."))
+        {
+            return (HttpStatusCode.BadRequest, "InvalidRequest");
+        }
+
+        response.Headers["x-amz-request-id"] = Guid.NewGuid().ToString("N");
+        return (request.HttpMethod, key) switch
+        {
+            ("GET", "") => await ListAsync(request, response, bucket).ConfigureAwait(false),
+            ("PUT" or "HEAD", "") => (HttpStatusCode.OK, null),
+            ("GET" or "HEAD", _) => await GetAsync(request, response, path).ConfigureAwait(false),
+            ("PUT", _) => await PutAsync(request, response, path).ConfigureAwait(false),
+            ("DELETE", _) => await DeleteAsync(path).ConfigureAwait(false),
+            _ => (HttpStatusCode.NotImplemented, "NotImplemented"),
+        };
+    }
+
+    private async Task<(HttpStatusCode, string?)> GetAsync(HttpListenerRequest request, HttpListenerResponse response, string path)
+    {
+        var found = await _store.GetAsync(path).ConfigureAwait(false);
+        if (found is null)
+        {
+            return (HttpStatusCode.NotFound, "NoSuchKey");
+        }
+
+        ReadOnlyMemory<byte> content = found.Content;
+        var status = HttpStatusCode.OK;
+        response.Headers["ETag"] = ETag(content.Span);
+        if (request.Headers["Range"] is { } range)
+        {
+            if (!System.Net.Http.Headers.RangeHeaderValue.TryParse(range, out var parsed) || parsed.Ranges is not { Count: 1 } ranges)
+            {
+                return (HttpStatusCode.BadRequest, "InvalidRange");
+            }
+
+            var part = ranges.First();
+            long start = part.From ?? Math.Max(0, content.Length - (part.To ?? 0));
+            long end = part.From is null ? content.Length - 1 : Math.Min(part.To ?? long.MaxValue, content.Length - 1);
+            if (start >= content.Length)
+            {
+                return (HttpStatusCode.RequestedRangeNotSatisfiable, "InvalidRange");
+            }
+
+            response.Headers["Content-Range"] = string.Create(CultureInfo.InvariantCulture, $"bytes {start}-{end}/{content.Length}");
+            content = content[(int)start..(int)(end + 1)];
+            status = HttpStatusCode.PartialContent;
+        }
+
+        response.StatusCode = (int)status;
+        response.ContentType = "application/octet-stream";
+        response.ContentLength64 = content.Length;
+        if (request.HttpMethod == "GET")
+        {
+            await response.OutputStream.WriteAsync(content).ConfigureAwait(false);
+        }
+
+        return (status, null);
+    }
+
+    private async Task<(HttpStatusCode, string?)> PutAsync(HttpListenerRequest request, HttpListenerResponse response, string path)
+    {
+        if (request.ContentLength64 is < 0 or > LongestBody)
+        {
+            return (HttpStatusCode.LengthRequired, "MissingContentLength");
+        }
+
+        if (request.QueryString.Count > 0 || request.Headers["x-amz-copy-source"] is not null)
+        {
+            return (HttpStatusCode.NotImplemented, "NotImplemented"); // parts of uploads, ACLs, copies
+        }
+
+        var body = new byte[request.ContentLength64];
+        await request.InputStream.ReadExactlyAsync(body).ConfigureAwait(false);
+        string hash = request.Headers["x-amz-content-sha256"] ?? "UNSIGNED-PAYLOAD";
+        ReadOnlyMemory<byte> content = body;
+        if (hash.StartsWith("STREAMING-", StringComparison.Ordinal))
+        {
+            if (Unchunk(body) is not { } whole)
+            {
+                return (HttpStatusCode.BadRequest, "IncompleteBody");
+            }
+
+            content = whole;
+        }
+        else if (hash != "UNSIGNED-PAYLOAD" && hash != SignatureV4.Hash(body))
+        {
+            return (HttpStatusCode.BadRequest, "XAmzContentSHA256Mismatch");
+        }
+
+        response.Headers["ETag"] = ETag(content.Span);
+        if (request.Headers["If-Match"] is not null || request.Headers["If-None-Match"] is { } tag && tag != "*")
+        {
+            return (HttpStatusCode.NotImplemented, "NotImplemented");
+        }
+
+        if (request.Headers["If-None-Match"] is null)
+        {
+            await _store.PutAsync(path, content).ConfigureAwait(false);
+            return (HttpStatusCode.OK, null);
+        }
+
+        return await _store.CreateAsync(path, content).ConfigureAwait(false) ? (HttpStatusCode.OK, null) : (HttpStatusCode.PreconditionFailed, "PreconditionFailed");
+    }
+
+    private async Task<(HttpStatusCode, string?)> DeleteAsync(string path)
+    {
+        await _store.DeleteAsync(path).ConfigureAwait(false);
+        return (HttpStatusCode.NoContent, null);
+    }
+
+    private async Task<(HttpStatusCode, string?)> ListAsync(HttpListenerRequest request, HttpListenerResponse response, string bucket)
+    {
+        if (request.QueryString["list-type"] != "2" || request.QueryString["delimiter"] is not null)
+        {
+            return (HttpStatusCode.NotImplemented, "NotImplemented");
+        }
+
+        string prefix = $"{bucket}/{request.QueryString["prefix"]}";
+        string? token = request.QueryString["continuation-token"] is { } text ? Encoding.UTF8.GetString(Convert.FromBase64String(text)) : null;
+        string? after = token ?? request.QueryString["start-after"];
+        int limit = int.TryParse(request.QueryString["max-keys"], CultureInfo.InvariantCulture, out int asked) ? Math.Clamp(asked, 0, MaximumKeys) : MaximumKeys;
+        var list = await _store.ListAsync(prefix, after is null ? null : $"{bucket}/{after}").ConfigureAwait(false);
+        var shown = list.Entries.Take(limit).ToList();
+        bool isCut = shown.Count < list.Entries.Count;
+        var xml = new StringBuilder("<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">")
+            .Append(CultureInfo.InvariantCulture, $"<Name>{SecurityElement.Escape(bucket)}</Name><KeyCount>{shown.Count}</KeyCount><MaxKeys>{limit}</MaxKeys>")
+            .Append(CultureInfo.InvariantCulture, $"<IsTruncated>{(isCut ? "true" : "false")}</IsTruncated>");
+        foreach (var entry in shown)
+        {
+            xml.Append(CultureInfo.InvariantCulture,
+                $"<Contents><Key>{SecurityElement.Escape(entry.Key[(bucket.Length + 1)..])}</Key><LastModified>{entry.LastModified.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}</LastModified><Size>{entry.Size}</Size></Contents>");
+        }
+
+        if (isCut && shown.Count > 0)
+        {
+            string next = Convert.ToBase64String(Encoding.UTF8.GetBytes(shown[^1].Key[(bucket.Length + 1)..]));
+            xml.Append(CultureInfo.InvariantCulture, $"<NextContinuationToken>{next}</NextContinuationToken>");
+        }
+
+        byte[] body = Encoding.UTF8.GetBytes(xml.Append("</ListBucketResult>").ToString());
+        response.ContentType = "application/xml";
+        response.ContentLength64 = body.Length;
+        await response.OutputStream.WriteAsync(body).ConfigureAwait(false);
+        return (HttpStatusCode.OK, null);
+    }
+
+    private static string ETag(ReadOnlySpan<byte> content) => $"\"{SignatureV4.Hash(content)[..32]}\"";
+
+    // Content-Encoding aws-chunked: hexadecimal length[;chunk-signature=...] CRLF bytes CRLF ... 0 CRLF trailers. Null when it is not that.
+    private static byte[]? Unchunk(ReadOnlySpan<byte> body)
+    {
+        var whole = new MemoryStream(body.Length);
+        while (true)
+        {
+            int line = body.IndexOf("\r\n"u8);
+            if (line < 0)
+            {
+                return null;
+            }
+
+            var header = body[..line];
+            int end = header.IndexOf((byte)';');
+            if (!int.TryParse(end < 0 ? header : header[..end], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int length) || length < 0)
+            {
+                return null;
+            }
+
+            if (length == 0)
+            {
+                return whole.ToArray();
+            }
+
+            if (body.Length < line + 2 + length + 2)
+            {
+                return null;
+            }
+
+            whole.Write(body.Slice(line + 2, length));
+            body = body[(line + 2 + length + 2)..];
+        }
+    }
+}

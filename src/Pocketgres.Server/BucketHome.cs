@@ -1,0 +1,117 @@
+using Microsoft.Extensions.Logging;
+using Pocketgres.Bucket;
+using Pocketgres.Engine;
+
+namespace Pocketgres.Server;
+
+/// <summary>What a server whose home is a bucket has beside its cluster. Of its own type, so that others do not load what it needs.</summary>
+internal sealed class BucketHome : IAsyncDisposable
+{
+    // An immediate stop does not wait for a store that does not answer.
+    private static readonly TimeSpan s_immediatePatience = TimeSpan.FromSeconds(5);
+
+    private readonly BucketCluster _bucket;
+    private readonly ObjectStore.IObjectStore _store;
+    private readonly CancellationTokenSource _giveUp = new();
+
+    private BucketHome(BucketCluster bucket, ObjectStore.IObjectStore store)
+    {
+        _bucket = bucket;
+        _store = store;
+    }
+
+    /// <summary>Why the server had to stop, once it had to; null before and otherwise.</summary>
+    public BucketException? Error { get; private set; }
+
+    /// <summary>Opens the cluster at a URL.</summary>
+    public static async Task<BucketHome> OpenAsync(ServerOptions options, CancellationToken cancellationToken)
+    {
+        if (!BucketUrl.TryParse(options.Url.BucketUrl!, out var url, out string? error))
+        {
+            throw new ArgumentException(error, nameof(options));
+        }
+
+        var store = url.Open(Environment.GetEnvironmentVariable);
+        try
+        {
+            Action<string>? report = options.Logger is { } logger ? message => Report(logger, message) : null;
+            return new BucketHome(
+                await BucketCluster.OpenAsync(store, url.Options, EngineFiles.Default, report, options.ImageStep, cancellationToken).ConfigureAwait(false), store);
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The same options, for a cluster on its files.</summary>
+    public ClusterOptions Apply(ClusterOptions options)
+    {
+        var settings = new Dictionary<string, string>(options.Settings, StringComparer.OrdinalIgnoreCase);
+        if (settings.TryGetValue("wal_level", out string? level) && level == "minimal")
+        {
+            throw new ClusterException(ClusterError.StartFailed, "wal_level=minimal would leave out of the log what the bucket needs: use replica or logical");
+        }
+
+        foreach (var (name, value) in BucketCluster.RequiredSettings)
+        {
+            settings[name] = value;
+        }
+
+        return options with { Settings = settings, DataFileSystem = _bucket.Files, CommitGate = _bucket.Gate };
+    }
+
+    /// <summary>Follows a running cluster to its end, stops it when the bucket is lost, and brings what it leaves to the bucket.</summary>
+    /// <returns>The postmaster's exit code.</returns>
+    public async Task<int> FollowAsync(PostgresCluster cluster)
+    {
+        if (await Task.WhenAny(cluster.Completion, _bucket.Lost).ConfigureAwait(false) == _bucket.Lost)
+        {
+            Error = await _bucket.Lost.ConfigureAwait(false);
+            _ = cluster.StopAsync(ShutdownMode.Immediate);
+        }
+
+        int exitCode = await cluster.Completion.ConfigureAwait(false);
+        try
+        {
+            if (Error is null)
+            {
+                await _bucket.CloseAsync().WaitAsync(_giveUp.Token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is BucketException or ObjectStore.ObjectStoreException or IOException or OperationCanceledException)
+        {
+            Error ??= e as BucketException ?? new BucketException(BucketError.Store,
+                $"not everything was brought to the bucket: {e.Message}; what was acknowledged in strict mode is there", e);
+        }
+
+        await DisposeAsync().ConfigureAwait(false);
+        return exitCode;
+    }
+
+    /// <summary>The server is to end at once.</summary>
+    public void Hurry()
+    {
+        try
+        {
+            _giveUp.CancelAfter(s_immediatePatience);
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended.
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _bucket.DisposeAsync().ConfigureAwait(false);
+        _store.Dispose();
+        _giveUp.Dispose();
+    }
+
+#pragma warning disable CA1848, CA2254 // seldom, and the message is whole
+    private static void Report(ILogger logger, string message) => logger.LogWarning(message);
+#pragma warning restore CA1848, CA2254
+}
