@@ -1,4 +1,5 @@
 using Npgsql;
+using Pocketgres.Bucket;
 using Pocketgres.Engine;
 using Pocketgres.Server;
 
@@ -26,6 +27,10 @@ public sealed partial class PostgresInstance
                 },
                 e.Message,
                 e);
+        }
+        catch (BucketException e)
+        {
+            throw new PocketgresException(e.Error == BucketError.InUse ? PocketgresError.DirectoryInUse : PocketgresError.StartFailed, e.Message, e);
         }
         catch (ServerException e)
         {
