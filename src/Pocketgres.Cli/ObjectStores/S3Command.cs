@@ -19,15 +19,15 @@ internal sealed class S3Command : ISubcommand
 
     private readonly Option<string?> _port = Text("--port", "N", "TCP port on 127.0.0.1 (default 9000); 0 picks a free one.");
     private readonly Option<string?> _latency = Text("--latency", "MS", "Milliseconds that each request takes longer.");
-    private readonly Option<string?> _cut = Text("--cut", "P", "Share of requests, 0 to 1, that are executed but whose connection is cut instead of an answer.");
-    private readonly Option<string?> _refuse = Text("--refuse", "P", "Share of requests, 0 to 1, that are not executed and whose connection is cut.");
+    private readonly Option<string?> _lose = Text("--lose", "P", "Share of requests, 0 to 1, that are executed and answered with 503 all the same.");
+    private readonly Option<string?> _refuse = Text("--refuse", "P", "Share of requests, 0 to 1, that are not executed and answered with 503.");
 
     public S3Command()
     {
         Command = new Command("s3", "Run an S3 server for development until stopped: conditional writes as S3 has them, no check of signatures, on loopback only.\n" +
             "When it is ready, one line of JSON on stdout gives its endpoint.")
         {
-            _directory, _port, _latency, _cut, _refuse,
+            _directory, _port, _latency, _lose, _refuse,
         };
     }
 
@@ -41,7 +41,7 @@ internal sealed class S3Command : ISubcommand
         var faults = new FaultOptions
         {
             Latency = TimeSpan.FromMilliseconds(Number("--latency", result.GetValue(_latency) ?? "0", 60_000)),
-            Lost = Number("--cut", result.GetValue(_cut) ?? "0", 1),
+            Lost = Number("--lose", result.GetValue(_lose) ?? "0", 1),
             Refused = Number("--refuse", result.GetValue(_refuse) ?? "0", 1),
         };
         try

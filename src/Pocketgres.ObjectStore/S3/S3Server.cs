@@ -30,7 +30,7 @@ internal sealed class S3Server : IDisposable
     public string Endpoint => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port}");
 
     /// <summary>Starts a server.</summary>
-    /// <param name="store">Where objects are kept, under bucket/key. Stays the caller's. Its failures become 503, or cut connections.</param>
+    /// <param name="store">Where objects are kept, under bucket/key. Stays the caller's. Its failures become 503.</param>
     /// <param name="port">TCP port; 0 for a free one.</param>
     /// <exception cref="HttpListenerException">The port is taken.</exception>
     public static S3Server Start(IObjectStore store, int port)
@@ -83,7 +83,7 @@ internal sealed class S3Server : IDisposable
     {
         try
         {
-            var (status, code) = await AnswerAsync(context.Request, context.Response).ConfigureAwait(false);
+            var (status, code) = await TryAnswerAsync(context).ConfigureAwait(false);
             if (code is not null)
             {
                 byte[] body = Encoding.UTF8.GetBytes($"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{code}</Message></Error>");
@@ -102,13 +102,23 @@ internal sealed class S3Server : IDisposable
 
             context.Response.Close();
         }
-        catch (ObjectStoreException)
-        {
-            context.Response.Abort(); // the client does not learn whether it was done
-        }
         catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException or InvalidOperationException)
         {
             // The client has gone.
+        }
+    }
+
+    // A store that fails on purpose does so before anything was sent. Whether the request was executed, the client does not learn. (HttpListener cannot cut a
+    // connection: what it aborts may arrive as an empty 200.)
+    private async Task<(HttpStatusCode Status, string? Code)> TryAnswerAsync(HttpListenerContext context)
+    {
+        try
+        {
+            return await AnswerAsync(context.Request, context.Response).ConfigureAwait(false);
+        }
+        catch (ObjectStoreException)
+        {
+            return (HttpStatusCode.ServiceUnavailable, "SlowDown");
         }
     }
 

@@ -114,6 +114,8 @@ public sealed class BucketServerTests : IDisposable
         long requests = _store.Requests, bytes = _store.BytesRead;
         await using var first = await StartAsync();
         await using var reader = await first.OpenAsync();
+        var notices = new List<string>();
+        reader.Notice += (_, e) => notices.Add(e.Notice.SqlState);
         Assert.Equal(500, await reader.ScalarAsync<int>("select length(v) from t where i = 4711"));
         _output.WriteLine($"wake to first row: {_store.Requests - requests} requests, {_store.BytesRead - bytes} bytes");
         Assert.InRange(_store.Requests - requests, 1, 12);
@@ -121,9 +123,9 @@ public sealed class BucketServerTests : IDisposable
 
         await using (var second = await StartAsync(parameters: "&takeover=true"))
         {
-            var error = await Record.ExceptionAsync(() => reader.ExecuteAsync("insert into t values (0, 'lost')"));
-            Assert.Equal("57P01", Assert.IsType<PostgresException>(error, exactMatch: false).SqlState);
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => reader.ExecuteAsync("insert into t values (0, 'lost')"));
             Assert.Equal(8, await first.ExitAsync());
+            Assert.Contains("57P01", notices); // the last that a session says in an immediate shutdown, as Postgres' own
             await using var session = await second.OpenAsync();
             Assert.Equal(0, await session.ScalarAsync<long>("select count(*) from t where i = 0"));
         }
