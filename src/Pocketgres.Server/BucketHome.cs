@@ -80,7 +80,7 @@ internal sealed class BucketHome : IAsyncDisposable
                 await _bucket.CloseAsync().WaitAsync(_giveUp.Token).ConfigureAwait(false);
             }
         }
-        catch (Exception e) when (e is BucketException or ObjectStore.ObjectStoreException or IOException or OperationCanceledException)
+        catch (Exception e) when (e is BucketException or ObjectStore.ObjectStoreException or Bucket.Formats.DamagedObjectException or IOException or OperationCanceledException)
         {
             Error ??= e as BucketException ?? new BucketException(BucketError.Store,
                 $"not everything was brought to the bucket: {e.Message}; what was acknowledged in strict mode is there", e);

@@ -65,7 +65,9 @@ internal static class Holder
     private static string Value(string text, string name) =>
         text.Split('\n').FirstOrDefault(l => l.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..] ?? "?";
 
-    private static string BootId() => Read("/proc/sys/kernel/random/boot_id").Trim();
+    // With the namespace that process ids count in: containers of one host may have one name.
+    private static string BootId() =>
+        Read("/proc/sys/kernel/random/boot_id").Trim() is { Length: > 0 } boot ? $"{boot} {new FileInfo("/proc/self/ns/pid").LinkTarget}" : "";
 
     // proc_pid_stat(5): the 22nd field, which is the 20th behind the name in parentheses.
     private static string StartTime(int pid)
