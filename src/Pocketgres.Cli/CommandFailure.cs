@@ -1,4 +1,5 @@
 using Npgsql;
+using Pocketgres.Bucket;
 using Pocketgres.Engine;
 using Pocketgres.Migrations;
 using Pocketgres.Server;
@@ -33,6 +34,10 @@ internal static class CommandFailure
         {
             return Program.Fail(e.Message, CodeOf(e.Error));
         }
+        catch (BucketException e)
+        {
+            return Program.Fail(e.Message, CodeOf(e.Error));
+        }
         catch (PostgresException e)
         {
             return Program.Fail($"{e.Severity}: {e.SqlState}: {e.MessageText}{(e.Hint is { Length: > 0 } hint ? $"; {hint}" : "")}", ExitCode.Failed);
@@ -53,6 +58,15 @@ internal static class CommandFailure
         ClusterError.PortInUse or ClusterError.AddressUnavailable => ExitCode.AddressUnavailable,
         ClusterError.DirectoryNotAccessible or ClusterError.ForeignDirectory or ClusterError.DirectoryInUse => ExitCode.DirectoryUnusable,
         ClusterError.WrongVersion => ExitCode.WrongVersion,
+        _ => ExitCode.ServerFailed,
+    };
+
+    /// <summary>The exit code for a cluster in a bucket that cannot be opened or was lost.</summary>
+    public static int CodeOf(BucketError error) => error switch
+    {
+        BucketError.InUse => ExitCode.DirectoryUnusable,
+        BucketError.Damaged => ExitCode.WrongVersion,
+        BucketError.Fenced => ExitCode.Fenced,
         _ => ExitCode.ServerFailed,
     };
 }

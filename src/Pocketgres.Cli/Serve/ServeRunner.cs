@@ -53,7 +53,7 @@ internal sealed class ServeRunner : IDisposable
         }
         catch (BucketException e)
         {
-            return Fail(e, CodeOf(e.Error));
+            return Fail(e, CommandFailure.CodeOf(e.Error));
         }
         catch (OperationCanceledException) when (_stopDuringStart.IsCancellationRequested)
         {
@@ -113,16 +113,8 @@ internal sealed class ServeRunner : IDisposable
         }
 
         int exitCode = await server.Completion.ConfigureAwait(false);
-        return server.BucketError is { } error ? Fail(error, CodeOf(error.Error)) : Conclude(server.StopRequested, exitCode);
+        return server.BucketError is { } error ? Fail(error, CommandFailure.CodeOf(error.Error)) : Conclude(server.StopRequested, exitCode);
     }
-
-    private static int CodeOf(BucketError error) => error switch
-    {
-        BucketError.InUse => ExitCode.DirectoryUnusable,
-        BucketError.Damaged => ExitCode.WrongVersion,
-        BucketError.Fenced => ExitCode.Fenced,
-        _ => ExitCode.ServerFailed,
-    };
 
     private int Conclude(bool asked, int exitCode)
     {
