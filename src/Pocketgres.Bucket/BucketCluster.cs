@@ -84,7 +84,7 @@ internal sealed class BucketCluster : IAsyncDisposable
                     boot = manifest.Boot is { } pack ? files.LoadAsync(pack) : boot;
                 },
             }.OpenAsync(cancellationToken).ConfigureAwait(false);
-            await boot.ConfigureAwait(false);
+            await IgnoreDamageAsync(boot, report).ConfigureAwait(false);
             if (log.Manifest is null)
             {
                 DataDirectory.Prepare(files, "/", bucket.Name, engine);
@@ -149,6 +149,19 @@ internal sealed class BucketCluster : IAsyncDisposable
         await _shipper.DisposeAsync().ConfigureAwait(false);
         Files.Free();
         _stop.Dispose();
+    }
+
+    // The pages are elsewhere too.
+    private static async Task IgnoreDamageAsync(Task boot, Action<string>? report)
+    {
+        try
+        {
+            await boot.ConfigureAwait(false);
+        }
+        catch (DamagedObjectException e)
+        {
+            report?.Invoke($"{e.Message}; it was only to make this start quicker");
+        }
     }
 
     // What the image's server did not see any more: the log that follows. From an image of a clean stop, Postgres would not look at it.
