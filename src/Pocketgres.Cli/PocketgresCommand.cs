@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Pocketgres.Cli.Check;
-using Pocketgres.Cli.Doctor;
 using Pocketgres.Cli.Config;
+using Pocketgres.Cli.Doctor;
 using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Migrate;
 using Pocketgres.Cli.ObjectStores;

@@ -56,6 +56,12 @@ public static unsafe class FakePostgresHost
     [HostFunction("postgres.assign_max_stack_depth")]
     public static void AssignMaxStackDepth(byte* m, int newValue, int extra) => throw Unexpected();
 
+    [HostFunction("postgres.InitPostgres_interrupts")]
+    public static int InitPostgresInterrupts(byte* m) => throw Unexpected();
+
+    [HostFunction("postgres.SyncRepWaitForLSN")]
+    public static void SyncRepWaitForLsn(byte* m, long position, int commit) => throw Unexpected();
+
     [HostFunction("postgres.kill")]
     public static int Kill(byte* m, int pid, int signal) => throw Unexpected();
 

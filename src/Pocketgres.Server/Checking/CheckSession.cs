@@ -7,10 +7,20 @@ namespace Pocketgres.Server.Checking;
 /// <summary>What a check does with a session.</summary>
 internal static class CheckSession
 {
-    /// <summary>Without the indexes of the catalogue itself, which may be what is damaged; "RESET ALL" ends it.</summary>
-    public const string WithoutIndexes = "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
+    private static readonly string[] s_indexScans = ["enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"];
 
-    /// <summary>Runs statements. They hold no text of users but quoted names.</summary>
+    /// <summary>Goes on without the indexes of the catalogue itself, which may be what is damaged; "RESET ALL" ends it.</summary>
+    /// <remarks>SET looks nothing up in the catalogue. One at a time: the command line has Npgsql leave statements as they are.</remarks>
+    /// <exception cref="NpgsqlException">The server refused, or the session is lost.</exception>
+    public static async Task AvoidIndexesAsync(this NpgsqlConnection session, CancellationToken cancellationToken)
+    {
+        foreach (string setting in s_indexScans)
+        {
+            await session.ExecuteAsync($"SET {setting} = off", cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Runs one statement. It holds no text of users but quoted names.</summary>
     /// <exception cref="NpgsqlException">The server refused, or the session is lost.</exception>
     public static async Task ExecuteAsync(this NpgsqlConnection session, string sql, CancellationToken cancellationToken)
     {

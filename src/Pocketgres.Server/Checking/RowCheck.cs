@@ -113,7 +113,7 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
     private static async Task<Queue<Relation>> RelationsAsync(NpgsqlConnection session, bool unlogged, CancellationToken cancellationToken)
     {
         var relations = new Queue<Relation>();
-        await session.ExecuteAsync(CheckSession.WithoutIndexes, cancellationToken).ConfigureAwait(false);
+        await session.AvoidIndexesAsync(cancellationToken).ConfigureAwait(false);
         await session.QueryAsync(
             $"{RelationsQuery} ('{(unlogged ? 'u' : 'p')}') {RelationsCondition}",
             reader =>

@@ -110,7 +110,7 @@ internal sealed class RowCheckPreparation(CheckServer server, RowFindings findin
         var databases = new List<(string Name, uint Oid)>();
         var closed = new List<string>();
         var live = new LiveFiles();
-        await session.ExecuteAsync(CheckSession.WithoutIndexes, cancellationToken).ConfigureAwait(false);
+        await session.AvoidIndexesAsync(cancellationToken).ConfigureAwait(false);
         await session.QueryAsync(
             DatabasesQuery,
             reader =>
@@ -149,7 +149,7 @@ internal sealed class RowCheckPreparation(CheckServer server, RowFindings findin
         if (Files is { } files)
         {
             var paths = new List<string>();
-            await session.ExecuteAsync(CheckSession.WithoutIndexes, cancellationToken).ConfigureAwait(false);
+            await session.AvoidIndexesAsync(cancellationToken).ConfigureAwait(false);
             await session.QueryAsync(FilesQuery, reader => paths.Add(reader.GetString(0)), cancellationToken).ConfigureAwait(false);
             files.AddRelations(database, paths);
         }
@@ -167,7 +167,8 @@ internal sealed class RowCheckPreparation(CheckServer server, RowFindings findin
         }
 
         schema = $"pocketgres_check_{Guid.NewGuid():n}";
-        await session.ExecuteAsync($"CREATE SCHEMA {schema}; CREATE EXTENSION amcheck SCHEMA {schema}", cancellationToken).ConfigureAwait(false);
+        await session.ExecuteAsync($"CREATE SCHEMA {schema}", cancellationToken).ConfigureAwait(false);
+        await session.ExecuteAsync($"CREATE EXTENSION amcheck SCHEMA {schema}", cancellationToken).ConfigureAwait(false);
         return schema;
     }
 }
