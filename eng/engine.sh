@@ -1,0 +1,286 @@
+#!/usr/bin/env bash
+# Builds PostgreSQL from its source for wasm64, with all of contrib, the test modules and PostgreSQL's programs, into artifacts/pg/KEY;
+# KEY names the content: source, port, compiler and flags. A second run with the same inputs returns at once; after a change make
+# compiles what the change concerns; an interrupted run is continued by the next one.
+#
+#   eng/engine.sh               build; prints the folder
+#   eng/engine.sh --key         print only the key
+#   POCKETGRES_SOURCES          a folder with the sources' archives (looked in first; default: artifacts/download/sources)
+#   POCKETGRES_SOURCES_MIRROR   the address of a mirror with postgresql.org's layout (ADDRESS/source/v18.6/postgresql-18.6.tar.bz2),
+#                               asked when Debian's pool does not have PostgreSQL's archive
+#   POCKETGRES_JOBS             compilers at once (default: one a core)
+#   POCKETGRES_ENGINE_DIR       where the build tree and the results are (default: artifacts/pg)
+# and the variables of eng/toolchain.sh.
+set -euo pipefail
+
+prefix=/pglite                    # where the kernel mounts the engine; PostgreSQL finds its files relative to its program
+repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+port="$repository/eng/engine"
+base="${POCKETGRES_ENGINE_DIR:-$repository/artifacts/pg}"
+downloads="$repository/artifacts/download/sources"
+jobs="${POCKETGRES_JOBS:-$(nproc)}"
+export LC_ALL=C
+
+say() { echo "engine: $*" >&2; }
+die() { say "$*"; exit 1; }
+log=/dev/null
+# The first error of a step's log in one line
+failed() {
+    local why; why="$(grep -m1 -E 'No space left|error:|undefined symbol|\*\*\*|Error ' "$log" | cut -c1-300 || true)"
+    [[ "$why" == *'No space left'* ]] && die "the disk is full; free some space and run again, the build goes on where it stopped"
+    die "$1 failed: ${why:-no message} (all of it: $log)"
+}
+
+mkdir -p "$base" "$downloads" || die "cannot make the folder $base"
+base="$(cd "$base" && pwd -P)"
+exec 8>"$base/.lock"
+flock 8                           # one build at a time; a second one waits and then finds the work done
+
+"$repository/eng/toolchain.sh" 8>&- || exit 1
+eval "$("$repository/eng/toolchain.sh" --print)"
+[[ -z "$TOOLCHAIN_BIN" ]] || PATH="$TOOLCHAIN_BIN:$PATH"
+export PATH
+
+# ---- sources ----
+
+source "$repository/eng/debian.sh"
+# A line of eng/engine/sources: NAME VERSION SHA256 DIRECTORY/FILE of Debian's pool
+source_line() { grep -E "^$1 " "$port/sources" || die "eng/engine/sources has no line for $1"; }
+checked() { [[ -f "$1" && "$(sha256sum "$1" | cut -d' ' -f1)" == "$2" ]]; }
+
+download() { # address, file: 0 if it is there afterwards
+    [[ -x /usr/lib/apt/apt-helper ]] || return 1
+    /usr/lib/apt/apt-helper -o APT::Sandbox::User=root -o Acquire::Retries=2 download-file "$1" "$2.part" >"$base/download.log" 2>&1 && mv "$2.part" "$2" \
+        || { rm -f "$2.part"; return 1; }
+}
+
+fetch() { # name: sets archive and version
+    local name="$1" line hash path file mirror
+    read -r _ version hash path <<<"$(source_line "$name")"
+    file="${path##*/}"
+    if [[ -n "${POCKETGRES_SOURCES:-}" && -f "$POCKETGRES_SOURCES/$file" ]]; then
+        archive="$POCKETGRES_SOURCES/$file"
+        checked "$archive" "$hash" || die "$archive has not the SHA-256 of eng/engine/sources; get $file of version $version"
+        return
+    fi
+    archive="$downloads/$file"
+    checked "$archive" "$hash" && return
+    rm -f "$archive"
+    mirror="$(debian_mirror)"
+    say "fetching $name $version"
+    if [[ -n "$mirror" ]] && download "${mirror%/}/pool/main/$path" "$archive"; then :
+    elif [[ "$name" == postgresql && -n "${POCKETGRES_SOURCES_MIRROR:-}" ]] \
+        && download "${POCKETGRES_SOURCES_MIRROR%/}/source/v$version/postgresql-$version.tar.bz2" "$archive"; then :
+    elif [[ "$name" == postgresql ]] && newer_postgresql; then
+        return
+    else
+        die "cannot fetch $file (no network?): put it into $downloads or set POCKETGRES_SOURCES"
+    fi
+    checked "$archive" "$hash" || { rm -f "$archive"; die "$file as fetched has not the SHA-256 of eng/engine/sources: damaged or replaced; run again"; }
+}
+
+# The pinned minor release is gone from the pool: take the suite's newer one, whose hash the signed package lists give.
+newer_postgresql() {
+    local found hash file directory newer
+    debian_open "$base/apt" "$(sed -nE 's/^#suite //p' "$port/sources")"
+    found="$(apt-cache "${debian_options[@]}" showsrc postgresql-18 2>/dev/null \
+        | sed -nE '/^Directory: /p; s/^ ([0-9a-f]{64}) [0-9]+ (postgresql-18_18\.[0-9]+\.orig\.tar\.bz2)$/\1 \2/p' || true)"
+    rm -rf "$base/apt"
+    read -r hash file <<<"$(grep -E '^[0-9a-f]{64} ' <<<"$found" | sort -k2,2V | tail -n1)"
+    directory="$(sed -nE 's/^Directory: //p' <<<"$found" | tail -n1)"
+    [[ -n "$file" && -n "$directory" ]] || return 1
+    newer="${file#postgresql-18_}"; newer="${newer%.orig.tar.bz2}"
+    [[ "$(printf '%s\n%s\n' "$version" "$newer" | sort -V | tail -n1)" == "$newer" && "$newer" != "$version" ]] || return 1
+    say "warning: PostgreSQL $version is gone from Debian's pool, taking $newer; put its line into eng/engine/sources"
+    archive="$downloads/$file"
+    version="$newer"
+    checked "$archive" "$hash" && return
+    download "$(debian_mirror)/$directory/$file" "$archive" && checked "$archive" "$hash"
+}
+
+unpack() { # name: $base/src/NAME-VERSION, complete or absent
+    fetch "$1"
+    unpacked="$base/src/$1-$version"
+    [[ -d "$unpacked" ]] && return
+    rm -rf "$base/src/.$1"
+    mkdir -p "$base/src/.$1"
+    tar -xf "$archive" -C "$base/src/.$1" --strip-components=1 2>"$base/unpack.log" || { log="$base/unpack.log"; failed "unpacking $archive"; }
+    rm -rf "$base/src/$1"-*
+    mv "$base/src/.$1" "$unpacked"
+}
+
+fetch postgresql
+postgresql_archive="$archive" postgresql_version="$version"
+key="$({ sha256sum <"$postgresql_archive"; echo "$TOOLCHAIN_ID $prefix"; cd "$port" && cat sources $(find . -type f ! -name sources | sort); cat "$repository/eng/engine.sh"; } \
+    | sha256sum | cut -c1-16)"
+if [[ "${1:-}" == --key ]]; then echo "$key"; exit 0; fi
+target="$base/$key"
+if [[ -f "$target/.complete" ]]; then echo "$target"; exit 0; fi
+
+free=$(df -Pk "$base" | awk 'NR == 2 { print int($4 / 1024) }')
+((free >= 2000)) || die "$free MB free in $base, needed are 2000; free some space or set POCKETGRES_ENGINE_DIR"
+started=$SECONDS
+say "building PostgreSQL $postgresql_version with $TOOLCHAIN_ID (log: $base/build/log)"
+mkdir -p "$base/build/log"
+
+step() { # description, command...: silent, with the time it took; the log has what it said
+    local what="$1" began=$SECONDS; shift
+    log="$base/build/log/${what//[^a-z0-9]/-}"
+    local status=0
+    set +e                        # within a condition the subshell's own -e would not count
+    (set -e; "$@") >"$log" 2>&1 8>&-
+    status=$?
+    set -e
+    ((status == 0)) || failed "$what"
+    say "$what: $((SECONDS - began)) s"
+}
+
+# ---- C library ----
+
+# Everything below depends on the compiler and on these files: if they change, all is compiled again.
+stamp="$TOOLCHAIN_ID $(cat "$port"/{libc.mk,sysroot.sh,wasm-cc,port.h} | sha256sum)"
+if [[ "$(cat "$base/build/.stamp" 2>/dev/null)" != "$stamp" ]]; then
+    rm -rf "$base/build/sysroot" "$base/build/postgresql"
+    echo "$stamp" >"$base/build/.stamp"
+fi
+export POCKET_SYSROOT="$base/build/sysroot"
+mkdir -p "$POCKET_SYSROOT"
+cflags=(--target=wasm64-unknown-emscripten "--sysroot=$POCKET_SYSROOT" -matomics -mbulk-memory -mllvm -enable-emscripten-sjlj -D_LARGEFILE64_SOURCE)
+c_library() {
+    [[ -f "$POCKET_SYSROOT/include/emscripten/version.h" ]] || bash "$port/sysroot.sh" "$TOOLCHAIN_SYSTEM" "$POCKET_SYSROOT" "${TOOLCHAIN_ID##* }"
+    make -s -j"$jobs" -f "$port/libc.mk" CC=clang AR=llvm-ar SYSTEM="$TOOLCHAIN_SYSTEM" OUT="$POCKET_SYSROOT" TARGET="${cflags[*]}"
+    [[ "$POCKET_SYSROOT/port.o" -nt "$port/port.c" ]] || clang "${cflags[@]}" -O2 -g1 -c "$port/port.c" -o "$POCKET_SYSROOT/port.o"
+    # What the library leaves undefined, a program may import from the host; nothing else.
+    llvm-nm -A "$POCKET_SYSROOT/libc.a" "$POCKET_SYSROOT/port.o" 2>/dev/null | awk '
+        NF > 2 { if ($(NF-1) ~ /^[Uwv]$/) undefined[$NF]; else defined[$NF] }
+        END { for (s in undefined) if (!(s in defined)) print s; print "getaddrinfo"; print "__assert_fail" }' \
+        | grep -vE '^sys_|^__(start|stop)___llvm|^__(dso_handle|heap_base|fini_array)' | sort -u >"$POCKET_SYSROOT/imports"
+    cat "$port/imports" >>"$POCKET_SYSROOT/imports"
+}
+step "C library" c_library
+
+# ---- libraries ----
+
+# Compiled with a rule each in place of their own build systems; PIC, because side modules contain them too.
+unpack zlib; zlib="$unpacked"
+unpack lz4; lz4="$unpacked"
+unpack zstd; zstd="$unpacked"
+libraries() {
+    make -s -j"$jobs" -f "$port/libraries.mk" CC="$port/wasm-cc" AR=llvm-ar OUT="$POCKET_SYSROOT" PORT="$port" ZLIB="$zlib" LZ4="$lz4" ZSTD="$zstd"
+}
+step "libraries" libraries
+
+# ---- PostgreSQL ----
+
+unpack postgresql; source_tree="$unpacked"
+build="$base/build/postgresql"
+
+# Answers that configure cannot find out by compiling, and functions of the C library that the kernel does not have
+answers=(
+    ac_cv_func_strerror_r=yes pgac_cv_func_strerror_r_int=yes   # POSIX' form
+    ac_cv_file__dev_urandom=yes                                 # cross-compiling: not looked for
+    ac_cv_func_posix_fallocate=yes
+    ac_cv_func_getpeereid=no                                    # the host's sockets say who the peer is only to SO_PEERCRED
+    ac_cv_func_syncfs=no ac_cv_func_sync_file_range=no          # not system calls of the kernel
+    ac_cv_header_sys_epoll_h=no ac_cv_header_sys_signalfd_h=no  # headers without functions; poll(2) and a pipe serve latches
+    ac_cv_func_memset_explicit=no
+)
+configuration=(--host=wasm64-unknown-emscripten --build=x86_64-pc-linux-gnu --with-template=linux "--prefix=$prefix"
+    "CC=$port/wasm-cc" "CXX=$port/wasm-c++" AR=llvm-ar RANLIB=llvm-ranlib STRIP=llvm-strip "CFLAGS=-O2 -g"
+    "CPPFLAGS=-DWAIT_USE_POLL -include $port/port.h" "ZIC=$(command -v zic)" --enable-depend
+    --with-zlib --with-lz4 --with-zstd --with-uuid=e2fs --without-readline --without-icu --disable-nls --disable-rpath
+    "LZ4_CFLAGS= " LZ4_LIBS=-llz4 "ZSTD_CFLAGS= " ZSTD_LIBS=-lzstd "${answers[@]}")
+configure() {
+    rm -rf "$build"
+    mkdir -p "$build"
+    (cd "$build" && "$source_tree/configure" "${configuration[@]}")
+    echo "$configured" >"$build/.configured"
+}
+configured="$source_tree $(printf '%s ' "${configuration[@]}")"
+if [[ "$(cat "$build/.configured" 2>/dev/null)" != "$configured" ]]; then step "configure" configure; fi
+
+m() { make -s -j"$jobs" -C "$build/$1" "${@:2}"; }
+export POCKET_BUILD="$build"
+common() {
+    m src/backend generated-headers
+    m src/port
+    m src/common
+    m src/timezone
+    m src/interfaces/libpq all-static-lib
+    m src/fe_utils
+}
+step "common parts" common
+
+# make does not know that programs contain the C library.
+relink() { find "$build/src/backend/postgres" "$build/src/bin" -maxdepth 2 -type f -executable ! -newer "$1" -delete 2>/dev/null || true; }
+relink "$POCKET_SYSROOT/libc.a"
+relink "$POCKET_SYSROOT/port.o"
+
+# The host's functions serve TLS (be_tls_*): USE_SSL without a library, in the server only.
+make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o --export-all --wrap=postmaster_child_launch" m src/backend COPT=-DUSE_SSL "$@"; }
+server() {
+    if [[ ! "$build/server.o" -nt "$port/server.c" ]]; then
+        "$port/wasm-cc" -O2 -g -I"$build/src/include" -I"$source_tree/src/include" -c "$port/server.c" -o "$build/server.o"
+        rm -f "$build/src/backend/postgres"
+    fi
+    make_server
+}
+step "server" server
+modules=(src/pl/plpgsql/src src/backend/snowball src/backend/replication/libpqwalreceiver src/backend/replication/pgoutput
+    src/backend/utils/mb/conversion_procs)
+programs=(initdb psql pg_dump pg_basebackup pg_amcheck pg_waldump pg_controldata pg_resetwal pg_checksums pg_verifybackup pgbench scripts)
+contrib=(amcheck auth_delay auto_explain basebackup_to_shell basic_archive bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn
+    earthdistance file_fdw fuzzystrmatch hstore intagg intarray isn lo ltree pageinspect passwordcheck pg_buffercache pg_freespacemap
+    pg_logicalinspect pg_overexplain pg_prewarm pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgrowlocks pgstattuple
+    postgres_fdw seg spi tablefunc tcn test_decoding tsm_system_rows tsm_system_time unaccent uuid-ossp)
+# make of a side module; libpq is linked into those that use it, with what it needs of PostgreSQL's client code
+m_side() { m "$@" 'SHLIB_LINK_INTERNAL=$(libpq) -lpgcommon_shlib -lpgport_shlib'; }
+with_libpq() { [[ "$1" == */libpqwalreceiver || "$1" == contrib/dblink || "$1" == contrib/postgres_fdw ]]; }
+make_module() { if with_libpq "$1"; then m_side "$@"; else m "$@"; fi; }
+side_modules() { local d; for d in "${modules[@]}" "${contrib[@]/#/contrib/}"; do make_module "$d"; done; }
+step "libraries of the server and contrib" side_modules
+client_programs() { local d; for d in "${programs[@]}"; do m "src/bin/$d"; done; }
+step "programs" client_programs
+tests=()
+for directory in "$source_tree"/src/test/modules/*/; do
+    # What has no C, or needs a library that is not in this build
+    d="$(basename "$directory")"
+    case "$d" in ldap_password_func | ssl_passphrase_callback | libpq_pipeline | oauth_validator | test_cloexec | test_json_parser | test_escape) continue ;; esac
+    [[ -f "$directory/Makefile" ]] && grep -qE '^(MODULES|MODULE_big)' "$directory/Makefile" && tests+=("src/test/modules/$d")
+done
+test_modules() { local d; m src/test/regress regress.so; for d in "${tests[@]}"; do m "$d"; done; }
+step "test modules" test_modules
+
+# ---- result ----
+
+stage="$base/.$key"
+install_all() {
+    local d
+    rm -rf "$stage"
+    mkdir -p "$stage/test" "$stage/debug"
+    make_server install "DESTDIR=$stage/root"
+    for d in src/timezone "${modules[@]}" "${contrib[@]/#/contrib/}" "${programs[@]/#/src/bin/}"; do
+        make_module "$d" install "DESTDIR=$stage/root"
+    done
+    mv "$stage/root$prefix"/* "$stage/"
+    rm -rf "$stage/root" "$stage/include" "$stage/lib"/*.a "$stage/lib/postgresql/pgxs"
+    cp "$build/src/test/regress/regress.so" "$stage/test/"
+    for d in "${tests[@]}"; do
+        find "$build/$d" -maxdepth 1 -name '*.so' -exec cp {} "$stage/test/" \;
+        find "$source_tree/$d" -maxdepth 1 \( -name '*.control' -o -name '*--*.sql' \) -exec cp {} "$stage/test/" \;
+    done
+    # Names of functions stay (name section); DWARF is kept beside, of the server only.
+    mv "$stage/bin/postgres" "$stage/debug/postgres"
+    llvm-strip -g "$stage/debug/postgres" -o "$stage/bin/postgres"
+    for d in "$stage"/bin/* "$stage"/lib/postgresql/*.so "$stage"/test/*.so; do
+        [[ "$(head -c4 "$d" | tr -d '\0')" != asm ]] || llvm-strip -g "$d"
+    done
+    printf '%s\n' "PostgreSQL $postgresql_version" "$TOOLCHAIN_ID" "key $key" >"$stage/VERSION"
+    cp "$source_tree/COPYRIGHT" "$stage/COPYRIGHT"
+    touch "$stage/.complete"
+    rm -rf "$target"
+    mv "$stage" "$target"
+}
+step "install" install_all
+say "$target, $(du -sh "$target" | cut -f1), $((SECONDS - started)) s"
+echo "$target"

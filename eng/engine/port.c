@@ -1,0 +1,330 @@
+/*
+ * What emscripten's C library lacks or answers by itself: processes, mappings, semaphores, System V segments, users, dynamic linking.
+ * System calls are imports (pocket_*) that return a negated errno. fork(2) is pocket_fork: see there.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IMPORT(name) __attribute__((import_module("env"), import_name(name)))
+
+static long
+result(long r)
+{
+	if (r < 0 && r > -4096)
+	{
+		errno = -r;
+		return -1;
+	}
+	return r;
+}
+
+/* ---- processes ---- */
+
+IMPORT("pocket_getpid") int sys_getpid(void);
+IMPORT("pocket_getppid") int sys_getppid(void);
+IMPORT("pocket_kill") int sys_kill(int pid, int sig);
+IMPORT("pocket_waitpid") int sys_waitpid(int pid, int *status, int options);
+IMPORT("pocket_nanosleep") int sys_nanosleep(int64_t seconds, int nanoseconds);
+IMPORT("_emscripten_system") int sys_system(const char *command);
+
+pid_t getpid(void) { return sys_getpid(); }
+pid_t getppid(void) { return sys_getppid(); }
+int kill(pid_t pid, int sig) { return result(sys_kill(pid, sig)); }
+pid_t waitpid(pid_t pid, int *status, int options) { return result(sys_waitpid(pid, status, options)); }
+
+/* What is left of an interrupted sleep is not known; its callers sleep again for as long as they want. */
+int
+nanosleep(const struct timespec *request, struct timespec *left)
+{
+	int			r = result(sys_nanosleep(request->tv_sec, request->tv_nsec));
+
+	if (r && left)
+		memset(left, 0, sizeof *left);
+	return r;
+}
+
+int system(const char *command) { return result(sys_system(command)); }
+
+/*
+ * fork(2). A WebAssembly function cannot return twice, so a program that forks says beforehand (pocket_fork_from) which function of the
+ * program the child is to call again, with the same argument. The import copies this process' memory and starts a process whose thread
+ * calls entry(argument) on a stack below the caller's; the child runs into the same fork() once more, which then returns 0.
+ * It returns the child's pid or a negated errno.
+ */
+IMPORT("pocket_fork") int sys_fork(void (*entry) (void *), void *argument);
+
+static void (*fork_again) (void *);
+static void *fork_argument;
+static int in_child;
+
+static void
+forked(void *argument)
+{
+	in_child = 1;
+	fork_again(argument);
+	abort();					/* the child's function exits */
+}
+
+void
+pocket_fork_from(void (*again) (void *), void *argument)
+{
+	fork_again = again;
+	fork_argument = argument;
+}
+
+pid_t
+fork(void)
+{
+	if (in_child)
+	{
+		in_child = 0;
+		fork_again = NULL;
+		return 0;
+	}
+	if (!fork_again)
+	{
+		errno = ENOSYS;
+		return -1;
+	}
+	return result(sys_fork(forked, fork_argument));
+}
+
+/* ---- random numbers ---- */
+
+__attribute__((import_module("wasi_snapshot_preview1"), import_name("random_get"))) int sys_random_get(void *buffer, size_t size);
+
+int
+getentropy(void *buffer, size_t size)
+{
+	errno = size > 256 ? EIO : sys_random_get(buffer, size);
+	return errno ? -1 : 0;
+}
+
+/* ---- mappings ---- */
+
+IMPORT("pocket_mmap") void *sys_mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset);
+IMPORT("pocket_munmap") int sys_munmap(void *address, size_t length);
+
+void *
+mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	return (void *) result((long) sys_mmap(address, length, protection, flags, fd, offset));
+}
+
+int munmap(void *address, size_t length) { return result(sys_munmap(address, length)); }
+void *__mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) __attribute__((alias("mmap")));
+int __munmap(void *address, size_t length) __attribute__((alias("munmap")));
+
+/* ---- POSIX semaphores: a futex in shared memory, no call of the host when uncontended ---- */
+
+typedef struct
+{
+	_Atomic int value;
+	_Atomic int waiters;
+} semaphore;
+
+_Static_assert(sizeof(semaphore) <= sizeof(sem_t), "a semaphore fits in sem_t");
+
+int
+sem_init(sem_t *s, int shared, unsigned value)
+{
+	semaphore  *p = (semaphore *) s;
+
+	p->value = value;
+	p->waiters = 0;
+	return 0;
+}
+
+int sem_destroy(sem_t *s) { return 0; }
+
+int
+sem_trywait(sem_t *s)
+{
+	semaphore  *p = (semaphore *) s;
+	int			v = p->value;
+
+	while (v > 0)
+		if (__c11_atomic_compare_exchange_weak(&p->value, &v, v - 1, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return 0;
+	errno = EAGAIN;
+	return -1;
+}
+
+int
+sem_wait(sem_t *s)
+{
+	semaphore  *p = (semaphore *) s;
+
+	while (sem_trywait(s) != 0)
+	{
+		/* Read-modify-writes are full barriers: either sem_post sees the waiter, or the wait sees the value. */
+		__c11_atomic_fetch_add(&p->waiters, 1, __ATOMIC_SEQ_CST);
+		__builtin_wasm_memory_atomic_wait32((int *) &p->value, 0, -1);
+		__c11_atomic_fetch_sub(&p->waiters, 1, __ATOMIC_SEQ_CST);
+	}
+	return 0;
+}
+
+int
+sem_post(sem_t *s)
+{
+	semaphore  *p = (semaphore *) s;
+
+	__c11_atomic_fetch_add(&p->value, 1, __ATOMIC_SEQ_CST);
+	if (p->waiters)
+		__builtin_wasm_memory_atomic_notify((int *) &p->value, 1);
+	return 0;
+}
+
+/* ---- System V shared memory: PostgreSQL's interlock segment; a mapping that fork inherits ---- */
+
+static struct
+{
+	void	   *address;
+	size_t		size;
+}			segments[4];
+static int	segment_count;
+
+int
+shmget(key_t key, size_t size, int flags)
+{
+	void	   *p;
+
+	if (!(flags & IPC_CREAT))
+	{
+		errno = ENOENT;
+		return -1;
+	}
+	if (segment_count == (int) (sizeof segments / sizeof segments[0]))
+	{
+		errno = ENOSPC;
+		return -1;
+	}
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return -1;
+	segments[segment_count].address = p;
+	segments[segment_count].size = size;
+	return ++segment_count;
+}
+
+static int
+known(int id)
+{
+	if (id >= 1 && id <= segment_count)
+		return 1;
+	errno = EINVAL;
+	return 0;
+}
+
+void *shmat(int id, const void *address, int flags) { return known(id) ? segments[id - 1].address : (void *) -1; }
+int shmdt(const void *address) { return 0; }
+
+int
+shmctl(int id, int command, struct shmid_ds *status)
+{
+	if (!known(id))
+		return -1;
+	if (command == IPC_STAT)
+	{
+		memset(status, 0, sizeof *status);
+		status->shm_segsz = segments[id - 1].size;
+	}
+	return 0;
+}
+
+/* ---- users: the kernel has one ---- */
+
+static struct passwd user = {"postgres", "x", 0, 0, "postgres", "/", "/bin/sh"};
+
+struct passwd *
+getpwuid(uid_t uid)
+{
+	user.pw_uid = uid;
+	user.pw_gid = getgid();
+	return &user;
+}
+
+struct passwd *getpwnam(const char *name) { return strcmp(name, user.pw_name) ? NULL : getpwuid(getuid()); }
+
+int
+getpwuid_r(uid_t uid, struct passwd *to, char *buffer, size_t size, struct passwd **found)
+{
+	*to = *getpwuid(uid);
+	*found = to;
+	return 0;
+}
+
+int
+getpwnam_r(const char *name, struct passwd *to, char *buffer, size_t size, struct passwd **found)
+{
+	*found = NULL;
+	return strcmp(name, user.pw_name) ? 0 : getpwuid_r(getuid(), to, buffer, size, found);
+}
+
+struct group *getgrgid(gid_t gid) { return NULL; }
+struct group *getgrnam(const char *name) { return NULL; }
+
+int
+getgrnam_r(const char *name, struct group *to, char *buffer, size_t size, struct group **found)
+{
+	*found = NULL;
+	return 0;
+}
+
+/* ---- what no process of this system can do ---- */
+
+int execve(const char *path, char *const arguments[], char *const environment[]) { errno = ENOSYS; return -1; }
+FILE *popen(const char *command, const char *mode) { errno = ENOSYS; return NULL; }
+int pclose(FILE *stream) { errno = ECHILD; return -1; }
+
+/* ---- dynamic linking: the host's ---- */
+
+/* Emscripten's struct dso as the kernel knows it: the file's name at +36. */
+IMPORT("_dlopen_js") void *sys_dlopen(void *handle);
+IMPORT("_dlsym_js") void *sys_dlsym(void *handle, const char *name, int *index);
+
+void *
+dlopen(const char *file, int flags)
+{
+	char	   *handle = calloc(1, 128 + strlen(file));
+
+	if (!handle)
+		return NULL;
+	strcpy(handle + 36, file);
+	if (!sys_dlopen(handle))
+	{
+		free(handle);
+		return NULL;
+	}
+	return handle;
+}
+
+void *
+dlsym(void *handle, const char *name)
+{
+	int			index = 0;
+
+	return sys_dlsym(handle, name, &index);
+}
+
+int dlclose(void *handle) { return 0; }
