@@ -239,7 +239,9 @@ with_libpq() { [[ "$1" == */libpqwalreceiver || "$1" == contrib/dblink || "$1" =
 make_module() { if with_libpq "$1"; then m_side "$@"; else m "$@"; fi; }
 side_modules() { local d; for d in "${modules[@]}" "${contrib[@]/#/contrib/}"; do make_module "$d"; done; }
 step "libraries of the server and contrib" side_modules
-client_programs() { local d; for d in "${programs[@]}"; do m "src/bin/$d"; done; }
+# libpq's archive takes the names of encodings from the library that is made for shared objects; PostgreSQL links its own programs to libpq.so.
+make_program() { m "$@" 'LDFLAGS_EX=-lpgcommon_shlib -lpgport_shlib'; }
+client_programs() { local d; for d in "${programs[@]}"; do make_program "src/bin/$d"; done; }
 step "programs" client_programs
 tests=()
 for directory in "$source_tree"/src/test/modules/*/; do
@@ -259,8 +261,11 @@ install_all() {
     rm -rf "$stage"
     mkdir -p "$stage/test" "$stage/debug"
     make_server install "DESTDIR=$stage/root"
-    for d in src/timezone "${modules[@]}" "${contrib[@]/#/contrib/}" "${programs[@]/#/src/bin/}"; do
+    for d in src/timezone "${modules[@]}" "${contrib[@]/#/contrib/}"; do
         make_module "$d" install "DESTDIR=$stage/root"
+    done
+    for d in "${programs[@]}"; do
+        make_program "src/bin/$d" install "DESTDIR=$stage/root"
     done
     mv "$stage/root$prefix"/* "$stage/"
     rm -rf "$stage/root" "$stage/include" "$stage/lib"/*.a "$stage/lib/postgresql/pgxs"

@@ -1,6 +1,6 @@
 # The libraries PostgreSQL is built with, for wasm64: OUT/libz.a, liblz4.a, libzstd.a, libuuid.a and their headers in OUT/include.
 CFLAGS := -O2 -g1 -fPIC -fvisibility=hidden -w
-z := $(filter-out %/gzclose.c %/gzlib.c %/gzread.c %/gzwrite.c,$(wildcard $(ZLIB)/*.c))
+z := $(wildcard $(ZLIB)/*.c)
 lz4 := $(addprefix $(LZ4)/lib/,lz4.c lz4hc.c lz4frame.c xxhash.c)
 zstd := $(wildcard $(ZSTD)/lib/common/*.c $(ZSTD)/lib/compress/*.c $(ZSTD)/lib/decompress/*.c)
 objects = $(patsubst $(2)/%,$(OUT)/lib.o/$(1)/%.o,$(3))
