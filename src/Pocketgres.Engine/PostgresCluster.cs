@@ -61,6 +61,9 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     /// <summary>The data directory as the server sees it (SHOW data_directory).</summary>
     public string DataDirectory { get; }
 
+    /// <summary>Processes that run, and how many were started since the start.</summary>
+    public (int Running, long Started) ProcessCounts => _kernel.RunStopped(() => (_kernel.Processes.Snapshot().Count, _kernel.Processes.Started));
+
     /// <summary>Completes with the postmaster's exit code when the server has ended, whoever ended it, and everything it held is freed.</summary>
     public Task<int> Completion => _completion;
 

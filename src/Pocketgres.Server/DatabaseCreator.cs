@@ -11,22 +11,28 @@ internal static class DatabaseCreator
     public static async Task EnsureExistsAsync(
         IPAddress? listen, string? unixSocketDirectory, int port, ServerOptions options, CancellationToken cancellationToken)
     {
+        var settings = Connection(listen, unixSocketDirectory, port, options.User, options.Password, ServerOptions.DefaultDatabase);
+        settings.Pooling = false;
+        settings.CommandTimeout = 0;
+        await EnsureExistsAsync(settings, options.Database, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>How this process connects to a server it runs.</summary>
+    public static NpgsqlConnectionStringBuilder Connection(IPAddress? listen, string? unixSocketDirectory, int port, string user, string? password, string database)
+    {
         // The Unix socket first: a pg_hba.conf that asks for passwords over TCP often trusts local users. With a password TCP, where no rule asks for a peer.
-        bool overTcp = unixSocketDirectory is null || (options.Password is not null && listen is not null);
-        var settings = new NpgsqlConnectionStringBuilder
+        bool overTcp = unixSocketDirectory is null || (password is not null && listen is not null);
+        return new NpgsqlConnectionStringBuilder
         {
             Host = overTcp ? ConnectionAddress.ConnectTo(listen!).ToString() : unixSocketDirectory,
             Port = port,
-            Username = options.User,
-            Password = options.Password,
-            Database = ServerOptions.DefaultDatabase,
+            Username = user,
+            Password = password,
+            Database = database,
             ApplicationName = "pocketgres",
-            Pooling = false,
             SslMode = SslMode.Disable,
             GssEncryptionMode = GssEncryptionMode.Disable,
-            CommandTimeout = 0,
         };
-        await EnsureExistsAsync(settings, options.Database, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The same for any server.</summary>

@@ -17,6 +17,7 @@ public sealed class PostgresServer : IAsyncDisposable
     private readonly PostgresCluster _cluster;
     private readonly MemoryTrimmer? _trimmer;
     private readonly BucketHome? _bucket;
+    private readonly string? _password;
     private int _stopRequested;
 
     private PostgresServer(PostgresCluster cluster, BucketHome? bucket, MemoryTrimmer? trimmer, ServerOptions options)
@@ -26,6 +27,9 @@ public sealed class PostgresServer : IAsyncDisposable
         _trimmer = trimmer;
         _cluster = cluster;
         Database = options.Database;
+        User = options.User;
+        _password = options.Password;
+        HostDirectory = options.Url.IsBucket ? null : options.Url.DataDirectory;
         ConnectionUrl = ConnectionAddress.Url(cluster.ListenAddress, cluster.UnixSocketDirectory, cluster.Port, options.Database, options.User);
     }
 
@@ -40,6 +44,12 @@ public sealed class PostgresServer : IAsyncDisposable
 
     /// <summary>The database of <see cref="ConnectionUrl"/>.</summary>
     public string Database { get; }
+
+    /// <summary>The superuser.</summary>
+    public string User { get; }
+
+    /// <summary>Processes that run, and how many were started since the start.</summary>
+    public (int Running, long Started) ProcessCounts => _cluster.ProcessCounts;
 
     /// <summary>How clients on this machine connect: <c>postgres://postgres@127.0.0.1:PORT/DATABASE</c>, or libpq's form for a Unix socket when there is no TCP.</summary>
     public string ConnectionUrl { get; }
@@ -192,6 +202,13 @@ public sealed class PostgresServer : IAsyncDisposable
             await StopAsync(ShutdownMode.Immediate).ConfigureAwait(false);
         }
     }
+
+    /// <summary>How the superuser connects, as far as the server was told.</summary>
+    internal Npgsql.NpgsqlConnectionStringBuilder ConnectionSettings(string database) =>
+        DatabaseCreator.Connection(_cluster.ListenAddress, _cluster.UnixSocketDirectory, Port, User, _password, database);
+
+    /// <summary>The host's directory that the cluster is in; null when it is in memory or in a bucket.</summary>
+    internal string? HostDirectory { get; }
 
     /// <summary>The cluster, for what is done with its files.</summary>
     internal PostgresCluster Cluster => _cluster;

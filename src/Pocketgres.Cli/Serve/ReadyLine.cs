@@ -9,10 +9,11 @@ namespace Pocketgres.Cli.Serve;
 internal static class ReadyLine
 {
     /// <summary>The line of a running server.</summary>
-    public static string Of(PostgresServer server) => Format(server.Port, server.ConnectionUrl, server.UnixSocketDirectory, server.DataDirectory);
+    public static string Of(PostgresServer server, int? httpPort) =>
+        Format(server.Port, server.ConnectionUrl, server.UnixSocketDirectory, server.DataDirectory, httpPort);
 
     /// <summary>The line, its end included. Fields that do not apply are left out; readers must ignore fields they do not know.</summary>
-    internal static string Format(int port, string url, string? socketDirectory, string dataDirectory)
+    internal static string Format(int port, string url, string? socketDirectory, string dataDirectory, int? httpPort = null)
     {
         var json = new StringBuilder();
         json.Append(CultureInfo.InvariantCulture, $"{{\"port\": {port}, \"url\": ");
@@ -25,6 +26,11 @@ internal static class ReadyLine
         json.Append(CultureInfo.InvariantCulture, $", \"pid\": {Environment.ProcessId}");
         json.Append(", \"version\": ").AppendJson(PglitePackage.PostgresVersion);
         json.Append(", \"dataDirectory\": ").AppendJson(dataDirectory);
+        if (httpPort is { } http)
+        {
+            json.Append(CultureInfo.InvariantCulture, $", \"httpPort\": {http}");
+        }
+
         return json.Append("}\n").ToString();
     }
 }

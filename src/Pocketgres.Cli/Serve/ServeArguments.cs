@@ -30,6 +30,10 @@ internal sealed class ServeArguments
 
     public string? Log { get; set; }
 
+    public string? Http { get; set; }
+
+    public string? HttpTokenFile { get; set; }
+
     public string? LogFormat { get; set; }
 
     public string? PasswordFile { get; set; }
@@ -119,6 +123,12 @@ internal sealed class ServeArguments
             case "--log-level" when Log is null:
                 Log = value;
                 return true;
+            case "--http" when Http is null:
+                Http = value;
+                return true;
+            case "--http-token-file" when HttpTokenFile is null:
+                HttpTokenFile = value;
+                return true;
             case "--log-format" when LogFormat is null:
                 LogFormat = value;
                 return true;
@@ -189,6 +199,7 @@ internal sealed class ServeArguments
             AllowRoot = AllowRoot,
             ParentPid = ReadParentPid(ParentPid),
             LogLevel = Level(Log ?? "info"),
+            Http = new HttpArguments { Address = Http, TokenFile = HttpTokenFile }.Read(),
             LogIsJson = LogFormat switch
             {
                 null or "text" => false,

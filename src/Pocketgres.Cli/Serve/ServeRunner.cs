@@ -86,6 +86,22 @@ internal sealed class ServeRunner : IDisposable
             _ = StopWithParentAsync(parent);
         }
 
+        var http = _settings.Http is { } settings ? await WebFramework.OpenAsync(settings).ConfigureAwait(false) : null;
+        try
+        {
+            return await ServeAsync(http, isRoot).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (http is not null)
+            {
+                await http.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<int> ServeAsync(WebFramework? http, bool isRoot)
+    {
         var server = await PostgresServer.StartAsync(_settings.Server with { Logger = _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
         ShutdownMode? stopMode;
         lock (_lock)
@@ -105,8 +121,9 @@ internal sealed class ServeRunner : IDisposable
                 _log.Write(LogLevel.Warning, $"running as root: {who} gets in without a password, and may run programs as root: another user for the server, or pg_hba.conf, is safer");
             }
 
+            http?.Attach(server);
             TestHooks.StartIfAsked(server);
-            StandardStreams.WriteOutput(ReadyLine.Of(server));
+            StandardStreams.WriteOutput(ReadyLine.Of(server, http?.Port));
             ServiceManager.Ready();
             _log.Write(LogLevel.Information,
                 $"PostgreSQL {PglitePackage.PostgresVersion} is ready: {server.ConnectionUrl} ({_settings.Server.Url}); SIGINT or Ctrl+C stops it");

@@ -18,6 +18,9 @@ internal sealed record ServeSettings
     /// <summary>Whether root may serve wherever it is.</summary>
     public bool AllowRoot { get; init; }
 
+    /// <summary>Where to answer HTTP, and to whom; null for nowhere.</summary>
+    public HttpSettings? Http { get; init; }
+
     /// <summary>Whether the log is JSON, an object a line, instead of text.</summary>
     public bool LogIsJson { get; init; }
 }

@@ -9,7 +9,7 @@ namespace Pocketgres.Server.Tests.Infrastructure;
 /// </summary>
 abstract partial class TestServer : IAsyncDisposable
 {
-    protected static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
     protected static readonly TimeSpan StopDeadline = TimeSpan.FromSeconds(60);
     NpgsqlDataSource? _dataSource;
 

@@ -20,6 +20,9 @@ static class Workspace
     static string ClientsDirectory =>
         Environment.GetEnvironmentVariable("POCKETGRES_CLIENTS_DIR") is { Length: > 0 } directory ? directory : Path.Combine(Artifacts, "clients");
 
+    static string OperatorsToolsDirectory =>
+        Environment.GetEnvironmentVariable("POCKETGRES_OPERATORS_TOOLS_DIR") is { Length: > 0 } directory ? directory : Path.Combine(Artifacts, "operators-tools");
+
     public static string NodeModules => Installed(Path.Combine(ClientsDirectory, "node", "node_modules", "pg"), "node-postgres", "eng/clients.sh")[..^"/pg".Length];
 
     public static string PostgresJs => Installed(Path.Combine(ClientsDirectory, "replication", "node_modules", "postgres"), "postgres.js", "eng/clients.sh")[..^"/postgres".Length];
@@ -29,6 +32,9 @@ static class Workspace
 
     /// <summary>The path of one of PostgreSQL 18's own programs; fails the test when it is not installed.</summary>
     public static string Pg18(string program) => Installed(Path.Combine(Pg18Directory, "bin", program), program, "eng/pg18.sh");
+
+    /// <summary>The path of PgBouncer or postgres_exporter; fails the test when it is not installed.</summary>
+    public static string OperatorsTool(string program) => Installed(Path.Combine(OperatorsToolsDirectory, "bin", program), program, "eng/operators-tools.sh");
 
     static string Installed(string path, string what, string script)
     {

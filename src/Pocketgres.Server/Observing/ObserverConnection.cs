@@ -1,0 +1,43 @@
+using Npgsql;
+
+namespace Pocketgres.Server.Observing;
+
+/// <summary>
+/// Connections as the superuser, for looks at the server. Each is opened for one look and closed: a session that stays would be in the way of DROP DATABASE.
+/// </summary>
+internal static class ObserverConnection
+{
+    private const int PatienceSeconds = 5;
+
+    // What is read takes short locks of tables; a VACUUM FULL that has one is not waited for.
+    private const string Options = "-c statement_timeout=5s -c lock_timeout=1s -c idle_in_transaction_session_timeout=60s -c search_path=pg_catalog";
+
+    /// <summary>Opens one.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="applicationName">What pg_stat_activity shows.</param>
+    /// <param name="database">The database.</param>
+    /// <param name="options">Settings for this session, over the usual ones: <c>-c name=value</c>.</param>
+    /// <exception cref="NpgsqlException">The server did not let us in: a <see cref="PostgresException"/> has its reason.</exception>
+    public static async Task<NpgsqlConnection> OpenAsync(PostgresServer server, string applicationName, string database, string options = "")
+    {
+        var settings = server.ConnectionSettings(database);
+        settings.ApplicationName = applicationName;
+        settings.Options = $"{Options} {options}";
+        settings.Pooling = false;
+        settings.Timeout = PatienceSeconds;
+        settings.CommandTimeout = 2 * PatienceSeconds;
+        var builder = new NpgsqlSlimDataSourceBuilder(settings.ConnectionString);
+        builder.ConfigureTypeLoading(types => types.EnableTypeLoading(false)); // values are read as text
+        var connection = builder.Build().CreateConnection(); // an unpooled source holds nothing
+        try
+        {
+            await connection.OpenAsync().ConfigureAwait(false);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+}
