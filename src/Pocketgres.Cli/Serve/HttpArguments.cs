@@ -6,9 +6,10 @@ namespace Pocketgres.Cli.Serve;
 /// <summary>Where to answer HTTP, and to whom.</summary>
 /// <param name="EndPoint">Address and port.</param>
 /// <param name="Token">What a client must know to read more than health and readiness; null for nothing.</param>
-internal sealed record HttpSettings(IPEndPoint EndPoint, string? Token);
+/// <param name="IsAdmin">Whether the admin page may change something.</param>
+internal sealed record HttpSettings(IPEndPoint EndPoint, string? Token, bool IsAdmin);
 
-/// <summary>The options of <c>serve</c> that begin with <c>--http</c>.</summary>
+/// <summary>The options of <c>serve</c> about HTTP.</summary>
 internal sealed class HttpArguments
 {
     // Whoever can reach the port can guess as fast as it answers.
@@ -19,16 +20,19 @@ internal sealed class HttpArguments
 
     public string? TokenFile { get; init; }
 
+    public bool IsAdmin { get; init; }
+
     /// <summary>What they mean; null for no HTTP.</summary>
     /// <exception cref="UsageException">A value does not make sense.</exception>
     public HttpSettings? Read()
     {
         if (Address is null)
         {
-            return TokenFile is null ? null : throw new UsageException("--http-token-file is for --http: give that too");
+            string? other = TokenFile is not null ? "--http-token-file" : IsAdmin ? "--admin" : null;
+            return other is null ? null : throw new UsageException($"{other} is for --http: give that too");
         }
 
-        return new HttpSettings(EndPoint(Address), TokenFile is null ? null : ReadToken(TokenFile));
+        return new HttpSettings(EndPoint(Address), TokenFile is null ? null : ReadToken(TokenFile), IsAdmin);
     }
 
     // Not IPEndPoint.TryParse, which takes ::1 for an address with port 0.

@@ -9,11 +9,11 @@ namespace Pocketgres.Cli.Serve;
 internal static class ReadyLine
 {
     /// <summary>The line of a running server.</summary>
-    public static string Of(PostgresServer server, int? httpPort) =>
-        Format(server.Port, server.ConnectionUrl, server.UnixSocketDirectory, server.DataDirectory, httpPort);
+    public static string Of(PostgresServer server, WebFramework? http) =>
+        Format(server.Port, server.ConnectionUrl, server.UnixSocketDirectory, server.DataDirectory, http?.Port, http?.AdminUrl);
 
     /// <summary>The line, its end included. Fields that do not apply are left out; readers must ignore fields they do not know.</summary>
-    internal static string Format(int port, string url, string? socketDirectory, string dataDirectory, int? httpPort = null)
+    internal static string Format(int port, string url, string? socketDirectory, string dataDirectory, int? httpPort = null, string? adminUrl = null)
     {
         var json = new StringBuilder();
         json.Append(CultureInfo.InvariantCulture, $"{{\"port\": {port}, \"url\": ");
@@ -28,7 +28,7 @@ internal static class ReadyLine
         json.Append(", \"dataDirectory\": ").AppendJson(dataDirectory);
         if (httpPort is { } http)
         {
-            json.Append(CultureInfo.InvariantCulture, $", \"httpPort\": {http}");
+            json.Append(CultureInfo.InvariantCulture, $", \"httpPort\": {http}, \"adminUrl\": ").AppendJson(adminUrl!);
         }
 
         return json.Append("}\n").ToString();

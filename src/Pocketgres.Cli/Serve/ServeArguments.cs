@@ -34,6 +34,8 @@ internal sealed class ServeArguments
 
     public string? HttpTokenFile { get; set; }
 
+    public bool IsAdmin { get; set; }
+
     public string? LogFormat { get; set; }
 
     public string? PasswordFile { get; set; }
@@ -73,6 +75,12 @@ internal sealed class ServeArguments
             if (word == "--allow-root" && !read.AllowRoot)
             {
                 read.AllowRoot = true;
+                continue;
+            }
+
+            if (word == "--admin" && !read.IsAdmin)
+            {
+                read.IsAdmin = true;
                 continue;
             }
 
@@ -199,7 +207,7 @@ internal sealed class ServeArguments
             AllowRoot = AllowRoot,
             ParentPid = ReadParentPid(ParentPid),
             LogLevel = Level(Log ?? "info"),
-            Http = new HttpArguments { Address = Http, TokenFile = HttpTokenFile }.Read(),
+            Http = new HttpArguments { Address = Http, TokenFile = HttpTokenFile, IsAdmin = IsAdmin }.Read(),
             LogIsJson = LogFormat switch
             {
                 null or "text" => false,

@@ -22,8 +22,9 @@ internal sealed class ServeCommand
     private readonly Option<string?> _database = Text("--database", "NAME", "Database in the printed URL, created if missing (default postgres).");
     private readonly Option<string?> _parentPid = Text("--parent-pid", "PID", "Stop when this process ends.");
     private readonly Option<bool> _allowRoot = new("--allow-root") { Description = "Serve although this is root, and no container." };
-    private readonly Option<string?> _http = Text("--http", "PORT", "Also answer /healthz, /readyz and /metrics on this port of loopback, or on ADDR:PORT.");
-    private readonly Option<string?> _httpToken = Text("--http-token-file", "FILE", "Tell metrics only who sends the token in this file; needed for an address beyond loopback.");
+    private readonly Option<string?> _http = Text("--http", "PORT", "Also answer /healthz, /readyz, /metrics and /admin on this port of loopback, or on ADDR:PORT.");
+    private readonly Option<string?> _httpToken = Text("--http-token-file", "FILE", "Tell metrics, and show the admin page, only to who has the token in this file; needed for an address beyond loopback.");
+    private readonly Option<bool> _admin = new("--admin") { Description = "Let the admin page end sessions and run SQL." };
     private readonly Option<string?> _logFormat = Text("--log-format", "FORMAT", "How the log on stderr is written: text (default) or json.");
     private readonly Option<string?> _passwordFile = Text("--password-file", "FILE", "Make a new cluster's superuser with this password, and use it to connect.");
     private readonly Option<string?> _authentication = Text("--auth", "METHOD", "How a new cluster lets this machine's clients in: scram, trust (default without a password), peer.");
@@ -45,7 +46,7 @@ internal sealed class ServeCommand
             "Serve a PostgreSQL cluster until stopped. When it is ready, one line of JSON on stdout gives port and URL; the log goes to stderr.\n" +
             "SIGINT or SIGTERM stops (fast), a second one stops at once; SIGHUP reads the configuration again.")
         {
-            _url, _host, _port, _noTcp, _socketDirectory, _database, _settings, _parentPid, _allowRoot, _logLevel, _logFormat, _http, _httpToken,
+            _url, _host, _port, _noTcp, _socketDirectory, _database, _settings, _parentPid, _allowRoot, _logLevel, _logFormat, _http, _httpToken, _admin,
             _passwordFile, _authentication, _init, _memory,
         };
     }
@@ -68,6 +69,7 @@ internal sealed class ServeCommand
         Log = result.GetValue(_logLevel),
         Http = result.GetValue(_http),
         HttpTokenFile = result.GetValue(_httpToken),
+        IsAdmin = result.GetValue(_admin),
         LogFormat = result.GetValue(_logFormat),
         PasswordFile = result.GetValue(_passwordFile),
         Authentication = result.GetValue(_authentication),

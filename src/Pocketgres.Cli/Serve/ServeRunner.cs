@@ -86,7 +86,7 @@ internal sealed class ServeRunner : IDisposable
             _ = StopWithParentAsync(parent);
         }
 
-        var http = _settings.Http is { } settings ? await WebFramework.OpenAsync(settings).ConfigureAwait(false) : null;
+        var http = _settings.Http is { } settings ? await WebFramework.OpenAsync(settings, _log).ConfigureAwait(false) : null;
         try
         {
             return await ServeAsync(http, isRoot).ConfigureAwait(false);
@@ -102,7 +102,7 @@ internal sealed class ServeRunner : IDisposable
 
     private async Task<int> ServeAsync(WebFramework? http, bool isRoot)
     {
-        var server = await PostgresServer.StartAsync(_settings.Server with { Logger = _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
+        var server = await PostgresServer.StartAsync(_settings.Server with { Logger = http?.Log ?? _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
         ShutdownMode? stopMode;
         lock (_lock)
         {
@@ -123,7 +123,7 @@ internal sealed class ServeRunner : IDisposable
 
             http?.Attach(server);
             TestHooks.StartIfAsked(server);
-            StandardStreams.WriteOutput(ReadyLine.Of(server, http?.Port));
+            StandardStreams.WriteOutput(ReadyLine.Of(server, http));
             ServiceManager.Ready();
             _log.Write(LogLevel.Information,
                 $"PostgreSQL {PglitePackage.PostgresVersion} is ready: {server.ConnectionUrl} ({_settings.Server.Url}); SIGINT or Ctrl+C stops it");

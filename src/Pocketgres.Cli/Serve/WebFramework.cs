@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
+using Microsoft.Extensions.Logging;
 using Pocketgres.Engine;
 using Pocketgres.Http;
 using Pocketgres.Server;
@@ -19,10 +20,16 @@ internal sealed class WebFramework : IAsyncDisposable
 
     private readonly IAsyncDisposable _port;
 
-    private WebFramework(IAsyncDisposable port, int number, Action<PostgresServer> attach) => (_port, Port, Attach) = (port, number, attach);
+    private WebFramework(IAsyncDisposable port, Action<PostgresServer> attach) => (_port, Attach) = (port, attach);
 
     /// <summary>The port, also when the system chose it.</summary>
-    public int Port { get; }
+    public required int Port { get; init; }
+
+    /// <summary>Where a browser on this machine finds the admin page.</summary>
+    public required string AdminUrl { get; init; }
+
+    /// <summary>Hands the server's log on to where it is written.</summary>
+    public required ILogger Log { get; init; }
 
     /// <summary>Tells it of the server, once that has started.</summary>
     public Action<PostgresServer> Attach { get; }
@@ -30,7 +37,7 @@ internal sealed class WebFramework : IAsyncDisposable
     /// <summary>Opens the port.</summary>
     /// <exception cref="ServerException">There is no ASP.NET Core.</exception>
     /// <exception cref="ClusterException">The port is taken, the address is not of this machine, or others could reach it and nobody has said who may read.</exception>
-    public static Task<WebFramework> OpenAsync(HttpSettings settings)
+    public static Task<WebFramework> OpenAsync(HttpSettings settings, ILogger logger)
     {
         if (settings.Token is null && !IPAddress.IsLoopback(settings.EndPoint.Address))
         {
@@ -41,7 +48,7 @@ internal sealed class WebFramework : IAsyncDisposable
         string directory = FindDirectory() ?? throw new ServerException(
             $"--http needs the ASP.NET Core runtime {Environment.Version.Major}.{Environment.Version.Minor} beside .NET's (a single-file executable has none): install it, or start without --http");
         AssemblyLoadContext.Default.Resolving += (context, name) => Load(context, name, directory);
-        return OpenPortAsync(settings);
+        return OpenPortAsync(settings, logger);
     }
 
     /// <inheritdoc/>
@@ -49,10 +56,10 @@ internal sealed class WebFramework : IAsyncDisposable
 
     // Of its own, so that its types are looked for when the framework can be found.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static async Task<WebFramework> OpenPortAsync(HttpSettings settings)
+    private static async Task<WebFramework> OpenPortAsync(HttpSettings settings, ILogger logger)
     {
-        var port = await HttpPort.OpenAsync(new HttpPortOptions { EndPoint = settings.EndPoint, Token = settings.Token }).ConfigureAwait(false);
-        return new WebFramework(port, port.Port, port.Attach);
+        var port = await HttpPort.OpenAsync(new HttpPortOptions { EndPoint = settings.EndPoint, Token = settings.Token, IsAdmin = settings.IsAdmin }, logger).ConfigureAwait(false);
+        return new WebFramework(port, port.Attach) { Port = port.Port, AdminUrl = port.AdminUrl, Log = port.Log };
     }
 
     private static Assembly? Load(AssemblyLoadContext context, AssemblyName name, string directory)
