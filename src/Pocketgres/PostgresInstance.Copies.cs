@@ -27,7 +27,7 @@ public sealed partial class PostgresInstance
         ArgumentNullException.ThrowIfNull(configure);
         ThrowIfDisposed();
         var options = CloneOptions(_options, configure);
-        var backend = await Translated(
+        var backend = await PocketgresTelemetry.TraceAsync("pocketgres.clone", Url, () => Translated(
             async () =>
             {
                 var snapshot = await TakeAsync(cancellationToken).ConfigureAwait(false);
@@ -36,7 +36,7 @@ public sealed partial class PostgresInstance
                     return await snapshot.StartAsync(options, cancellationToken).ConfigureAwait(false);
                 }
             },
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken)).ConfigureAwait(false);
         return await CreateAsync(backend, options).ConfigureAwait(false);
     }
 
@@ -53,7 +53,7 @@ public sealed partial class PostgresInstance
     {
         ThrowIfDisposed();
         using var reservation = _snapshots.Reserve(name);
-        var backend = await Translated(() => TakeAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
+        var backend = await PocketgresTelemetry.TraceAsync("pocketgres.snapshot", Url, () => Translated(() => TakeAsync(cancellationToken), cancellationToken)).ConfigureAwait(false);
         var snapshot = new PostgresSnapshot(backend, _options, name, s => _snapshots.Remove(s));
         reservation.Fill(snapshot);
         return snapshot;
@@ -96,7 +96,8 @@ public sealed partial class PostgresInstance
         CancellationToken cancellationToken)
     {
         var options = CloneOptions(original, configure);
-        var backend = await Translated(() => snapshot.StartAsync(options, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var backend = await PocketgresTelemetry.TraceAsync(
+            "pocketgres.clone", Redact(original.Url), () => Translated(() => snapshot.StartAsync(options, cancellationToken), cancellationToken)).ConfigureAwait(false);
         return await CreateAsync(backend, options).ConfigureAwait(false);
     }
 

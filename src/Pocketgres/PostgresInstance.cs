@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Pocketgres.Backends;
 using Pocketgres.Connections;
+using Pocketgres.Diagnostics;
 using Pocketgres.Server;
 
 namespace Pocketgres;
@@ -193,7 +194,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
         var address = DatabaseAddress.Parse(options.Url);
 
         // On the thread pool: setting up files is synchronous work of some milliseconds, of more for a new directory.
-        var backend = await Translated<InstanceBackend>(
+        var backend = await PocketgresTelemetry.TraceAsync("pocketgres.start", Redact(options.Url), () => Translated<InstanceBackend>(
             async () =>
             {
                 if (address.IsExternal)
@@ -213,7 +214,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
                 return await EmbeddedBackend.StartAsync(
                     ClusterStorage.Open(address.Embedded, isTemporary), options, fromMemory: false, databaseExists: false, sockets: null, cancellationToken).ConfigureAwait(false);
             },
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken)).ConfigureAwait(false);
         return await CreateAsync(backend, options).ConfigureAwait(false);
     }
 
@@ -231,6 +232,11 @@ public sealed partial class PostgresInstance : IAsyncDisposable
             throw;
         }
 
+        if (backend is EmbeddedBackend embedded)
+        {
+            InstanceMeter.Add(instance.Url, embedded.Server, instance.Completion);
+        }
+
         LogStarted(instance._logger, instance.Url, instance.ConnectionUrlForLog);
         instance.Announce(PostgresInstanceState.Running);
         return instance;
@@ -245,7 +251,11 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     {
         if (TryMove(PostgresInstanceState.Stopping))
         {
-            await _backend.StopAsync(_options.StopTimeout, CancellationToken.None).ConfigureAwait(false);
+            await PocketgresTelemetry.TraceAsync("pocketgres.stop", Url, async () =>
+            {
+                await _backend.StopAsync(_options.StopTimeout, CancellationToken.None).ConfigureAwait(false);
+                return true;
+            }).ConfigureAwait(false);
             _dataSource.Clear();
             if (TryMove(PostgresInstanceState.Stopped))
             {

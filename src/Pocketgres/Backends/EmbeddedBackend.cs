@@ -41,7 +41,7 @@ internal sealed class EmbeddedBackend : InstanceBackend
 
     public override MemoryTransport? Transport { get; }
 
-    /// <summary>For tests of crashes.</summary>
+    /// <summary>The server, for its statistics and for tests of crashes.</summary>
     internal PostgresServer Server => _server;
 
     public override string ConnectionUrl => _server.ConnectionUrl;
