@@ -5,6 +5,7 @@
 #
 #   eng/operators-tools.sh            install (a second run finds everything there and returns at once)
 #   eng/operators-tools.sh --force    install again
+#   eng/operators-tools.sh browser    Chromium too, 520 MB: the test of the admin page in it is skipped without
 #   POCKETGRES_OPERATORS_TOOLS_DIR    where to install (default: artifacts/operators-tools of this clone)
 set -euo pipefail
 
@@ -22,14 +23,38 @@ target="$(cd "$target" && pwd -P)"
 exec 9>"$target/.lock"
 flock 9
 
+install_browser() { # of this machine's own suite, with whose C library it runs
+    [[ -x "$target/bin/chromium" ]] && return
+    local browser="$target/browser" started=$SECONDS
+    suite="$(. /etc/os-release && echo "${VERSION_CODENAME:-}")"
+    [[ -n "$suite" ]] || die "this machine is no release of Debian: its suite has no Chromium"
+    source "$repository/eng/debian.sh"
+    rm -rf "$browser"
+    debian_open "$browser/apt" "$suite"
+    debian_apt install -s -y --no-install-recommends chromium fonts-dejavu-core 2>/dev/null | sed -nE 's/^Inst ([^ ]+).*/\1/p' | grep -E '^(lib|chromium|fonts-dejavu|zlib)' \
+        | grep -vE '^(libc6|libperl|libpam|libsystemd-shared|libstdc|libgcc|libllvm|libLLVM|libgl1-mesa-dri)' >"$browser/apt/packages" || die "the suite $suite has no chromium"
+    debian_download $(cat "$browser/apt/packages")
+    for package in "$browser"/apt/cache/archives/*.deb; do dpkg-deb -x "$package" "$browser/root"; done
+    local libraries; libraries="$(find "$browser/root" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)"
+    printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libraries" "$browser/root/usr/lib/chromium/chromium" >"$target/bin/chromium.new"
+    chmod +x "$target/bin/chromium.new"
+    rm -rf "$browser/apt" "$browser/root/usr/share/doc"
+    "$target/bin/chromium.new" --version >/dev/null || die "chromium does not run"
+    mv "$target/bin/chromium.new" "$target/bin/chromium"
+    say "$("$target/bin/chromium" --version) in $target, $((SECONDS - started)) s"
+}
+
 # The loader's absolute path is written into the programs, so a moved folder is installed again.
 stamp="$target $suite $(sha256sum "${BASH_SOURCE[0]}" | cut -d' ' -f1)"
-if [[ "${1:-}" != --force && -f "$target/.stamp" && "$(cat "$target/.stamp")" == "$stamp" ]]; then exit 0; fi
+if [[ "${1:-}" != --force && -f "$target/.stamp" && "$(cat "$target/.stamp")" == "$stamp" ]]; then
+    [[ "${1:-}" != browser ]] || install_browser
+    exit 0
+fi
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || die "needs apt and dpkg (a Debian machine)"
 
 started=$SECONDS
 source "$repository/eng/debian.sh"
-rm -rf "$target/.stamp" "$target/root" "$target/bin" "$target/apt"
+rm -rf "$target/.stamp" "$target/root" "$target/bin" "$target/apt" "$target/browser"
 debian_open "$target/apt" "$suite"
 
 # The libraries that the programs need, less what only maintainer scripts use.
@@ -58,3 +83,4 @@ for program in pgbouncer postgres_exporter; do
 done
 echo "$stamp" >"$target/.stamp"
 say "$("$bin/pgbouncer" --version | head -n1), $("$bin/postgres_exporter" --version 2>&1 | head -n1 | cut -d' ' -f1-3) in $target, $(du -sh "$target" | cut -f1), $((SECONDS - started)) s"
+[[ "${1:-}" != browser ]] || install_browser

@@ -38,7 +38,7 @@ internal sealed class AdminSite : IDisposable
     {
         var (request, headers) = (context.Request, context.Response.Headers);
         headers.ContentSecurityPolicy = SecurityPolicy;
-        headers["Referrer-Policy"] = "no-referrer";
+        headers["Referrer-Policy"] = "same-origin"; // not no-referrer: then a browser sends its own forms with "Origin: null"
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         string path = request.Path.Value!.TrimEnd('/');
