@@ -110,15 +110,16 @@ public sealed class HttpPort : IAsyncDisposable
             return Answer.SayAsync(context, StatusCodes.Status403Forbidden, wrong);
         }
 
-        if (AdminSite.Owns(request))
+        bool isPage = AdminSite.Owns(request);
+        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !(isPage && HttpMethods.IsPost(request.Method)))
         {
-            return _site.AnswerAsync(context, Volatile.Read(ref _server));
+            context.Response.Headers.Allow = isPage ? "GET, HEAD, POST" : "GET, HEAD";
+            return Answer.SayAsync(context, StatusCodes.Status405MethodNotAllowed, "use GET");
         }
 
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        if (isPage)
         {
-            context.Response.Headers.Allow = "GET, HEAD";
-            return Answer.SayAsync(context, StatusCodes.Status405MethodNotAllowed, "use GET");
+            return _site.AnswerAsync(context, Volatile.Read(ref _server));
         }
 
         switch (request.Path.Value)

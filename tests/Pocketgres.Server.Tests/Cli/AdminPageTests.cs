@@ -55,6 +55,7 @@ public sealed partial class AdminPageTests : IDisposable
         }
 
         Assert.Equal(HttpStatusCode.NotFound, (await _browser.GetAsync(root + "/admin/nothing")).StatusCode);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await _browser.DeleteAsync(root + "/admin/sessions")).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await _browser.GetAsync(root + "/admin/sql")).StatusCode);
         Assert.True(server.Log.Lines.All(l => !l.Contains("token=", StringComparison.Ordinal)), "the log has the token");
     }
