@@ -27,7 +27,7 @@ internal static class AdminActions
             var connection = await ObserverConnection.OpenAsync(server, "pocketgres admin", server.Database).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                var result = await AdminQuery.RunAsync(connection, sql, form["pid"].ToString(), form["started"].ToString()).ConfigureAwait(false);
+                var result = await AdminQuery.RunAsync(connection.Session, sql, form["pid"].ToString(), form["started"].ToString()).ConfigureAwait(false);
                 return result.Rows is [["t"]] ? what : Gone;
             }
         }
@@ -55,7 +55,7 @@ internal static class AdminActions
             var connection = await ObserverConnection.OpenAsync(server, "pocketgres admin", database, ConsoleOptions, ConsoleSeconds).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                return await AdminQuery.RunAsync(connection, sql).ConfigureAwait(false);
+                return await AdminQuery.RunAsync(connection.Session, sql).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or NotSupportedException or InvalidOperationException)

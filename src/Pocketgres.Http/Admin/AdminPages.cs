@@ -62,7 +62,7 @@ internal sealed class AdminPages(LogTail log, bool isAdmin, string formToken, IS
             var connection = await ObserverConnection.OpenAsync(server, "pocketgres admin", database, "-c default_transaction_read_only=on").ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                return await FillAsync(page with { Database = database }, connection).ConfigureAwait(false);
+                return await FillAsync(page with { Database = database }, connection.Session).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)

@@ -6,7 +6,7 @@ namespace Pocketgres.Server.Observing;
 /// <summary>
 /// Connections as the superuser, for looks at the server. Each is opened for one look and closed: a session that stays would be in the way of DROP DATABASE.
 /// </summary>
-internal static class ObserverConnection
+internal sealed class ObserverConnection : IAsyncDisposable
 {
     private const int PatienceSeconds = 5;
 
@@ -16,6 +16,20 @@ internal static class ObserverConnection
     // What is read takes short locks of tables; a VACUUM FULL that has one is not waited for.
     private const string Options = "-c lock_timeout=1s -c idle_in_transaction_session_timeout=60s -c search_path=pg_catalog";
 
+    private readonly NpgsqlDataSource _source;
+
+    private ObserverConnection(NpgsqlDataSource source) => (_source, Session) = (source, source.CreateConnection());
+
+    /// <summary>The session.</summary>
+    public NpgsqlConnection Session { get; }
+
+    /// <summary>Ends the session. Npgsql counts every source until it is disposed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Session.DisposeAsync().ConfigureAwait(false);
+        await _source.DisposeAsync().ConfigureAwait(false);
+    }
+
     /// <summary>Opens one.</summary>
     /// <param name="server">The server.</param>
     /// <param name="applicationName">What pg_stat_activity shows.</param>
@@ -23,7 +37,7 @@ internal static class ObserverConnection
     /// <param name="options">Settings for this session, over the usual ones: <c>-c name=value</c>.</param>
     /// <param name="seconds">How long a statement may take (<c>statement_timeout</c>).</param>
     /// <exception cref="NpgsqlException">The server did not let us in: a <see cref="PostgresException"/> has its reason.</exception>
-    public static async Task<NpgsqlConnection> OpenAsync(PostgresServer server, string applicationName, string database, string options = "", int seconds = PatienceSeconds)
+    public static async Task<ObserverConnection> OpenAsync(PostgresServer server, string applicationName, string database, string options = "", int seconds = PatienceSeconds)
     {
         var settings = server.ConnectionSettings(database);
         settings.ApplicationName = applicationName;
@@ -33,10 +47,10 @@ internal static class ObserverConnection
         settings.CommandTimeout = seconds + Grace;
         var builder = new NpgsqlSlimDataSourceBuilder(settings.ConnectionString);
         builder.ConfigureTypeLoading(types => types.EnableTypeLoading(false)); // values are read as text
-        var connection = builder.Build().CreateConnection(); // an unpooled source holds nothing
+        var connection = new ObserverConnection(builder.Build());
         try
         {
-            await connection.OpenAsync().ConfigureAwait(false);
+            await connection.Session.OpenAsync().ConfigureAwait(false);
             return connection;
         }
         catch

@@ -67,7 +67,7 @@ public sealed class ReadinessProbe
         var connection = await ObserverConnection.OpenAsync(_server, "pocketgres readiness", _server.Database).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
-            using var command = new NpgsqlCommand(SlotsQuery, connection) { AllResultTypesAreUnknown = true };
+            using var command = new NpgsqlCommand(SlotsQuery, connection.Session) { AllResultTypesAreUnknown = true };
             string left = (string)(await command.ExecuteScalarAsync().ConfigureAwait(false))!;
             return long.Parse(left, CultureInfo.InvariantCulture) > 0 ? null : "max_connections is used up: only superusers can connect (53300)";
         }

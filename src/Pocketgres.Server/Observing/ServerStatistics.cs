@@ -51,7 +51,7 @@ public sealed class ServerStatistics
                 await using (connection.ConfigureAwait(false))
                 {
                     isUp = true;
-                    hasFailed = !await ReadAllAsync(connection, readings).ConfigureAwait(false);
+                    hasFailed = !await ReadAllAsync(connection.Session, readings).ConfigureAwait(false);
                 }
             }
             catch (Exception e) when (e is NpgsqlException or TimeoutException)
