@@ -229,7 +229,7 @@ public sealed class MigrateTests(MemoryServer server) : IClassFixture<MemoryServ
             "golang-migrate" => (new() { ["000001_a.down.sql"] = "x", ["000001_a.up.sql"] = One, ["000002_b.up.sql"] = Two }, ["2 false"]),
             "goose" => (new() { ["0001_a.sql"] = "-- +goose Up\n-- +goose StatementBegin\n" + One + "-- +goose StatementEnd\n-- +goose Down\nDROP TABLE a;", ["0002_b.sql"] = "-- +goose Up\n" + Two },
                 ["0 true", "1 true", "2 true"]),
-            _ => (new() { ["1/up.sql"] = One, ["1/down.sql"] = "x", ["beside.sql"] = "x", ["2/up.sql"] = Two }, ["1/up.sql", "2/up.sql"]),
+            _ => (new() { ["20260101_a/up.sql"] = One, ["20260101_a/down.sql"] = "x", ["beside.sql"] = "x", ["2026-01-02_b/up.sql"] = Two }, ["2026-01-02_b/up.sql", "20260101_a/up.sql"]),
         };
     }
 

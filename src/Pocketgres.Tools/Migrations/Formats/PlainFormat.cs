@@ -27,9 +27,13 @@ internal sealed class PlainFormat : MigrationFormat
     private static IEnumerable<string> Files(string directory)
     {
         // What lies beside such folders is no migration.
-        var folders = Directory.EnumerateDirectories(directory).Select(d => Path.Combine(d, "up.sql")).Where(File.Exists).Order(StringComparer.Ordinal).ToList();
+        var folders = Directory.EnumerateDirectories(directory).Select(d => Path.Combine(d, "up.sql")).Where(File.Exists).OrderBy(Version, StringComparer.Ordinal).ThenBy(f => f, StringComparer.Ordinal).ToList();
         return folders.Count > 0 ? folders : SqlFiles(directory).Where(f => !IsWayDown(Path.GetFileName(f)));
     }
+
+    // Diesel's: 2026-01-02-030405_name and 20260102030405_name are of one kind.
+    private static string Version(string script) =>
+        Path.GetFileName(Path.GetDirectoryName(script)!).Split('_')[0].Replace("-", "", StringComparison.Ordinal);
 
     private static bool IsWayDown(string name) =>
         name.EndsWith(".down.sql", StringComparison.OrdinalIgnoreCase) || name.EndsWith("-down.sql", StringComparison.OrdinalIgnoreCase)
