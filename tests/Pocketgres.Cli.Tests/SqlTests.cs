@@ -13,7 +13,7 @@ public sealed class SqlTests(MemoryServer server) : IClassFixture<MemoryServer>
         string file = directory.Write("two.sql", "INSERT INTO t VALUES (1, E'a\\nb'), (22, NULL);\nCREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;");
         var result = await CliProcess.RunAsync("sql", await server.CreateDatabaseAsync(), "-c", "CREATE TABLE t (id int, name text)", "-f", file, "-c", "SELECT * FROM t; SELECT f()");
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
-        Assert.Equal("CREATE\nINSERT 2\nCREATE\n id | name \n----+------\n  1 | a   +\n    | b    \n 22 |      \n(2 rows)\n\n f \n---\n 2 \n(1 row)\n\n", result.Output);
+        Assert.Equal("CREATE\nINSERT 2\nCREATE\n id | name \n----+------\n  1 | a   +\n    | b\n 22 | \n(2 rows)\n\n f \n---\n 2\n(1 row)\n\n", result.Output);
     }
 
     [Fact]

@@ -28,7 +28,7 @@ internal sealed class TableWriter : IRowWriter
             int lines = row.Length == 0 ? 1 : row.Max(v => v.Length);
             for (int line = 0; line < lines; line++)
             {
-                text.AppendJoin('|', row.Select((value, i) => Cell(value, line, widths[i], _columns[i].IsNumber))).Append('\n');
+                text.AppendJoin('|', row.Select((value, i) => Cell(value, line, widths[i], _columns[i].IsNumber, isLast: i == row.Length - 1))).Append('\n');
             }
         }
 
@@ -39,11 +39,12 @@ internal sealed class TableWriter : IRowWriter
 
     public void Done(string word, int rows) => StandardStreams.WriteOutput(rows >= 0 ? string.Create(CultureInfo.InvariantCulture, $"{word} {rows}\n") : word + "\n");
 
-    private static string Cell(string[] lines, int line, int width, bool isNumber)
+    private static string Cell(string[] lines, int line, int width, bool isNumber, bool isLast)
     {
         string value = line < lines.Length ? lines[line] : "";
         string blank = new(' ', width - Width(value));
-        return " " + (isNumber ? blank + value : value + blank) + (line + 1 < lines.Length ? "+" : " ");
+        bool goesOn = line + 1 < lines.Length;
+        return " " + (isNumber ? blank + value : isLast && !goesOn ? value : value + blank) + (goesOn ? "+" : isLast ? "" : " ");
     }
 
     private static string Centered(string name, int width)
