@@ -251,6 +251,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     {
         if (TryMove(PostgresInstanceState.Stopping))
         {
+            await StopLiveAsync().ConfigureAwait(false);
             await PocketgresTelemetry.TraceAsync("pocketgres.stop", Url, async () =>
             {
                 await _backend.StopAsync(_options.StopTimeout, CancellationToken.None).ConfigureAwait(false);
@@ -268,6 +269,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     private async Task DisposeOnceAsync()
     {
         // Clients first: the server would end their sessions with an error.
+        await StopLiveAsync().ConfigureAwait(false);
         await _dataSource.DisposeAsync().ConfigureAwait(false);
         _snapshots.Clear();
         Task? stop;
@@ -303,6 +305,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
         if (failed && TryMove(PostgresInstanceState.Failed))
         {
             LogFailed(_logger, Url, endedWell ? "it was told to stop" : "its log says why");
+            await StopLiveAsync().ConfigureAwait(false);
             _dataSource.Clear();
             _ended.TrySetResult(PostgresInstanceState.Failed);
         }
