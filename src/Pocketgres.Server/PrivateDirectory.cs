@@ -16,6 +16,8 @@ internal sealed class PrivateDirectory : IDisposable
     // sockaddr_un.sun_path holds 107 bytes; the socket's own name takes up to 21 of them (/.s.PGSQL.65535.lock is longer but no socket).
     private const int MaxPathBytes = 107 - 16;
 
+    private const int MaxAttempts = 20;
+
     private readonly SafeFileHandle _lock;
     private int _disposed;
 
@@ -28,6 +30,30 @@ internal sealed class PrivateDirectory : IDisposable
     /// <exception cref="IOException">The system's temporary directory cannot be written.</exception>
     public static PrivateDirectory Create()
     {
+        for (int attempt = 1; ; attempt++)
+        {
+            string path = MakeDirectory();
+            try
+            {
+                var held = File.OpenHandle(System.IO.Path.Combine(path, LockName), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+
+                // Between its making and its lock it looks like a left-over. Who removes one holds the lock meanwhile: it is whole now, or gone.
+                if (File.Exists(System.IO.Path.Combine(path, LockName)))
+                {
+                    return new PrivateDirectory(path, held);
+                }
+
+                held.Dispose();
+            }
+            catch (IOException) when (attempt < MaxAttempts)
+            {
+                Empty(path);
+            }
+        }
+    }
+
+    private static string MakeDirectory()
+    {
         string path = Directory.CreateTempSubdirectory(Prefix).FullName;
         if (Encoding.UTF8.GetByteCount(path) > MaxPathBytes)
         {
@@ -37,7 +63,7 @@ internal sealed class PrivateDirectory : IDisposable
             Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
-        return new PrivateDirectory(path, File.OpenHandle(System.IO.Path.Combine(path, LockName), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None));
+        return path;
     }
 
     /// <summary>Removes what processes that were killed have left. Best effort.</summary>
@@ -73,17 +99,17 @@ internal sealed class PrivateDirectory : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Empty();
+            Empty(Path);
         }
 
         _lock.Dispose();
     }
 
-    private void Empty()
+    private static void Empty(string path)
     {
         try
         {
-            Directory.Delete(Path, recursive: true);
+            Directory.Delete(path, recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
