@@ -1,5 +1,6 @@
 using Npgsql;
 using Pocketgres.Bucket;
+using Pocketgres.Copying;
 using Pocketgres.Engine;
 using Pocketgres.Migrations;
 using Pocketgres.Server;
@@ -46,7 +47,7 @@ internal static class CommandFailure
         {
             return Program.Fail($"the server cannot be used: {e.InnerException?.Message ?? e.Message}; check the URL and that it runs", ExitCode.Failed);
         }
-        catch (Exception e) when (e is ServerException or EngineFilesException or MigrationException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is ServerException or EngineFilesException or MigrationException or CopyException or IOException or UnauthorizedAccessException)
         {
             return Program.Fail(e.Message, ExitCode.Failed);
         }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Pocketgres.Cli.Check;
 using Pocketgres.Cli.Config;
+using Pocketgres.Cli.Copy;
 using Pocketgres.Cli.Doctor;
 using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Migrate;
@@ -24,6 +25,7 @@ internal sealed class PocketgresCommand
         new SqlCommand(),
         new DoctorCommand(),
         new S3Command(),
+        new CopyCommand(),
     ];
 
     public PocketgresCommand()

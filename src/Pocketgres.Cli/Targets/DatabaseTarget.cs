@@ -90,7 +90,12 @@ internal sealed class DatabaseTarget : IAsyncDisposable
         {
             string template = connection.Database;
             connection.Database = database;
-            await DatabaseCreator.EnsureExistsAsync(new NpgsqlConnectionStringBuilder(connection.ConnectionString) { Database = template }, database, cancellationToken);
+            if (!request.MustExist)
+            {
+                await DatabaseCreator.EnsureExistsAsync(
+                    new NpgsqlConnectionStringBuilder(connection.ConnectionString) { Database = template }, database, cancellationToken);
+            }
+
             url = WithDatabase(url, database);
         }
 
@@ -105,10 +110,20 @@ internal sealed class DatabaseTarget : IAsyncDisposable
             Port = request.Port ?? "5432",
             NoTcp = request.Port is null,
             SocketDirectory = "/", // replaced below by one of our own
-            Database = request.Database,
+            Database = request.MustExist ? null : request.Database,
             Settings = request.Settings,
             Log = request.LogLevel,
         }.ToSettings(_ => null); // the variables of containers are for serve
+        if (request.MustExist && settings.Server.Url.IsBucket)
+        {
+            throw new UsageException($"{request.Url} would be made if it is not there: pocketgres serve {request.Url}, and give the postgres:// URL");
+        }
+
+        if (request.MustExist && (settings.Server.Url.DataDirectory is not { } directory || !File.Exists(Path.Combine(directory, "PG_VERSION"))))
+        {
+            throw new UsageException($"{request.Url} has no database: give the URL of one that has");
+        }
+
         PrivateDirectory.RemoveLeftovers();
         var sockets = PrivateDirectory.Create();
         var log = new StandardErrorLogger(settings.LogLevel, StandardStreams.WriteError);
@@ -121,7 +136,7 @@ internal sealed class DatabaseTarget : IAsyncDisposable
                 Host = settings.Server.ListenAddress is null ? sockets.Path : "127.0.0.1",
                 Port = server.Port,
                 Username = ConnectionAddress.User,
-                Database = server.Database,
+                Database = request.MustExist && request.Database is { } existing ? existing : server.Database,
                 SslMode = SslMode.Disable,
                 GssEncryptionMode = GssEncryptionMode.Disable,
             };

@@ -9,6 +9,9 @@ internal sealed record TargetRequest
     /// <summary>The database, created if missing; null for <c>postgres</c>, or the one that a <c>postgres:</c> URL names.</summary>
     public string? Database { get; init; }
 
+    /// <summary>Whether directory and database must be there already, and are not made.</summary>
+    public bool MustExist { get; init; }
+
     /// <summary>TCP port on loopback, 0 for a free one; null for none, which leaves a Unix socket that only this user can reach.</summary>
     public string? Port { get; init; }
 

@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.Globalization;
+using Pocketgres.Cli.Targets;
+using Pocketgres.Copying;
+
+namespace Pocketgres.Cli.Copy;
+
+/// <summary><c>copy FROM TO</c>: one database into another, of any two rungs and servers.</summary>
+internal sealed class CopyCommand : ISubcommand
+{
+    private readonly Argument<string> _from = new("FROM") { Description = "postgres://... or file:DIR: the source, which is only read." };
+    private readonly Argument<string> _to = new("TO") { Description = "postgres://..., file:DIR (made if missing), s3://... or memory: (to try whether it can be copied)." };
+    private readonly Option<string?> _fromDatabase = Text("--from-database", "NAME", "The database at the source (default postgres, or the one of the postgres:// URL).");
+    private readonly Option<string?> _database = Text("--database", "NAME", "The database at the target, created if missing (default: the name of the source's).");
+    private readonly Option<bool> _replace = new("--replace") { Description = "Remove all that is in the target's database first." };
+    private readonly Option<bool> _owners = new("--owners") { Description = "Keep owners and grants; the target must have the roles." };
+    private readonly Option<string?> _jobs = Text("--jobs", "N", "Tables copied at the same time (default 2).");
+    private readonly Option<string?> _pgDump = Text("--pg-dump", "PATH", "The program pg_dump (default: in PATH, or where Debian has it).");
+
+    public CopyCommand() => Command = new Command("copy",
+        "Copy a database into an empty one: the schema by pg_dump, the rows by COPY in parallel from one snapshot, both sides counted and their checksums\n" +
+        "compared. What is not copied is named. A copy that fails or is interrupted leaves the target empty, or says that it could not. Exit codes: 0 copied and\n" +
+        "equal; 1 not copied; 2 to 5 as with serve; 130, 143 interrupted.")
+    {
+        _from, _to, _fromDatabase, _database, _replace, _owners, _jobs, _pgDump,
+    };
+
+    /// <inheritdoc/>
+    public Command Command { get; }
+
+    /// <inheritdoc/>
+    public int Run(ParseResult result, IReadOnlyList<string>? tail)
+    {
+        int jobs = 2;
+        if (result.GetValue(_jobs) is { } text && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out jobs) && jobs is >= 1 and <= 64))
+        {
+            throw new UsageException($"--jobs takes a number from 1 to 64, not \"{text}\"");
+        }
+
+        var options = new DatabaseCopyOptions { Replace = result.GetValue(_replace), Owners = result.GetValue(_owners), Jobs = jobs, PgDump = result.GetValue(_pgDump) };
+        var from = new TargetRequest { Url = result.GetValue(_from)!, MustExist = true, Database = result.GetValue(_fromDatabase) };
+        var to = new TargetRequest { Url = result.GetValue(_to)!, Database = result.GetValue(_database) };
+        return CommandFailure.Guard(cancellationToken => RunAsync(from, to, options, cancellationToken));
+    }
+
+    private static async Task<int> RunAsync(TargetRequest from, TargetRequest to, DatabaseCopyOptions options, CancellationToken cancellationToken)
+    {
+        await using var source = await DatabaseTarget.OpenAsync(from, cancellationToken);
+        bool named = to.Database is not null || Server.ConnectionUri.Matches(to.Url);
+        await using var target = await DatabaseTarget.OpenAsync(named ? to : to with { Database = source.Connection.Database }, cancellationToken);
+        using var progress = new ProgressLine();
+        var report = await DatabaseCopy.RunAsync(
+            source.DedicatedConnectionString, target.DedicatedConnectionString, options,
+            progress.For<DatabaseCopyProgress>(p => string.Create(CultureInfo.InvariantCulture, $"{p.Done * 100:0} % {p.What}")), cancellationToken);
+        progress.Clear();
+        StandardStreams.WriteOutput(string.Create(CultureInfo.InvariantCulture,
+            $"copied {report.Tables} tables with {report.Rows} rows and {report.LargeObjects} large objects; counts and checksums are equal\n"));
+        foreach (string line in report.LeftBehind)
+        {
+            StandardStreams.WriteError($"pocketgres: not copied: {line}\n");
+        }
+
+        return ExitCode.Success;
+    }
+
+    private static Option<string?> Text(string name, string valueName, string description) =>
+        new(name) { HelpName = valueName, Description = description, Arity = ArgumentArity.ExactlyOne };
+}
