@@ -1,0 +1,41 @@
+using Pocketgres.Connections;
+using Pocketgres.Copying;
+
+namespace Pocketgres;
+
+/// <content>Copies to other databases.</content>
+public sealed partial class PostgresInstance
+{
+    /// <summary>
+    /// Copies this database into another, empty one, of any kind of URL: schema, rows, sequences and large objects as of one moment, with counts and checksums of both sides
+    /// compared. Needs the program pg_dump (<see cref="DatabaseCopyOptions.PgDump"/>), which reads the schema.
+    /// </summary>
+    /// <param name="url">The target; a <c>file:</c> directory is made if missing, and gets a database of this one's name.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Cancels; what has arrived is removed from the target again.</param>
+    /// <exception cref="CopyException">It cannot be copied; the message is one line that says why and what to do.</exception>
+    /// <exception cref="PocketgresException">The target cannot be opened.</exception>
+    public async Task<DatabaseCopyReport> CopyToAsync(
+        string url, DatabaseCopyOptions? options = null, IProgress<DatabaseCopyProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(url);
+        ThrowUnlessRunning();
+        string? database = DatabaseAddress.Parse(url).IsExternal ? null : _backend.Connection.Database;
+        var target = await StartAsync(new PostgresInstanceOptions { Url = url, Database = database }, cancellationToken).ConfigureAwait(false);
+        await using (target.ConfigureAwait(false))
+        {
+            return await CopyToAsync(target, options, progress, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The same to an instance that runs.</summary>
+    public Task<DatabaseCopyReport> CopyToAsync(
+        PostgresInstance target, DatabaseCopyOptions? options = null, IProgress<DatabaseCopyProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        ThrowUnlessRunning();
+        return Translated(
+            () => DatabaseCopy.RunAsync(DedicatedConnectionString, target.DedicatedConnectionString, options ?? new DatabaseCopyOptions(), progress, cancellationToken), cancellationToken);
+    }
+}
