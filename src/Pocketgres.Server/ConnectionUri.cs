@@ -38,6 +38,28 @@ internal static class ConnectionUri
     public static bool Matches(string text) =>
         text.StartsWith("postgres:", StringComparison.OrdinalIgnoreCase) || text.StartsWith("postgresql:", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>A URL or an Npgsql connection string for logs and messages.</summary>
+    public static string WithoutPassword(string url)
+    {
+        if (Matches(url))
+        {
+            int end = url.IndexOf('?', StringComparison.Ordinal);
+            end = end < 0 ? url.Length : end;
+            int at = url.LastIndexOf('@', end - 1), start = url.IndexOf("//", StringComparison.Ordinal) + 2;
+            int colon = at < 0 || start > at ? -1 : url.IndexOf(':', start, at - start);
+            string shown = colon < 0 ? url : string.Concat(url.AsSpan(0, colon), url.AsSpan(at));
+            int query = shown.IndexOf('?', StringComparison.Ordinal);
+            return query >= 0 && shown.IndexOf("password=", query, StringComparison.OrdinalIgnoreCase) >= 0 ? shown[..query] : shown;
+        }
+
+        if (url.Contains("password", StringComparison.OrdinalIgnoreCase) || url.Contains("pwd", StringComparison.OrdinalIgnoreCase))
+        {
+            return new NpgsqlConnectionStringBuilder(url) { Password = null }.ConnectionString;
+        }
+
+        return url;
+    }
+
     /// <summary>Reads a URI.</summary>
     /// <exception cref="FormatException">It makes no sense; the password is not in the message.</exception>
     public static NpgsqlConnectionStringBuilder Parse(string text)

@@ -1,5 +1,7 @@
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Pocketgres.Engine;
+using Pocketgres.Engine.Data;
 using Pocketgres.Engine.Logging;
 using Pocketgres.Kernel.Files;
 
@@ -108,8 +110,17 @@ public sealed class PostgresServer : IAsyncDisposable
         var cluster = options.Origin is null
             ? await PostgresCluster.StartAsync(clusterOptions, cancellationToken).ConfigureAwait(false)
             : await PostgresCluster.StartCloneAsync(options.Origin, clusterOptions, cancellationToken).ConfigureAwait(false);
+        foreach (string note in options.Url.DataDirectory is { } directory ? CopyNote.Read(directory) : [])
+        {
+            Report(options.Logger, note);
+        }
+
         return await FinishStartAsync(cluster, null, options with { DatabaseExists = options.DatabaseExists || made is not null }, trimmer, cancellationToken).ConfigureAwait(false);
     }
+
+#pragma warning disable CA1848, CA2254 // Said once, at the start.
+    private static void Report(ILogger? logger, string message) => logger?.LogWarning(message);
+#pragma warning restore CA1848, CA2254
 
     private static ClusterOptions ClusterOptionsOf(ServerOptions options, MemoryTrimmer? trimmer) => new()
     {

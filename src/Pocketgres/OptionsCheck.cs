@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Pocketgres.Server;
 
 namespace Pocketgres;
 
@@ -15,6 +16,11 @@ internal static class OptionsCheck
         if (string.IsNullOrWhiteSpace(options.Url))
         {
             throw Invalid("Url is empty: write memory:, file:DIRECTORY or postgres://user@host/database");
+        }
+
+        if (options.PreviousUrl is { } previous && !(PostgresUrl.TryParse(previous, out var url, out _) && url.DataDirectory is not null))
+        {
+            throw Invalid($"PreviousUrl \"{ConnectionUri.WithoutPassword(previous)}\" is no directory: write file:DIRECTORY, or leave it null");
         }
 
         if (options.Port is < 0 or > 65535)

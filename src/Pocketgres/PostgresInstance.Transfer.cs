@@ -1,5 +1,6 @@
 using Pocketgres.Connections;
 using Pocketgres.Copying;
+using Pocketgres.Engine.Data;
 
 namespace Pocketgres;
 
@@ -8,7 +9,7 @@ public sealed partial class PostgresInstance
 {
     /// <summary>
     /// Copies this database into another, empty one, of any kind of URL: schema, rows, sequences and large objects as of one moment, with counts and checksums of both sides
-    /// compared. Needs the program pg_dump (<see cref="DatabaseCopyOptions.PgDump"/>), which reads the schema.
+    /// compared. A <c>file:</c> directory is noted as copied (pocketgres.copied), and says so when it is served again. Needs the program pg_dump (<see cref="DatabaseCopyOptions.PgDump"/>), which reads the schema.
     /// </summary>
     /// <param name="url">The target; a <c>file:</c> directory is made if missing, and gets a database of this one's name.</param>
     /// <param name="options">How; null for the defaults.</param>
@@ -36,6 +37,21 @@ public sealed partial class PostgresInstance
         ArgumentNullException.ThrowIfNull(target);
         ThrowUnlessRunning();
         return Translated(
-            () => DatabaseCopy.RunAsync(DedicatedConnectionString, target.DedicatedConnectionString, options ?? new DatabaseCopyOptions(), progress, cancellationToken), cancellationToken);
+            async () =>
+            {
+                var report = await DatabaseCopy.RunAsync(DedicatedConnectionString, target.DedicatedConnectionString, options ?? new DatabaseCopyOptions(), progress, cancellationToken).ConfigureAwait(false);
+                if (_backend.DataDirectory is { } directory && !target.IsInMemory)
+                {
+                    if (CopyNote.Add(directory, _backend.Connection.Database!, target.Url) is { } failure)
+                    {
+                        report = report with { LeftBehind = [.. report.LeftBehind, failure] };
+                    }
+                }
+
+                return report;
+            },
+            cancellationToken);
     }
+
+    private bool IsInMemory => DatabaseAddress.Parse(_options.Url).Embedded is { IsMemory: true };
 }

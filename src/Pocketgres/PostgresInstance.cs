@@ -64,7 +64,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     public event EventHandler<PostgresInstanceStateEventArgs>? StateChanged;
 
     /// <summary>What the instance was started from, without a password.</summary>
-    public string Url => Redact(_options.Url);
+    public string Url => ConnectionUri.WithoutPassword(_options.Url);
 
     /// <summary>The present state.</summary>
     public PostgresInstanceState State
@@ -215,7 +215,13 @@ public sealed partial class PostgresInstance : IAsyncDisposable
                     ClusterStorage.Open(address.Embedded, isTemporary), options, fromMemory: false, databaseExists: false, sockets: null, cancellationToken).ConfigureAwait(false);
             },
             cancellationToken)).ConfigureAwait(false);
-        return await CreateAsync(backend, options).ConfigureAwait(false);
+        var instance = await CreateAsync(backend, options).ConfigureAwait(false);
+        if (options.PreviousUrl is not null && !isTemporary)
+        {
+            await instance.WarnIfLeftBehindAsync(options.PreviousUrl, cancellationToken).ConfigureAwait(false);
+        }
+
+        return instance;
     }
 
     private static async Task<PostgresInstance> CreateAsync(InstanceBackend backend, PostgresInstanceOptions options)
@@ -245,7 +251,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     /// <summary>For tests.</summary>
     internal InstanceBackend Backend => _backend;
 
-    private string ConnectionUrlForLog => Redact(ConnectionUrl);
+    private string ConnectionUrlForLog => ConnectionUri.WithoutPassword(ConnectionUrl);
 
     private async Task StopOnceAsync()
     {
@@ -366,27 +372,6 @@ public sealed partial class PostgresInstance : IAsyncDisposable
                     $"the instance {Url} has been disposed: keep it as long as you use it (\"await using\" ends at the end of its block), or clone it before");
             }
         }
-    }
-
-    private static string Redact(string url)
-    {
-        if (ConnectionUri.Matches(url))
-        {
-            int end = url.IndexOf('?', StringComparison.Ordinal);
-            end = end < 0 ? url.Length : end;
-            int at = url.LastIndexOf('@', end - 1), start = url.IndexOf("//", StringComparison.Ordinal) + 2;
-            int colon = at < 0 || start > at ? -1 : url.IndexOf(':', start, at - start);
-            string shown = colon < 0 ? url : string.Concat(url.AsSpan(0, colon), url.AsSpan(at));
-            int query = shown.IndexOf('?', StringComparison.Ordinal);
-            return query >= 0 && shown.IndexOf("password=", query, StringComparison.OrdinalIgnoreCase) >= 0 ? shown[..query] : shown;
-        }
-
-        if (url.Contains("password", StringComparison.OrdinalIgnoreCase) || url.Contains("pwd", StringComparison.OrdinalIgnoreCase))
-        {
-            return new NpgsqlConnectionStringBuilder(url) { Password = null }.ConnectionString;
-        }
-
-        return url;
     }
 
     [LoggerMessage(1, LogLevel.Information, "PostgreSQL {Url} is ready: {ConnectionUrl}")]

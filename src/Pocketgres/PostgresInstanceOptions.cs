@@ -13,6 +13,12 @@ public sealed record PostgresInstanceOptions
     public string Url { get; set; } = "memory:";
 
     /// <summary>
+    /// Where the application's data was before <see cref="Url"/> was changed, <c>file:DIRECTORY</c>: when that directory has a cluster, and the database of <see cref="Url"/> has no table, a
+    /// warning in the log says so, instead of the application looking as if all were lost. Null: nothing is looked at.
+    /// </summary>
+    public string? PreviousUrl { get; set; }
+
+    /// <summary>
     /// The database of <see cref="PostgresInstance.ConnectionString"/>, created if missing. Null: the one named by a <c>postgres:</c> URL, else <c>postgres</c>.
     /// </summary>
     public string? Database { get; set; }

@@ -187,6 +187,10 @@ public sealed class CopyTests(MemoryServer server) : IClassFixture<MemoryServer>
         Assert.Equal((0, "", "copied 1 tables with 10 rows and 0 large objects; counts and checksums are equal\n"), (result.ExitCode, result.Error, result.Output));
         var back = await CliProcess.RunAsync("copy", data, await server.CreateDatabaseAsync(), "--from-database", "here", "--pg-dump", PgDump);
         Assert.Equal((0, "", result.Output), (back.ExitCode, back.Error, back.Output));
+        var served = await CliProcess.RunAsync("sql", data, "--database", "here", "-c", "SELECT 1");
+        Assert.Equal(0, served.ExitCode);
+        Assert.StartsWith("pocketgres: the database here of this directory was copied to postgres://", served.Error, StringComparison.Ordinal);
+        Assert.Contains("remove " + directory.Below("data/pocketgres.copied"), served.Error, StringComparison.Ordinal);
         Assert.Equal(2, (await CliProcess.RunAsync("copy", "s3://bucket/none", source)).ExitCode);
         var none = await CliProcess.RunAsync("copy", "file:" + directory.Below("none"), source);
         Assert.Equal(2, none.ExitCode);

@@ -25,9 +25,10 @@ public sealed class DoctorTests(MemoryServer server) : IClassFixture<MemoryServe
     public async Task What_is_wrong_with_a_server_is_said_with_what_to_do()
     {
         string url = await server.CreateDatabaseAsync();
-        await MemoryServer.ExecuteAsync(url, "CREATE TABLE t (a int); CREATE INDEX broken ON t (a); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass");
+        await MemoryServer.ExecuteAsync(url, "CREATE SCHEMA pocketgres_unfinished_copy; CREATE TABLE t (a int); CREATE INDEX broken ON t (a); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass");
         var result = await CliProcess.RunAsync("doctor", url);
-        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("PROBLEM unfinished copies: ", result.Output, StringComparison.Ordinal);
         Assert.Contains("warning indexes: broken is not valid: REINDEX", result.Output, StringComparison.Ordinal);
         Assert.Contains("warning durability: fsync is off: turn it on", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("ok ", result.Output, StringComparison.Ordinal);

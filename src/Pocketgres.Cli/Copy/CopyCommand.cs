@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Pocketgres.Cli.Targets;
 using Pocketgres.Copying;
+using Pocketgres.Engine.Data;
+using Pocketgres.Server;
 
 namespace Pocketgres.Cli.Copy;
 
@@ -46,7 +48,7 @@ internal sealed class CopyCommand : ISubcommand
     private static async Task<int> RunAsync(TargetRequest from, TargetRequest to, DatabaseCopyOptions options, CancellationToken cancellationToken)
     {
         await using var source = await DatabaseTarget.OpenAsync(from, cancellationToken);
-        bool named = to.Database is not null || Server.ConnectionUri.Matches(to.Url);
+        bool named = to.Database is not null || ConnectionUri.Matches(to.Url);
         await using var target = await DatabaseTarget.OpenAsync(named ? to : to with { Database = source.Connection.Database }, cancellationToken);
         using var progress = new ProgressLine();
         var report = await DatabaseCopy.RunAsync(
@@ -55,12 +57,24 @@ internal sealed class CopyCommand : ISubcommand
         progress.Clear();
         StandardStreams.WriteOutput(string.Create(CultureInfo.InvariantCulture,
             $"copied {report.Tables} tables with {report.Rows} rows and {report.LargeObjects} large objects; counts and checksums are equal\n"));
-        foreach (string line in report.LeftBehind)
+        foreach (string line in NoteAtSource(source, target, from, to) is { } failure ? report.LeftBehind.Append(failure) : report.LeftBehind)
         {
             StandardStreams.WriteError($"pocketgres: not copied: {line}\n");
         }
 
         return ExitCode.Success;
+    }
+
+    // Whoever serves the directory again hears that it was copied. A copy into memory is gone already.
+    private static string? NoteAtSource(DatabaseTarget source, DatabaseTarget target, TargetRequest from, TargetRequest to)
+    {
+        if (!source.IsEmbedded || (target.IsEmbedded && PostgresUrl.Parse(to.Url).IsMemory))
+        {
+            return null;
+        }
+
+        string where = target.IsEmbedded ? $"{PostgresUrl.Parse(to.Url)}, database {target.Connection.Database}" : ConnectionUri.WithoutPassword(target.Url);
+        return CopyNote.Add(PostgresUrl.Parse(from.Url).DataDirectory!, source.Connection.Database!, where);
     }
 
     private static Option<string?> Text(string name, string valueName, string description) =>

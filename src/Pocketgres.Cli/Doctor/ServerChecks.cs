@@ -1,4 +1,5 @@
 using Npgsql;
+using Pocketgres.Copying;
 using Pocketgres.Sql;
 
 namespace Pocketgres.Cli.Doctor;
@@ -31,6 +32,8 @@ internal static class ServerChecks
         ("extensions", FindingLevel.Problem,
             "SELECT format('%s is installed, but its files are not there', extname) FROM pg_extension e WHERE NOT EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = e.extname)",
             "use a server that has it, or DROP EXTENSION"),
+        ("unfinished copies", FindingLevel.Problem, $"SELECT 'this database has part of a copy that was interrupted' FROM pg_namespace WHERE nspname = '{TargetDatabase.MarkSchema}'",
+            "copy again with --replace"),
         ("indexes", FindingLevel.Warning, "SELECT format('%s is not valid', indexrelid::regclass) FROM pg_index WHERE NOT indisvalid", "REINDEX INDEX CONCURRENTLY, or drop it"),
         ("transaction ids", FindingLevel.Problem, "SELECT format('database %s is %s transactions old', datname, age(datfrozenxid)) FROM pg_database WHERE age(datfrozenxid) > 1500000000",
             "VACUUM FREEZE in it, before writes are refused"),

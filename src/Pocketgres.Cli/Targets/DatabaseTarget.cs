@@ -1,6 +1,8 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pocketgres.Cli.Serve;
+using Pocketgres.Engine.Data;
 using Pocketgres.Server;
 
 namespace Pocketgres.Cli.Targets;
@@ -122,6 +124,15 @@ internal sealed class DatabaseTarget : IAsyncDisposable
         if (request.MustExist && (settings.Server.Url.DataDirectory is not { } directory || !File.Exists(Path.Combine(directory, "PG_VERSION"))))
         {
             throw new UsageException($"{request.Url} has no database: give the URL of one that has");
+        }
+
+        if (settings.LogLevel == LogLevel.None && !request.MustExist && settings.Server.Url.DataDirectory is { } served)
+        {
+            // Otherwise the server's log says so.
+            foreach (string note in CopyNote.Read(served))
+            {
+                StandardStreams.WriteError($"pocketgres: {note}\n");
+            }
         }
 
         PrivateDirectory.RemoveLeftovers();

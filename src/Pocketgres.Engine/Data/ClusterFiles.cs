@@ -54,7 +54,7 @@ internal static class ClusterFiles
 
     // As pg_basebackup leaves out: the running server's own, and what is made anew at a start.
     private static bool IsCopied(string path) =>
-        path is not ("postmaster.pid" or "postmaster.opts" or DirectoryLock.Name or ClusterCreation.Unfinished)
+        path is not ("postmaster.pid" or "postmaster.opts" or DirectoryLock.Name or CopyNote.Name or ClusterCreation.Unfinished)
         && !(path.StartsWith("pg_dynshmem/", StringComparison.Ordinal) || path.StartsWith("pg_notify/", StringComparison.Ordinal)
             || path.StartsWith("pg_serial/", StringComparison.Ordinal) || path.StartsWith("pg_snapshots/", StringComparison.Ordinal)
             || path.StartsWith("pg_stat_tmp/", StringComparison.Ordinal) || path.StartsWith("pg_subtrans/", StringComparison.Ordinal)

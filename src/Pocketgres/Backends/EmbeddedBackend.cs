@@ -50,6 +50,8 @@ internal sealed class EmbeddedBackend : InstanceBackend
 
     public override Task<bool> Completion { get; }
 
+    public override string? DataDirectory => _storage.Url.DataDirectory;
+
     /// <summary>Starts a cluster.</summary>
     /// <param name="storage">Where; owned by the result, and disposed when the start fails.</param>
     /// <param name="options">How.</param>

@@ -12,6 +12,9 @@ internal abstract class InstanceBackend : IAsyncDisposable
     /// <summary>How this process connects.</summary>
     public abstract NpgsqlConnectionStringBuilder Connection { get; }
 
+    /// <summary>The data directory on this machine; null when there is none.</summary>
+    public virtual string? DataDirectory => null;
+
     /// <summary>Type mappings that a data source with Npgsql's defaults may share; null when none are known.</summary>
     public virtual SharedMappings? Mappings => null;
 
