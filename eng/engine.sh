@@ -239,9 +239,14 @@ with_libpq() { [[ "$1" == */libpqwalreceiver || "$1" == contrib/dblink || "$1" =
 make_module() { if with_libpq "$1"; then m_side "$@"; else m "$@"; fi; }
 side_modules() { local d; for d in "${modules[@]}" "${contrib[@]/#/contrib/}"; do make_module "$d"; done; }
 step "libraries of the server and contrib" side_modules
-# libpq's archive takes the names of encodings from the library that is made for shared objects; PostgreSQL links its own programs to libpq.so.
-make_program() { m "$@" 'LDFLAGS_EX=-lpgcommon_shlib -lpgport_shlib'; }
-client_programs() { local d; for d in "${programs[@]}"; do make_program "src/bin/$d"; done; }
+# PostgreSQL links its own programs to libpq.so; here they contain libpq's archive.
+make_program() { m "$@" "LDFLAGS_EX=$build/libencodings.a"; }
+client_programs() {
+    local d
+    "$port/wasm-cc" -O2 -g1 -c "$port/encodings.c" -o "$build/encodings.o"
+    llvm-ar rcs "$build/libencodings.a" "$build/encodings.o"
+    for d in "${programs[@]}"; do make_program "src/bin/$d"; done
+}
 step "programs" client_programs
 tests=()
 for directory in "$source_tree"/src/test/modules/*/; do

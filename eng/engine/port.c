@@ -108,6 +108,86 @@ fork(void)
 	return result(sys_fork(forked, fork_argument));
 }
 
+/* ---- commands with a pipe ---- */
+
+/*
+ * Starts a command line as a child process, as `sh -c` would, with a pipe on its standard output (for reading) or input. Returns the
+ * descriptor of this process' end or a negated errno; the child's pid is for waitpid. The child has none of this process' other pipes.
+ */
+IMPORT("pocket_popen") int sys_popen(const char *command, int for_reading, int *pid);
+
+typedef struct command
+{
+	struct command *next;
+	FILE	   *stream;
+	pid_t		pid;
+} command;
+static command *commands;
+
+static int
+wait_for(pid_t pid)
+{
+	int			status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	return status;
+}
+
+FILE *
+popen(const char *line, const char *mode)
+{
+	command    *c;
+	int			fd;
+
+	if (*mode != 'r' && *mode != 'w')
+	{
+		errno = EINVAL;
+		return NULL;
+	}
+	c = malloc(sizeof *c);
+	if (!c)
+		return NULL;
+	fd = result(sys_popen(line, *mode == 'r', &c->pid));
+	if (fd < 0)
+	{
+		free(c);
+		return NULL;
+	}
+	c->stream = fdopen(fd, mode);
+	if (!c->stream)
+	{
+		close(fd);
+		wait_for(c->pid);
+		free(c);
+		errno = ENOMEM;
+		return NULL;
+	}
+	c->next = commands;
+	commands = c;
+	return c->stream;
+}
+
+int
+pclose(FILE *stream)
+{
+	for (command **at = &commands; *at; at = &(*at)->next)
+	{
+		command    *c = *at;
+		pid_t		pid = c->pid;
+
+		if (c->stream != stream)
+			continue;
+		*at = c->next;
+		free(c);
+		fclose(stream);			/* what it cannot write the command does not get, and says so in its status */
+		return wait_for(pid);
+	}
+	errno = ECHILD;
+	return -1;
+}
+
 /* ---- random numbers ---- */
 
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("random_get"))) int sys_random_get(void *buffer, size_t size);
@@ -294,8 +374,6 @@ getgrnam_r(const char *name, struct group *to, char *buffer, size_t size, struct
 /* ---- what no process of this system can do ---- */
 
 int execve(const char *path, char *const arguments[], char *const environment[]) { errno = ENOSYS; return -1; }
-FILE *popen(const char *command, const char *mode) { errno = ENOSYS; return NULL; }
-int pclose(FILE *stream) { errno = ECHILD; return -1; }
 
 /* ---- dynamic linking: the host's ---- */
 
