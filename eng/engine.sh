@@ -98,13 +98,13 @@ newer_postgresql() {
     download "$(debian_mirror)/$directory/$file" "$archive" && checked "$archive" "$hash"
 }
 
-unpack() { # name: $base/src/NAME-VERSION, complete or absent
+unpack() { # name, tar's options: $base/src/NAME-VERSION, complete or absent
     fetch "$1"
     unpacked="$base/src/$1-$version"
     [[ -d "$unpacked" ]] && return
     rm -rf "$base/src/.$1"
     mkdir -p "$base/src/.$1"
-    tar -xf "$archive" -C "$base/src/.$1" --strip-components=1 2>"$base/unpack.log" || { log="$base/unpack.log"; failed "unpacking $archive"; }
+    tar -xf "$archive" -C "$base/src/.$1" --strip-components=1 "${@:2}" 2>"$base/unpack.log" || { log="$base/unpack.log"; failed "unpacking $archive"; }
     rm -rf "$base/src/$1"-*
     mv "$base/src/.$1" "$unpacked"
 }
@@ -140,7 +140,7 @@ step() { # description, command...: silent, with the time it took; the log has w
 # Everything below depends on the compiler and on these files: if they change, all is compiled again.
 stamp="$TOOLCHAIN_ID $(cat "$port"/{libc.mk,sysroot.sh,wasm-cc,port.h} | sha256sum)"
 if [[ "$(cat "$base/build/.stamp" 2>/dev/null)" != "$stamp" ]]; then
-    rm -rf "$base/build/sysroot" "$base/build/postgresql"
+    rm -rf "$base/build/sysroot" "$base/build/postgresql" "$base/build/openssl"
     echo "$stamp" >"$base/build/.stamp"
 fi
 export POCKET_SYSROOT="$base/build/sysroot"
@@ -161,14 +161,37 @@ step "C library" c_library
 
 # ---- libraries ----
 
-# Compiled with a rule each in place of their own build systems; PIC, because side modules contain them too.
-unpack zlib; zlib="$unpacked"
-unpack lz4; lz4="$unpacked"
-unpack zstd; zstd="$unpacked"
+unpack zlib; library_sources=("ZLIB=$unpacked")
+unpack lz4; library_sources+=("LZ4=$unpacked")
+unpack zstd; library_sources+=("ZSTD=$unpacked")
+unpack icu; library_sources+=("ICU=$unpacked")
+unpack libxml2; library_sources+=("XML=$unpacked" "XML_VERSION=$version")
+unpack libxslt; library_sources+=("XSLT=$unpacked" "XSLT_VERSION=$version")
 libraries() {
-    make -s -j"$jobs" -f "$port/libraries.mk" CC="$port/wasm-cc" AR=llvm-ar OUT="$POCKET_SYSROOT" PORT="$port" ZLIB="$zlib" LZ4="$lz4" ZSTD="$zstd"
+    make -s -j"$jobs" -f "$port/libraries.mk" CC="$port/wasm-cc" CXX="$port/wasm-c++" AR=llvm-ar LD="wasm-ld -mwasm64" OUT="$POCKET_SYSROOT" \
+        PORT="$port" SYSTEM="$TOOLCHAIN_SYSTEM" ICU_DATA_DIR="$prefix/icu" "${library_sources[@]}"
 }
 step "libraries" libraries
+
+# For pgcrypto: digests, ciphers and large numbers, without what needs a network, a file, a thread or public keys other than pgcrypto's own.
+unpack openssl --exclude='*/test/recipes' --exclude='*/test/*-data'
+openssl_source="$unpacked"
+openssl_options=(linux-generic64 PERL=perl "CC=$port/wasm-cc" AR=llvm-ar RANLIB=llvm-ranlib --with-rand-seed=getrandom
+    no-{apps,argon2,asm,async,autoload-config,cms,comp,cmp,ct,dh,docs,dsa,dso,dtls,ec,engine,err,filenames,legacy,ml-dsa,ml-kem,module,ocsp,psk,quic}
+    no-{scrypt,shared,siphash,slh-dsa,sock,srp,ssl-trace,stdio,tests,threads,tls,ts,ui-console})
+# wasm-cc defines _GNU_SOURCE, by which OpenSSL expects another strerror_r than musl's.
+openssl_cflags="-O2 -g1 -w -fvisibility=hidden -U_GNU_SOURCE -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L"
+libcrypto() {
+    local out="$base/build/openssl" configured="$openssl_source ${openssl_options[*]} $openssl_cflags"
+    if [[ "$(cat "$out/.configured" 2>/dev/null)" != "$configured" ]]; then
+        rm -rf "$out"
+        mkdir -p "$out"
+        (cd "$out" && perl "$openssl_source/Configure" "${openssl_options[@]}" && make -s build_generated "CFLAGS=$openssl_cflags")
+        echo "$configured" >"$out/.configured"
+    fi
+    make -s -j"$jobs" -C "$out" libcrypto.a "CFLAGS=$openssl_cflags"
+}
+step "libcrypto" libcrypto
 
 # ---- PostgreSQL ----
 
@@ -188,8 +211,9 @@ answers=(
 configuration=(--host=wasm64-unknown-emscripten --build=x86_64-pc-linux-gnu --with-template=linux "--prefix=$prefix"
     "CC=$port/wasm-cc" "CXX=$port/wasm-c++" AR=llvm-ar RANLIB=llvm-ranlib STRIP=llvm-strip "CFLAGS=-O2 -g"
     "CPPFLAGS=-DWAIT_USE_POLL -include $port/port.h" "ZIC=$(command -v zic)" --enable-depend
-    --with-zlib --with-lz4 --with-zstd --with-uuid=e2fs --without-readline --without-icu --disable-nls --disable-rpath
-    "LZ4_CFLAGS= " LZ4_LIBS=-llz4 "ZSTD_CFLAGS= " ZSTD_LIBS=-lzstd "${answers[@]}")
+    --with-zlib --with-lz4 --with-zstd --with-uuid=e2fs --with-icu --with-libxml --without-readline --disable-nls --disable-rpath
+    "LZ4_CFLAGS= " LZ4_LIBS=-llz4 "ZSTD_CFLAGS= " ZSTD_LIBS=-lzstd "ICU_CFLAGS= " "ICU_LIBS=-licui18n -licuuc -licudata -lcxx"
+    "XML2_CFLAGS= " XML2_LIBS=-lxml2 "${answers[@]}")
 configure() {
     rm -rf "$build"
     mkdir -p "$build"
@@ -213,8 +237,7 @@ step "common parts" common
 
 # make does not know that programs contain the C library.
 relink() { find "$build/src/backend/postgres" "$build/src/bin" -maxdepth 2 -type f -executable ! -newer "$1" -delete 2>/dev/null || true; }
-relink "$POCKET_SYSROOT/libc.a"
-relink "$POCKET_SYSROOT/port.o"
+for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; done
 
 # The host's functions serve TLS (be_tls_*): USE_SSL without a library, in the server only.
 make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o --export-all --wrap=postmaster_child_launch" m src/backend COPT=-DUSE_SSL "$@"; }
@@ -231,12 +254,17 @@ modules=(src/pl/plpgsql/src src/backend/snowball src/backend/replication/libpqwa
 programs=(initdb psql pg_dump pg_basebackup pg_amcheck pg_waldump pg_controldata pg_resetwal pg_checksums pg_verifybackup pgbench scripts)
 contrib=(amcheck auth_delay auto_explain basebackup_to_shell basic_archive bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn
     earthdistance file_fdw fuzzystrmatch hstore intagg intarray isn lo ltree pageinspect passwordcheck pg_buffercache pg_freespacemap
-    pg_logicalinspect pg_overexplain pg_prewarm pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgrowlocks pgstattuple
-    postgres_fdw seg spi tablefunc tcn test_decoding tsm_system_rows tsm_system_time unaccent uuid-ossp)
-# make of a side module; libpq is linked into those that use it, with what it needs of PostgreSQL's client code
-m_side() { m "$@" 'SHLIB_LINK_INTERNAL=$(libpq) -lpgcommon_shlib -lpgport_shlib'; }
-with_libpq() { [[ "$1" == */libpqwalreceiver || "$1" == contrib/dblink || "$1" == contrib/postgres_fdw ]]; }
-make_module() { if with_libpq "$1"; then m_side "$@"; else m "$@"; fi; }
+    pg_logicalinspect pg_overexplain pg_prewarm pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgcrypto pgrowlocks
+    pgstattuple postgres_fdw seg spi tablefunc tcn test_decoding tsm_system_rows tsm_system_time unaccent uuid-ossp xml2)
+# Those with libraries of their own contain them: libpq with what it needs of PostgreSQL's client code, libcrypto, libxslt (libxml2 is the server's).
+make_module() {
+    case "$1" in
+        */libpqwalreceiver | contrib/dblink | contrib/postgres_fdw) m "$@" 'SHLIB_LINK_INTERNAL=$(libpq) -lpgcommon_shlib -lpgport_shlib' ;;
+        contrib/pgcrypto) m "$@" "COPT=-I$base/build/openssl/include -I$openssl_source/include" "SHLIB_LINK=$base/build/openssl/libcrypto.a -lz" ;;
+        contrib/xml2) m "$@" COPT=-DUSE_LIBXSLT SHLIB_LINK=-lxslt ;;
+        *) m "$@" ;;
+    esac
+}
 side_modules() { local d; for d in "${modules[@]}" "${contrib[@]/#/contrib/}"; do make_module "$d"; done; }
 step "libraries of the server and contrib" side_modules
 # PostgreSQL links its own programs to libpq.so; here they contain libpq's archive.
@@ -273,6 +301,7 @@ install_all() {
         make_program "src/bin/$d" install "DESTDIR=$stage/root"
     done
     mv "$stage/root$prefix"/* "$stage/"
+    cp -r "$POCKET_SYSROOT/icu" "$stage/icu"
     rm -rf "$stage/root" "$stage/include" "$stage/lib"/*.a "$stage/lib/postgresql/pgxs"
     cp "$build/src/test/regress/regress.so" "$stage/test/"
     for d in "${tests[@]}"; do
