@@ -8,6 +8,7 @@
 #   POCKETGRES_SOURCES          a folder with the sources' archives (looked in first; default: artifacts/download/sources)
 #   POCKETGRES_SOURCES_MIRROR   the address of a mirror with postgresql.org's layout (ADDRESS/source/v18.6/postgresql-18.6.tar.bz2),
 #                               asked when Debian's pool does not have PostgreSQL's archive
+#   POCKETGRES_EXTENSIONS       extensions to build beside the enabled ones of eng/engine/extensions, by name
 #   POCKETGRES_JOBS             compilers at once (default: one a core)
 #   POCKETGRES_ENGINE_DIR       where the build tree and the results are (default: artifacts/pg)
 # and the variables of eng/toolchain.sh.
@@ -44,8 +45,8 @@ export PATH
 # ---- sources ----
 
 source "$repository/eng/debian.sh"
-# A line of eng/engine/sources: NAME VERSION SHA256 DIRECTORY/FILE of Debian's pool
-source_line() { grep -E "^$1 " "$port/sources" || die "eng/engine/sources has no line for $1"; }
+# A line of eng/engine/sources or eng/engine/extensions: NAME VERSION SHA256 DIRECTORY/FILE of Debian's pool, ...
+source_line() { grep -hE "^$1 " "$port/sources" "$port/extensions" || die "eng/engine/sources and eng/engine/extensions have no line for $1"; }
 checked() { [[ -f "$1" && "$(sha256sum "$1" | cut -d' ' -f1)" == "$2" ]]; }
 
 download() { # address, file: 0 if it is there afterwards
@@ -56,7 +57,7 @@ download() { # address, file: 0 if it is there afterwards
 
 fetch() { # name: sets archive and version
     local name="$1" line hash path file mirror
-    read -r _ version hash path <<<"$(source_line "$name")"
+    read -r _ version hash path _ <<<"$(source_line "$name")"
     file="${path##*/}"
     if [[ -n "${POCKETGRES_SOURCES:-}" && -f "$POCKETGRES_SOURCES/$file" ]]; then
         archive="$POCKETGRES_SOURCES/$file"
@@ -111,11 +112,14 @@ unpack() { # name, tar's options: $base/src/NAME-VERSION, complete or absent
 
 fetch postgresql
 postgresql_archive="$archive" postgresql_version="$version"
-key="$({ sha256sum <"$postgresql_archive"; echo "$TOOLCHAIN_ID $prefix"; cd "$port" && cat sources $(find . -type f ! -name sources | sort); cat "$repository/eng/engine.sh"; } \
+key="$({ sha256sum <"$postgresql_archive"; echo "$TOOLCHAIN_ID $prefix ${POCKETGRES_EXTENSIONS:-}"; cd "$port" && cat sources $(find . -type f ! -name sources | sort); cat "$repository/eng/engine.sh"; } \
     | sha256sum | cut -c1-16)"
 if [[ "${1:-}" == --key ]]; then echo "$key"; exit 0; fi
 target="$base/$key"
-if [[ -f "$target/.complete" ]]; then echo "$target"; exit 0; fi
+left_out() { # what .complete says
+    [[ ! -s "$target/.complete" ]] || say "warning: without $(paste -sd' ' "$target/.complete"), whose archives could not be had when $target was built; remove it to try again"
+}
+if [[ -f "$target/.complete" ]]; then left_out; echo "$target"; exit 0; fi
 
 free=$(df -Pk "$base" | awk 'NR == 2 { print int($4 / 1024) }')
 ((free >= 2000)) || die "$free MB free in $base, needed are 2000; free some space or set POCKETGRES_ENGINE_DIR"
@@ -286,6 +290,36 @@ done
 test_modules() { local d; m src/test/regress regress.so; for d in "${tests[@]}"; do m "$d"; done; }
 step "test modules" test_modules
 
+# ---- extensions ----
+
+# Headers and PGXS for those that are compiled outside PostgreSQL's tree
+export POCKET_SDK="$base/build/sdk$prefix" POCKET_PREFIX="$prefix" POCKET_SERVER="$build/src/backend/postgres"
+sdk() {
+    local d
+    rm -rf "$base/build/sdk"
+    for d in src/include src/makefiles config; do m "$d" install "DESTDIR=$base/build/sdk"; done
+    m src install-local "DESTDIR=$base/build/sdk"
+}
+if [[ ! -d "$POCKET_SDK" || "$build/.configured" -nt "$POCKET_SDK" ]]; then step "headers for extensions" sdk; fi
+extensions="$base/build/extensions"
+rm -rf "$extensions"
+mkdir -p "$extensions/out"
+missing=()
+extension() { # name, source, directory of its makefile: what it installs, and its licence, into $extensions/out
+    MAKEFLAGS="-s -j$jobs" "$port/extension.sh" "$1" "$2" "$extensions/$1" "$extensions/out" -C "$3"
+    find "$2" -maxdepth 1 -type f \( -iname 'license*' -o -iname 'copyright*' -o -iname 'copying*' \) -exec install -D -m 644 {} "$extensions/out/licenses/$1" \;
+}
+while read -r name version _ _ directory _ _ state; do
+    [[ -n "$name" && "$name" != '#'* ]] || continue
+    [[ "$state" == enabled || " ${POCKETGRES_EXTENSIONS:-} " == *" $name "* ]] || continue
+    if [[ "$state" != enabled && -d "${POCKETGRES_SOURCES:-}/$name" ]]; then unpacked="$POCKETGRES_SOURCES/$name"
+    elif (unpack "$name"); then unpacked="$base/src/$name-$version"
+    elif [[ "$state" == enabled ]]; then missing+=("$name"); continue
+    else exit 1
+    fi
+    step "extension $name" extension "$name" "$unpacked" "$directory"
+done <"$port/extensions"
+
 # ---- result ----
 
 stage="$base/.$key"
@@ -302,6 +336,7 @@ install_all() {
     done
     mv "$stage/root$prefix"/* "$stage/"
     cp -r "$POCKET_SYSROOT/icu" "$stage/icu"
+    cp -r "$extensions/out/." "$stage/"
     rm -rf "$stage/root" "$stage/include" "$stage/lib"/*.a "$stage/lib/postgresql/pgxs"
     cp "$build/src/test/regress/regress.so" "$stage/test/"
     for d in "${tests[@]}"; do
@@ -316,10 +351,11 @@ install_all() {
     done
     printf '%s\n' "PostgreSQL $postgresql_version" "$TOOLCHAIN_ID" "key $key" >"$stage/VERSION"
     cp "$source_tree/COPYRIGHT" "$stage/COPYRIGHT"
-    touch "$stage/.complete"
+    printf '%s\n' "${missing[@]+"${missing[@]}"}" | sed '/^$/d' >"$stage/.complete"
     rm -rf "$target"
     mv "$stage" "$target"
 }
 step "install" install_all
+left_out
 say "$target, $(du -sh "$target" | cut -f1), $((SECONDS - started)) s"
 echo "$target"
