@@ -328,7 +328,7 @@ install_all() {
     rm -rf "$stage"
     mkdir -p "$stage/test" "$stage/debug"
     make_server install "DESTDIR=$stage/root"
-    for d in src/timezone "${modules[@]}" "${contrib[@]/#/contrib/}"; do
+    for d in src/include src/timezone "${modules[@]}" "${contrib[@]/#/contrib/}"; do
         make_module "$d" install "DESTDIR=$stage/root"
     done
     for d in "${programs[@]}"; do

@@ -52,5 +52,8 @@ $(OUT)/libc.o/%.o: $(SYSTEM)/lib/%
 # Not part of musl
 plain := $(TARGET) -O2 -g1 -fno-builtin -DNDEBUG -w -I$(SYSTEM)/lib/libc
 $(OUT)/libc.o/compiler-rt/%.o $(OUT)/libc.o/dlmalloc.c.o: CFLAGS := $(plain)
+# The variables of setjmp, without atomics: with them the compiler makes them thread-local, and for memory that is not shared, wasm-ld 19 adds the base
+# of their segment to what is an address already.
+$(OUT)/libc.o/compiler-rt/emscripten_exception_builtins.c.o: EXTRA := -mno-atomics
 # Its semaphores know one thread; port.c has real ones.
 $(OUT)/libc.o/pthread/library_pthread_stub.c.o: EXTRA := $(foreach f,init destroy wait trywait post,-Dsem_$(f)=stub_sem_$(f))
