@@ -2,7 +2,9 @@
 # answered by a constant. What musl has of processes, semaphores, mappings and users is in port.c.
 #   make -f libc.mk CC=... AR=... SYSTEM=DIR/system OUT=DIR
 MUSL := $(SYSTEM)/lib/libc/musl
-CFLAGS := $(TARGET) -O2 -g1 -fno-builtin -std=gnu99 -D_XOPEN_SOURCE=700 -DNDEBUG -w \
+# A process has one thread; see below why real thread-local variables would be at the wrong place.
+UNTHREADED := -D_Thread_local= -D__thread=
+CFLAGS := $(TARGET) $(UNTHREADED) -O2 -g1 -fno-builtin -std=gnu99 -D_XOPEN_SOURCE=700 -DNDEBUG -w \
 	-I$(MUSL)/src/internal -I$(MUSL)/src/include -I$(MUSL)/include -I$(SYSTEM)/lib/libc -I$(SYSTEM)/lib/pthread
 
 # Folders of which only named files are for a program without threads and signals of a real kernel
@@ -50,7 +52,7 @@ $(OUT)/libc.o/%.o: $(SYSTEM)/lib/%
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(EXTRA) -c $< -o $@
 # Not part of musl
-plain := $(TARGET) -O2 -g1 -fno-builtin -DNDEBUG -w -I$(SYSTEM)/lib/libc
+plain := $(TARGET) $(UNTHREADED) -O2 -g1 -fno-builtin -DNDEBUG -w -I$(SYSTEM)/lib/libc
 $(OUT)/libc.o/compiler-rt/%.o $(OUT)/libc.o/dlmalloc.c.o: CFLAGS := $(plain)
 # The variables of setjmp, without atomics: with them the compiler makes them thread-local, and for memory that is not shared, wasm-ld 19 adds the base
 # of their segment to what is an address already.

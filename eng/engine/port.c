@@ -332,7 +332,7 @@ shmctl(int id, int command, struct shmid_ds *status)
 	return 0;
 }
 
-/* ---- users: the kernel has one ---- */
+/* ---- users: the kernel has one, the host more ---- */
 
 static struct passwd user = {"postgres", "x", 0, 0, "postgres", "/", "/bin/sh"};
 
@@ -346,12 +346,24 @@ getpwuid(uid_t uid)
 
 struct passwd *getpwnam(const char *name) { return strcmp(name, user.pw_name) ? NULL : getpwuid(getuid()); }
 
+IMPORT("pocket_user_name") int sys_user_name(uid_t uid, char *name, size_t size);
+
+/* Who is at the other end of a socket may be anybody on the host. */
 int
 getpwuid_r(uid_t uid, struct passwd *to, char *buffer, size_t size, struct passwd **found)
 {
+	int			error = 0;
+
+	*found = NULL;
 	*to = *getpwuid(uid);
-	*found = to;
-	return 0;
+	if (uid != getuid())
+	{
+		error = -sys_user_name(uid, buffer, size);
+		to->pw_name = buffer;
+	}
+	if (!error)
+		*found = to;
+	return error == ENOENT ? 0 : error;
 }
 
 int
