@@ -4,9 +4,16 @@ using System.Reflection.Metadata;
 
 namespace Pocketgres.Wasm.Host;
 
-/// <summary>Finds the methods marked with <c>Pocketgres.Kernel.HostFunctionAttribute</c> in one assembly's metadata.</summary>
+/// <summary>
+/// Finds the methods marked with <c>Pocketgres.Kernel.HostFunctionAttribute</c>, or bound to a function by one of the marks of <see cref="FunctionBindingKind"/>, in one
+/// assembly's metadata.
+/// </summary>
 internal sealed class HostFunctionScanner(MetadataReader metadata)
 {
+    private const string Import = "HostFunction";
+    private static readonly string[] Marks =
+        [Import, nameof(FunctionBindingKind.EntryHook), "FunctionReplacement", nameof(FunctionBindingKind.CallReplacement), nameof(FunctionBindingKind.StackDepthCheck)];
+
     public IEnumerable<HostFunction> Scan()
     {
         var assembly = metadata.GetAssemblyDefinition();
@@ -14,7 +21,7 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
         foreach (var handle in metadata.CustomAttributes)
         {
             var attribute = metadata.GetCustomAttribute(handle);
-            if (attribute.Parent.Kind != HandleKind.MethodDefinition || !IsHostFunctionAttribute(attribute))
+            if (attribute.Parent.Kind != HandleKind.MethodDefinition || MarkOf(attribute) is not { } mark)
             {
                 continue;
             }
@@ -22,10 +29,19 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
             var blob = metadata.GetBlobReader(attribute.Value);
             blob.ReadUInt16(); // prolog, ECMA-335 II.23.3
             string name = blob.ReadSerializedString() ?? "";
-            bool isMemory64 = HasTrue(ref blob, "Memory64");
+            FunctionBinding? binding = mark switch
+            {
+                Import => null,
+                nameof(FunctionBindingKind.EntryHook) => new(FunctionBindingKind.EntryHook, name),
+                "FunctionReplacement" => new(FunctionBindingKind.Replacement, name),
+                nameof(FunctionBindingKind.CallReplacement) => new(FunctionBindingKind.CallReplacement, name, blob.ReadSerializedString(), blob.ReadInt32()),
+                _ => new(FunctionBindingKind.StackDepthCheck, name),
+            };
+            bool isMemory64 = mark == Import && HasTrue(ref blob, "Memory64");
             var method = metadata.GetMethodDefinition((MethodDefinitionHandle)attribute.Parent);
             var (ns, type, isPublic) = DeclaringType(method.GetDeclaringType());
             string methodName = metadata.GetString(method.Name);
+            name = binding?.HostName($"{type}.{methodName}") ?? name;
             const MethodAttributes Required = MethodAttributes.Public | MethodAttributes.Static;
             if (!isPublic || (method.Attributes & (MethodAttributes.MemberAccessMask | MethodAttributes.Static)) != Required ||
                 method.GetGenericParameters().Count != 0)
@@ -42,7 +58,7 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
                     $"host function \"{name}\": {type}.{methodName} must take byte* and then only int, long, float and double, and return one of these or void");
             }
 
-            yield return new HostFunction(name, assemblyName, assembly.Version, ns, type, methodName, letters, isMemory64);
+            yield return new HostFunction(name, assemblyName, assembly.Version, ns, type, methodName, letters, isMemory64, binding);
         }
     }
 
@@ -64,7 +80,8 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
         return found;
     }
 
-    private bool IsHostFunctionAttribute(CustomAttribute attribute)
+    /// <summary>The name of the mark that an attribute is, or null.</summary>
+    private string? MarkOf(CustomAttribute attribute)
     {
         EntityHandle type = attribute.Constructor.Kind switch
         {
@@ -78,7 +95,7 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
             HandleKind.TypeDefinition when metadata.GetTypeDefinition((TypeDefinitionHandle)type) is var d => (d.Namespace, d.Name),
             _ => default,
         };
-        return metadata.StringComparer.Equals(name, "HostFunctionAttribute") && metadata.StringComparer.Equals(ns, "Pocketgres.Kernel");
+        return name.IsNil || !metadata.StringComparer.Equals(ns, "Pocketgres.Kernel") ? null : Array.Find(Marks, mark => metadata.StringComparer.Equals(name, mark + "Attribute"));
     }
 
     private (string Namespace, string Name, bool IsPublic) DeclaringType(TypeDefinitionHandle handle)

@@ -187,7 +187,7 @@ internal sealed class PatchPlan
 
     private HostFunction? Host(ModulePatch patch, string name, string signature)
     {
-        if (!hosts.TryGet(name, out var host))
+        if (!(module.IsMemory64 ? hosts.TryGetMemory64(name, out var host) : hosts.TryGet(name, out host)))
         {
             return Fail(patch, $"host function \"{name}\" does not exist");
         }

@@ -117,6 +117,10 @@ public sealed class WasmModule
                 : $"the module has {named.Length} functions {name}: {string.Join(", ", named)}"]);
     }
 
+    /// <summary>Indexes of the defined functions whose name in the name section has a property, in order.</summary>
+    public IEnumerable<int> FunctionsNamed(Func<string, bool> property) =>
+        FunctionNames.Where(f => IsDefinedFunction(f.Key) && property(f.Value)).Select(f => f.Key).Order();
+
     /// <summary>Address of the variable exported by this name.</summary>
     /// <exception cref="PatchException">The module exports no such variable.</exception>
     public long FindVariable(string name) =>

@@ -3,7 +3,7 @@ using Pocketgres.Wasm.Abi;
 namespace Pocketgres.Wasm;
 
 /// <summary>What to translate, and what it is linked to.</summary>
-public sealed class TranslationOptions
+public sealed record TranslationOptions
 {
     /// <summary>The module.</summary>
     public required WasmModule Module { get; init; }

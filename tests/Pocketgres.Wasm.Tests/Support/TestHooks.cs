@@ -1,0 +1,19 @@
+using Pocketgres.Kernel;
+
+namespace Pocketgres.Wasm.Tests.Support;
+
+/// <summary>Host functions that are bound to functions of a program by their names.</summary>
+public static unsafe class TestHooks
+{
+    [EntryHook("with_entry")]
+    public static void Entry(byte* m, int value) => TestHost.Write(m, 100 + value);
+
+    [FunctionReplacement("replaced")]
+    public static int Replaced(byte* m, int value) => value * 2;
+
+    [CallReplacement("caller", "callee", 1)]
+    public static int First(byte* m, int value) => value + 1000;
+
+    [CallReplacement("caller", "callee", 2)]
+    public static int Others(byte* m, int value) => value + 2000;
+}
