@@ -69,6 +69,16 @@ public sealed class ModuleImage
             ? Function(f.Index)
             : throw new MissingMethodException($"module {Name} does not export function {name}");
 
+    /// <summary>Index of an exported function.</summary>
+    /// <exception cref="MissingMethodException">No such export.</exception>
+    public int FunctionIndex(string name) =>
+        Manifest.Functions.TryGetValue(name, out var f) ? f.Index : throw new MissingMethodException($"module {Name} does not export function {name}");
+
+    /// <summary>Address of an exported variable of a main program.</summary>
+    /// <exception cref="MissingFieldException">No such export.</exception>
+    public int VariableAddress(string name) =>
+        Manifest.Variables.TryGetValue(name, out int address) ? address : throw new MissingFieldException($"module {Name} does not export variable {name}");
+
     /// <summary>
     /// Computes now what <see cref="FillTable"/> copies: some microseconds a function, because the runtime has to find its code. Any thread; for one that
     /// has time before the first process starts.

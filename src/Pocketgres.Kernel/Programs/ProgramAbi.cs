@@ -1,3 +1,5 @@
+using Pocketgres.Kernel.Files;
+
 namespace Pocketgres.Kernel.Programs;
 
 /// <summary>
@@ -17,10 +19,13 @@ public sealed record ProgramAbi
     public int UserId { get; init; }
 
     /// <summary>
-    /// Names the child that a process is about to fork, by what the child's function will get: a label for logs, and a kind, of which children write the same
-    /// pages at their start. Null: as the parent.
+    /// Describes the child that a process is about to fork, by what the child's function will get: a label for logs, which also says of what kind it is (children
+    /// of one kind write the same pages at their start), and its <see cref="Process.Tag"/>. Null: as the parent.
     /// </summary>
-    public Func<Process, int, string>? ChildTitle { get; init; }
+    public Func<Process, int, (string Title, object? Tag)>? Child { get; init; }
+
+    /// <summary>Called in the parent when a fork failed for lack of something of the host's, with what the child would have got and the reason.</summary>
+    public Action<Process, int, string>? ForkFailed { get; init; }
 
     /// <summary>How many bytes of stack a process wants to use at most, asked as it begins; null: all there are. See <see cref="Process.LimitStackDepth"/>.</summary>
     public Func<Process, long>? StackDepth { get; init; }
@@ -46,4 +51,10 @@ public sealed record ProgramAbi
     /// Called in the process that has loaded a shared library with dlopen(3), with the library's base name, before dlopen returns. May longjmp.
     /// </summary>
     public Action<Process, string>? LibraryLoaded { get; init; }
+
+    /// <summary>
+    /// Starts a command line for system(3) and popen(3), on the process's thread: with a standard input and a standard output of its own, where they are not null.
+    /// Null: a kernel has no shell.
+    /// </summary>
+    public Func<Process, string, OpenFile?, OpenFile?, ICommand>? StartCommand { get; init; }
 }

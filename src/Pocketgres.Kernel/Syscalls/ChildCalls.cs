@@ -15,10 +15,17 @@ public static unsafe class ChildCalls
         var parent = Process.From(m);
         try
         {
-            return parent.Fork(parent.Program.Abi.ChildTitle?.Invoke(parent, argument) ?? parent.Title, parent.Tag, child => Enter(child, entry, argument)).Pid;
+            var (title, tag) = parent.Program.Abi.Child?.Invoke(parent, argument) ?? (parent.Title, parent.Tag);
+            return parent.Fork(title, tag, child => Enter(child, entry, argument)).Pid;
         }
-        catch (HostResourceException)
+        catch (HostResourceException e)
         {
+            parent.Program.Abi.ForkFailed?.Invoke(parent, argument, e.Message);
+            return -(int)e.Error;
+        }
+        catch (OutOfMemoryException e)
+        {
+            parent.Program.Abi.ForkFailed?.Invoke(parent, argument, e.Message); // no thread
             return -(int)Errno.ENOMEM;
         }
     }
@@ -56,6 +63,17 @@ public static unsafe class ChildCalls
     public static int WaitForChild(byte* m, int pid, int status, int options)
     {
         var process = Process.From(m);
+        if (process.TakeCommand(pid) is { } command)
+        {
+            int end = command.Wait();
+            if (status != 0)
+            {
+                *(int*)(m + (uint)status) = end;
+            }
+
+            return pid;
+        }
+
         while (true)
         {
             int found = process.Kernel.Processes.TryWait(process, pid, out int value);

@@ -61,11 +61,6 @@ public static unsafe class LimitCalls
         return 0;
     }
 
-    /// <summary>system(3): a kernel has no shell.</summary>
-    [HostFunction("_emscripten_system")]
-    [HostFunction("pocket_system")]
-    public static int RunCommand(byte* m, int command) => command == 0 ? 0 : -(int)Errno.ENOSYS;
-
     /// <summary>uname(2): six strings of 65 bytes.</summary>
     [HostFunction("__syscall_uname")]
     public static int Name(byte* m, int buffer)

@@ -1,4 +1,5 @@
 using System.Text;
+using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Programs;
 
 namespace Pocketgres.Kernel.Syscalls;
@@ -166,4 +167,14 @@ public static unsafe class ProcessCalls
 
         process.StackPointer = stack;
     }
+
+    /// <summary>What program_invocation_name is set to: the process's label.</summary>
+    [HostFunction("_emscripten_get_progname")]
+    public static void ProgramName(byte* m, int buffer, int size) => _ = CString.TryWrite(m, buffer, size, Process.From(m).Title);
+
+    /// <summary>The name of a user of the host, as getpwuid_r(3) finds it.</summary>
+    /// <returns>0, -ENOENT for nobody, -ERANGE for a name that does not fit.</returns>
+    [HostFunction("pocket_user_name")]
+    public static int UserName(byte* m, int user, int buffer, int size) =>
+        HostUsers.NameOf((uint)user) is not { } name ? -(int)Errno.ENOENT : CString.TryWrite(m, buffer, size, name) ? 0 : -(int)Errno.ERANGE;
 }

@@ -200,6 +200,7 @@ public static unsafe class Sockets
                 return ready;
             }
 
+            _ = Fill(process, guest, host, count); // what IsReady looked at may be another descriptor of the host now
             process.Block(host, count, timeoutMilliseconds < 0 ? -1 : (long)Math.Ceiling(left * (1e9 / Stopwatch.Frequency)));
             if (process.HasPendingSignals)
             {
