@@ -15,14 +15,19 @@ try
         collector.Add(unit);
     }
 
-    // Whole or not at all: a build that is interrupted leaves no half file that looks like one.
-    string temporary = args[1] + ".tmp";
-    await using (var writer = new StreamWriter(temporary, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)))
+    using var facts = new StringWriter { NewLine = "\n" };
+    collector.Write(facts);
+    string text = facts.ToString();
+
+    // What is made of the same facts is not to be made again.
+    if (!File.Exists(args[1]) || await File.ReadAllTextAsync(args[1]) != text)
     {
-        collector.Write(writer);
+        // Whole or not at all: a build that is interrupted leaves no half file that looks like one.
+        string temporary = args[1] + ".tmp";
+        await File.WriteAllTextAsync(temporary, text, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+        File.Move(temporary, args[1], overwrite: true);
     }
 
-    File.Move(temporary, args[1], overwrite: true);
     return 0;
 }
 catch (Exception e) when (e is FactsException or IOException or UnauthorizedAccessException or OverflowException or ArgumentOutOfRangeException)

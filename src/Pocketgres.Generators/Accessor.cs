@@ -36,9 +36,9 @@ internal sealed class Accessor
             return isReference ? null : Struct(type, guest, c, place, facts);
         }
 
-        if (place.Index is not null || isArray)
+        if (place.Index is not null || (isArray && !isReference))
         {
-            return null; // an array of numbers is reached by a reference to its first element, and by a view's method only
+            return null; // an array of numbers is a reference to its first element
         }
 
         string name = type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
