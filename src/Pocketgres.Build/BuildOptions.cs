@@ -18,6 +18,7 @@ internal sealed class BuildOptions
 
         options
           --artifacts DIR        downloads, caches and results (default: artifacts)
+          --postgres DIR         make the engine of what eng/engine.sh has compiled, not of the npm package
           --host DLL             assembly with host functions; repeatable
           --output DIR           directory of translate, r2r and images
           --stamp FILE           all: write the resulting directory's path into this file
@@ -38,6 +39,8 @@ internal sealed class BuildOptions
     public string Command { get; private set; } = "";
 
     public string Artifacts { get; private set; } = "artifacts";
+
+    public string? Postgres { get; private set; }
 
     public List<string> HostAssemblies { get; } = [];
 
@@ -77,6 +80,7 @@ internal sealed class BuildOptions
             switch (arg)
             {
                 case "--artifacts": options.Artifacts = Value(); break;
+                case "--postgres": options.Postgres = Value(); break;
                 case "--host": options.HostAssemblies.Add(Value()); break;
                 case "--output": options.Output = Value(); break;
                 case "--stamp": options.Stamp = Value(); break;

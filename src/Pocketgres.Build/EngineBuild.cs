@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
-using System.Text;
-using Pocketgres.Build.Extensions;
 using Pocketgres.Build.Images;
+using Pocketgres.Build.Inputs;
 using Pocketgres.Build.Modules;
 using Pocketgres.Build.Package;
 using Pocketgres.Build.Profiles;
@@ -13,7 +12,7 @@ using Pocketgres.Wasm;
 
 namespace Pocketgres.Build;
 
-/// <summary>The steps from the npm package to the artifacts directory, each also a command of its own.</summary>
+/// <summary>The steps from the compiled modules to the artifacts directory, each also a command of its own.</summary>
 internal sealed class EngineBuild(BuildOptions options, TextWriter log)
 {
     private string EngineDirectory => Path.Combine(options.Artifacts, "engine");
@@ -29,10 +28,10 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
 
     private ReadyToRunCache ReadyToRunCache => new(Path.Combine(EngineDirectory, ".r2r"), CrossGenOptions, log);
 
-    /// <summary>Downloads and verifies the packages.</summary>
-    public PackageFiles Fetch() => PackageFetcher.FetchAll(Path.Combine(options.Artifacts, "download"), log);
-
-    private IReadOnlyDictionary<string, byte[]> FetchIcu() => new IcuData(Path.Combine(options.Artifacts, "download"), log).Fetch();
+    /// <summary>Downloads and verifies what the engine is made of, or finds it.</summary>
+    public EngineInput Fetch() => options.Postgres is { } directory
+        ? new PostgresInput(directory)
+        : PgliteInput.Fetch(Path.Combine(options.Artifacts, "download"), log);
 
     /// <summary>Translates to IL.</summary>
     public void Translate(string directory)
@@ -50,9 +49,8 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     /// <summary>Writes the file system images.</summary>
     public void WriteImages(string directory)
     {
-        var package = Fetch();
         Directory.CreateDirectory(directory);
-        SupportImage.Write(directory, package[PglitePackage.Data], IndexOf(package), ExtensionBundles.Read(package), FetchIcu());
+        Fetch().WriteSupport(directory);
         WriteTemplate(directory);
     }
 
@@ -60,16 +58,16 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     public string All()
     {
         var clock = Stopwatch.StartNew();
-        var package = Fetch();
+        var input = Fetch();
         var hostFunctions = LoadHostFunctions();
-        var key = KeyOf(hostFunctions);
+        var key = KeyOf(input, hostFunctions);
         var store = new ArtifactStore(EngineDirectory);
         bool existed = store.Contains(key.Value);
         string directory = store.GetOrAdd(key.Value, partial =>
         {
-            var translation = new EngineTranslation(package, IndexOf(package), hostFunctions, key, log);
+            var translation = new EngineTranslation(input, hostFunctions, key, log);
             translation.Run(partial);
-            SupportImage.Write(partial, package[PglitePackage.Data], IndexOf(package), ExtensionBundles.Read(package), FetchIcu());
+            input.WriteSupport(partial);
             WriteTemplate(partial);
             if (options.ReadyToRun)
             {
@@ -95,11 +93,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         return directory;
     }
 
-    private EngineTranslation NewTranslation(CacheKey key)
-    {
-        var package = Fetch();
-        return new EngineTranslation(package, IndexOf(package), LoadHostFunctions(), key, log);
-    }
+    private EngineTranslation NewTranslation(CacheKey key) => new(Fetch(), LoadHostFunctions(), key, log);
 
     private void CompileReadyToRun(string directory, EngineTranslation translation)
     {
@@ -124,14 +118,6 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         }
     }
 
-    private static IReadOnlyList<DataIndex.Entry> IndexOf(PackageFiles package)
-    {
-        var index = DataIndex.Parse(Encoding.UTF8.GetString(package[PglitePackage.DataIndexScript]), package[PglitePackage.Data].Length);
-        return index.Count == PglitePackage.DataFileCount
-            ? index
-            : throw new BuildException($"pglite.js lists {index.Count} files, expected {PglitePackage.DataFileCount}");
-    }
-
     private HostFunctions LoadHostFunctions()
     {
         try
@@ -144,13 +130,10 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         }
     }
 
-    private CacheKey KeyOf(HostFunctions hostFunctions)
+    private CacheKey KeyOf(EngineInput input, HostFunctions hostFunctions)
     {
         var key = new CacheKey();
-        foreach (var (name, sha256) in NpmPackage.Extensions.Prepend(NpmPackage.Pglite).SelectMany(p => p.Sha256).OrderBy(f => f.Key, StringComparer.Ordinal))
-        {
-            key.Add(name, sha256);
-        }
+        input.AddTo(key);
 
         // The translator, the patches and constants, and this tool. Builds are deterministic: equal sources are equal bytes.
         foreach (var type in (Type[])[typeof(ModuleTranslator), typeof(PglitePackage), typeof(EngineBuild)])

@@ -101,6 +101,10 @@ public sealed class EngineFiles
     internal ModuleImage? FindSideModule(string baseName) =>
         _index.Value.TryGetValue(baseName, out var entry) ? LoadModule(entry.Directory, entry.Assembly) : null;
 
+    /// <summary>The assembly of the program with this name, or null.</summary>
+    internal string? ProgramAssembly(string name) =>
+        _index.Value.TryGetValue(EngineArtifacts.ProgramPrefix + name, out var entry) ? entry.Assembly : null;
+
     /// <summary>Whether a library does its work only if it is in shared_preload_libraries.</summary>
     internal bool NeedsPreload(string library) => _index.Value.TryGetValue(library, out var entry) && entry.NeedsPreload;
 

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.ComponentModel;
 using System.Net;
 using System.Text;
+using Pocketgres.Engine.Connections;
 using Pocketgres.Engine.Data;
 using Pocketgres.Engine.Logging;
 using Pocketgres.Engine.Port;
@@ -23,6 +24,8 @@ namespace Pocketgres.Engine;
 /// </example>
 public sealed partial class PostgresCluster : IAsyncDisposable
 {
+    private const int OwnerOnly = 0x1C0; // 0700
+
     // The log says when the server is ready; this is for those whose log_min_messages keeps it from saying so. A look takes the global lock.
     private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(50);
 
@@ -214,6 +217,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         var mounts = EngineMounts.Create(new LockFileSystem(new HostFileSystem("/"), LockFiles(cluster, directory, port)), engine.Installation(), options);
         if (cluster.DataFileSystem is { } files)
         {
+            _ = files.ChangeMode("/", OwnerOnly); // the server refuses a data directory that others may read; a file system without modes has none of them
             mounts.Mount(Initdb.DataDirectory, files);
             mounts.Mount(Initdb.DataDirectory + "/pg_dynshmem", new MemoryFileSystem());
         }

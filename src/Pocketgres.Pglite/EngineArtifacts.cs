@@ -5,7 +5,7 @@ namespace Pocketgres.Pglite;
 /// </summary>
 /// <remarks>
 /// <code>
-///   modules.txt                              index: a line "name TAB assembly" for each program and shared library; a third field,
+///   modules.txt                              index: a line "name TAB assembly" for each program (bin/NAME) and shared library; a third field,
 ///                                            "preload", marks a library that must be in shared_preload_libraries
 ///   Pocketgres.Translated.Postgres.dll       the server program, ReadyToRun
 ///   Pocketgres.Translated.Postgres.manifest  what the kernel's loader must know of it
@@ -26,6 +26,9 @@ public static class EngineArtifacts
 
     /// <summary>Name of the index of modules.</summary>
     public const string ModuleIndex = "modules.txt";
+
+    /// <summary>Before the name of a program other than the server in that index.</summary>
+    public const string ProgramPrefix = "bin/";
 
     /// <summary>Third field of a line of that index: the library must be preloaded.</summary>
     public const string PreloadMark = "preload";

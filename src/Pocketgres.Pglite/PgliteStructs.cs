@@ -139,7 +139,7 @@ public static partial class PgliteStructs
         public const int DoneConditionVariable = 36;
     }
 
-    /// <summary><c>child_process_kind</c> (postmaster/launch_backend.c), indexed by <see cref="BackendType"/>.</summary>
+    /// <summary><c>child_process_kind</c> (postmaster/launch_backend.c), indexed by BackendType.</summary>
     public static class ChildProcessKind
     {
         /// <summary>Size of one element.</summary>

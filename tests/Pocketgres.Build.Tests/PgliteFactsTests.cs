@@ -123,7 +123,7 @@ public class PgliteFactsTests(PglitePackageFixture pglite) : IClassFixture<Pglit
     {
         using var directory = new TemporaryDirectory();
         var e = Assert.Throws<BuildException>(
-            () => new EngineTranslator(PglitePackageFixture.KernelHostFunctions).TranslateAll(pglite.Sources, directory.Path));
+            () => new EngineTranslator(PglitePackageFixture.KernelHostFunctions).TranslateAll(pglite.Input(pglite.Sources), directory.Path));
         Assert.Contains("postgres.", e.Message, StringComparison.Ordinal);
     }
 
@@ -151,15 +151,15 @@ public class PgliteFactsTests(PglitePackageFixture pglite) : IClassFixture<Pglit
     {
         using var directory = new TemporaryDirectory();
         var broken = ModuleSources.Create(
-            pglite.Sources.Postgres, new ModuleSource("initdb", "initdb.wasm", "not wasm"u8.ToArray()), pglite.Sources.Libraries);
-        var e = Assert.Throws<BuildException>(() => new EngineTranslator(PglitePackageFixture.AllHostFunctions).TranslateAll(broken, directory.Path));
+            pglite.Sources.Postgres, [new ModuleSource("initdb", "initdb.wasm", "not wasm"u8.ToArray())], pglite.Sources.Libraries);
+        var e = Assert.Throws<BuildException>(() => new EngineTranslator(PglitePackageFixture.AllHostFunctions).TranslateAll(pglite.Input(broken), directory.Path));
         Assert.StartsWith("initdb.wasm: ", e.Message, StringComparison.Ordinal);
     }
 
     private void Translate(byte[] postgres)
     {
         using var directory = new TemporaryDirectory();
-        var sources = ModuleSources.Create(new ModuleSource("postgres", PglitePackage.PostgresWasm, postgres), pglite.Sources.Initdb, []);
-        new EngineTranslator(PglitePackageFixture.AllHostFunctions).TranslateAll(sources, directory.Path);
+        var sources = ModuleSources.Create(new ModuleSource("postgres", PglitePackage.PostgresWasm, postgres), pglite.Sources.Programs, []);
+        new EngineTranslator(PglitePackageFixture.AllHostFunctions).TranslateAll(pglite.Input(sources), directory.Path);
     }
 }

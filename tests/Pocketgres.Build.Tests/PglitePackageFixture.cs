@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text;
 using Pocketgres.Build.Extensions;
+using Pocketgres.Build.Inputs;
 using Pocketgres.Build.Modules;
 using Pocketgres.Build.Package;
 using Pocketgres.Kernel;
@@ -20,13 +21,16 @@ public sealed class PglitePackageFixture : IDisposable
         Package = PackageFetcher.FetchAll(cache, TextWriter.Null);
         Index = DataIndex.Parse(Encoding.UTF8.GetString(Package[PglitePackage.DataIndexScript]), Package[PglitePackage.Data].Length);
         Sources = ModuleSources.From(Package, Index, ExtensionBundles.Read(Package));
-        Results = new EngineTranslator(AllHostFunctions).TranslateAll(Sources, directory.Path);
+        Results = new EngineTranslator(AllHostFunctions).TranslateAll(Input(Sources), directory.Path);
     }
 
     internal static HostFunctions KernelHostFunctions => HostFunctions.Load([typeof(HostFunctionAttribute).Assembly.Location]);
 
     internal static HostFunctions AllHostFunctions =>
         HostFunctions.Load([typeof(HostFunctionAttribute).Assembly.Location, typeof(FakePostgresHost).Assembly.Location]);
+
+    /// <summary>The packages with other modules.</summary>
+    internal PgliteInput Input(ModuleSources modules) => new(Package, () => throw new InvalidOperationException("no images here"), modules);
 
     internal PackageFiles Package { get; }
 

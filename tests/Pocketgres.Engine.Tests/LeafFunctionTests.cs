@@ -1,5 +1,5 @@
 using System.Text;
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Data;
 
 namespace Pocketgres.Engine.Tests;
 
@@ -65,7 +65,7 @@ public sealed unsafe class LeafFunctionTests
                     }
 
                     int first = memory.AsSpan(a, length).CommonPrefixLength(memory.AsSpan(b, length));
-                    Assert.Equal(first == length ? 0 : memory[a + first] - memory[b + first], MemoryComparison.Compare(m, a, b, length));
+                    Assert.Equal(first == length ? 0 : memory[a + first] - memory[b + first], MemoryComparison.Compare(m + a, m + b, (uint)length));
                 }
             }
         }
@@ -133,7 +133,7 @@ public sealed unsafe class LeafFunctionTests
     {
         fixed (byte* bytes = data)
         {
-            return (uint)Checksums.Crc32C(bytes, (int)start, 0, data.Length);
+            return Checksums.Crc32C(start, bytes, data.Length);
         }
     }
 

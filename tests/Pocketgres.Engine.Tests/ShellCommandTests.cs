@@ -1,4 +1,4 @@
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Shell;
 
 namespace Pocketgres.Engine.Tests;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Statements;
 
 namespace Pocketgres.Engine.Tests;
 

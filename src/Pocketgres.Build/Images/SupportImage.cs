@@ -71,7 +71,8 @@ internal static class SupportImage
         }
     }
 
-    private static void Save(FileSystemImageWriter writer, string directory) =>
+    /// <summary>Writes the image and its index.</summary>
+    public static void Save(FileSystemImageWriter writer, string directory) =>
         writer.Save(Path.Combine(directory, EngineArtifacts.SupportIndex), Path.Combine(directory, EngineArtifacts.SupportImage));
 
     private static bool Belongs(DataIndex.Entry entry) =>
@@ -79,6 +80,9 @@ internal static class SupportImage
         && !entry.Path.StartsWith(BuildSystem, StringComparison.Ordinal);
 
     private static ReadOnlyMemory<byte> ContentOf(string path, ReadOnlyMemory<byte> content) => ModuleSources.IsLibrary(path)
-        ? Encoding.UTF8.GetBytes($"translated to {new ModuleSource(Path.GetFileNameWithoutExtension(path), path, default).AssemblyName}\n")
+        ? Placeholder(new ModuleSource(Path.GetFileNameWithoutExtension(path), path, default))
         : content;
+
+    /// <summary>What stands in the place of a translated module.</summary>
+    public static byte[] Placeholder(ModuleSource module) => Encoding.UTF8.GetBytes($"translated to {module.AssemblyName}\n");
 }

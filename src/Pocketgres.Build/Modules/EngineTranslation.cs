@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Pocketgres.Build.Extensions;
-using Pocketgres.Build.Package;
+using Pocketgres.Build.Inputs;
 using Pocketgres.Build.Profiles;
 using Pocketgres.Build.Publishing;
 using Pocketgres.Build.Reports;
@@ -10,10 +10,9 @@ using Pocketgres.Wasm;
 
 namespace Pocketgres.Build.Modules;
 
-/// <summary>Translates all modules of the package into a directory, with their indexes and the report; and once more when it is known what to inline.</summary>
-internal sealed class EngineTranslation(PackageFiles package, IReadOnlyList<DataIndex.Entry> index, HostFunctions hostFunctions, CacheKey key, TextWriter log)
+/// <summary>Translates all modules into a directory, with their indexes and the report; and once more when it is known what to inline.</summary>
+internal sealed class EngineTranslation(EngineInput input, HostFunctions hostFunctions, CacheKey key, TextWriter log)
 {
-    private readonly ModuleSources _sources = ModuleSources.From(package, index, ExtensionBundles.Read(package));
     private IReadOnlyList<EngineTranslator.Result>? _first; // with nothing inlined
 
     /// <summary>Translates with nothing inlined.</summary>
@@ -39,7 +38,7 @@ internal sealed class EngineTranslation(PackageFiles package, IReadOnlyList<Data
     private IReadOnlyList<EngineTranslator.Result> Run(string directory, EngineTranslator translator)
     {
         var clock = Stopwatch.StartNew();
-        var results = translator.TranslateAll(_sources, directory);
+        var results = translator.TranslateAll(input, directory);
         ExtensionBundles.RequireResolved(results);
         WriteIndexes(directory, results);
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
@@ -49,7 +48,7 @@ internal sealed class EngineTranslation(PackageFiles package, IReadOnlyList<Data
         return results;
     }
 
-    private static void WriteIndexes(string directory, IEnumerable<EngineTranslator.Result> modules)
+    private void WriteIndexes(string directory, IEnumerable<EngineTranslator.Result> modules)
     {
         foreach (var addOn in modules.GroupBy(m => m.Source.AddOn))
         {
@@ -57,10 +56,10 @@ internal sealed class EngineTranslation(PackageFiles package, IReadOnlyList<Data
         }
     }
 
-    private static void WriteIndex(string directory, IEnumerable<EngineTranslator.Result> modules)
+    private void WriteIndex(string directory, IEnumerable<EngineTranslator.Result> modules)
     {
         var preloaded = ExtensionCatalog.Load().Extensions.Where(e => e.Preload == PreloadNeed.Required).SelectMany(e => e.Libraries).ToHashSet(StringComparer.Ordinal);
         File.WriteAllLines(Path.Combine(directory, EngineArtifacts.ModuleIndex), modules.Select(m =>
-            $"{m.Source.Name}\t{m.Source.AssemblyName}{(preloaded.Contains(m.Source.Name) ? "\t" + EngineArtifacts.PreloadMark : "")}"));
+            $"{(input.Modules.Programs.Contains(m.Source) ? EngineArtifacts.ProgramPrefix : "")}{m.Source.Name}\t{m.Source.AssemblyName}{(preloaded.Contains(m.Source.Name) ? "\t" + EngineArtifacts.PreloadMark : "")}"));
     }
 }

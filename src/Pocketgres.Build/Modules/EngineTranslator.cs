@@ -1,6 +1,6 @@
 using Pocketgres.Build.Images;
+using Pocketgres.Build.Inputs;
 using Pocketgres.Pglite;
-using Pocketgres.Pglite.Patches;
 using Pocketgres.Wasm;
 using Pocketgres.Wasm.Abi;
 
@@ -22,32 +22,18 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
 
     /// <summary>Translates into a directory. The server program comes first: the libraries are bound to it.</summary>
     /// <exception cref="BuildException">A module does not fit: a pinned fact, a patch or a binding; the message names it.</exception>
-    public IReadOnlyList<Result> TranslateAll(ModuleSources sources, string directory)
+    public IReadOnlyList<Result> TranslateAll(EngineInput input, string directory)
     {
         var results = new List<Result>();
-        var (postgres, main) = TranslatePostgres(sources.Postgres, directory);
+        var (postgres, main) = TranslatePostgres(input, directory);
         results.Add(postgres);
-        results.Add(TranslateProgram(sources.Initdb, directory));
+        results.AddRange(input.Modules.Programs.Select(p => TranslateProgram(p, directory)));
 
         // Each library's globals lie below the previous one's, so that any of them can be loaded together.
         int top = InstanceLayout.SideGlobalsHigh;
-        foreach (var library in sources.Libraries)
+        foreach (var library in input.Modules.Libraries)
         {
-            var module = Parse(library);
-            var translated = Translate(library, new TranslationOptions
-            {
-                Module = module,
-                AssemblyName = library.AssemblyName,
-                Inlined = InlinedIn(library),
-                HostFunctions = hostFunctions,
-                Main = main,
-                HostBeforeMain = PgliteStandIns.Names,
-                SideGlobalsTop = top,
-                PrivateCode = PglitePrivateCode.ForPostgres(),
-                Recursion = PgliteRecursion.Facts,
-                Guards = PostgisLibraries.Contains(library.Name) ? PostgisLibraries.Guards(module) : [],
-                RefusedImports = PostgisLibraries.Contains(library.Name) ? PostgisLibraries.IsRefused : _ => false,
-            });
+            var translated = Translate(library, input.Library(library, OptionsOf(library) with { Main = main, SideGlobalsTop = top }));
             top = translated.Report.SideGlobalsBottom;
             results.Add(Write(library, translated, directory));
         }
@@ -55,37 +41,34 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
         return results;
     }
 
-    private (Result Result, ModuleLinkage Linkage) TranslatePostgres(ModuleSource source, string directory)
+    private (Result Result, ModuleLinkage Linkage) TranslatePostgres(EngineInput input, string directory)
     {
-        var module = Parse(source);
-        PinnedFacts.CheckFunctions(module);
-        var translated = Translate(source, new TranslationOptions
-        {
-            Module = module,
-            AssemblyName = source.AssemblyName,
-            Inlined = InlinedIn(source),
-            HostFunctions = hostFunctions,
-            Patches = PglitePatches.ForPostgres(),
-            KeepWhole = PglitePatches.KeepWhole,
-            PrivateCode = PglitePrivateCode.ForPostgres(),
-            Recursion = PgliteRecursion.Facts,
-            ExportsByIndex = PgliteHiddenExports.ByName,
-            VariablesByAddress = PgliteHiddenExports.Variables,
-        });
-        PinnedFacts.CheckVariables(ReadManifest(translated));
+        var source = input.Modules.Postgres;
+        var translated = Translate(source, Complete(source, () => input.Server(OptionsOf(source))));
+        input.CheckServer(ReadManifest(translated));
         return (Write(source, translated, directory), translated.Linkage);
     }
 
-    private Result TranslateProgram(ModuleSource source, string directory)
+    private Result TranslateProgram(ModuleSource source, string directory) => Write(source, Translate(source, OptionsOf(source)), directory);
+
+    private TranslationOptions OptionsOf(ModuleSource source) => new()
     {
-        var translated = Translate(source, new TranslationOptions
+        Module = Parse(source),
+        AssemblyName = source.AssemblyName,
+        Inlined = InlinedIn(source),
+        HostFunctions = hostFunctions,
+    };
+
+    private static TranslationOptions Complete(ModuleSource source, Func<TranslationOptions> complete)
+    {
+        try
         {
-            Module = Parse(source),
-            AssemblyName = source.AssemblyName,
-            Inlined = InlinedIn(source),
-            HostFunctions = hostFunctions,
-        });
-        return Write(source, translated, directory);
+            return complete();
+        }
+        catch (TranslationException e)
+        {
+            throw new BuildException($"{source.Origin}: {e.Message}", e);
+        }
     }
 
     private IReadOnlySet<CallSite> InlinedIn(ModuleSource source) => inlined.GetValueOrDefault(source.AssemblyName) ?? new HashSet<CallSite>();

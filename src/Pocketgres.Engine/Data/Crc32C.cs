@@ -1,5 +1,3 @@
-using Pocketgres.Engine.Port;
-
 namespace Pocketgres.Engine.Data;
 
 /// <summary>CRC-32C (Castagnoli) as Postgres computes it: initial value and final inversion all ones.</summary>
@@ -10,7 +8,7 @@ internal static unsafe class Crc32C
     {
         fixed (byte* bytes = data)
         {
-            return ~(uint)Checksums.Crc32C(bytes, crc: -1, data: 0, data.Length);
+            return ~Checksums.Crc32C(uint.MaxValue, bytes, data.Length);
         }
     }
 }

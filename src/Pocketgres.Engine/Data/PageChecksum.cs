@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Pocketgres.Engine.Port;
 
 namespace Pocketgres.Engine.Data;
 

@@ -3,6 +3,7 @@ using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Net;
 using Pocketgres.Kernel.Programs;
+using Pocketgres.Engine.Connections;
 using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine.Port;

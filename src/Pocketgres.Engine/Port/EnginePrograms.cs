@@ -17,7 +17,6 @@ internal sealed class EnginePrograms
     public EnginePrograms(EngineFiles files)
     {
         Files = files;
-        Commands = new Commands(this);
         Postgres = new ProgramImage(files.LoadModule(EngineArtifacts.PostgresAssembly), new ProgramAbi
         {
             RaiseFunction = PgliteFunctions.Raise,
@@ -44,9 +43,6 @@ internal sealed class EnginePrograms
 
     /// <summary>initdb, loaded when first used.</summary>
     public ProgramImage Initdb => _initdb.Value;
-
-    /// <summary>How programs run other programs.</summary>
-    public Commands Commands { get; }
 
     /// <summary>The program installed at a path, or null.</summary>
     public ProgramImage? Find(string path) => _byPath.GetValueOrDefault(path);

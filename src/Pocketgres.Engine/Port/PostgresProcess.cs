@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
+using Pocketgres.Engine.Connections;
 using Pocketgres.Kernel;
-using Pocketgres.Pglite;
+using Pocketgres.Kernel.Programs;
 
 namespace Pocketgres.Engine.Port;
 

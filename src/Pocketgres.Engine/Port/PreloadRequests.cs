@@ -61,11 +61,6 @@ public static unsafe class PreloadRequests
         ErrorReport.Write(process.Memory, level, null, message, "dfmgr.c", "internal_load_library");
     }
 
-    private static string[] Preloaded(Process process)
-    {
-        byte* m = process.Memory;
-        int name = ErrorReport.AllocateString(process, m, PreloadList.Parameter);
-        int value = ((delegate*<byte*, int, int, int, int>)process.Export("GetConfigOption"))(m, name, 1, 0);
-        return (value == 0 ? "" : CString.Read(m, value)).Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-    }
+    private static string[] Preloaded(Process process) =>
+        (GuestSettings.Get(process, PreloadList.Parameter) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

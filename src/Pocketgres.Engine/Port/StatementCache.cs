@@ -1,3 +1,4 @@
+using Pocketgres.Engine.Statements;
 using System.Buffers;
 using System.Text;
 

@@ -1,3 +1,4 @@
+using Pocketgres.Engine.Statements;
 using Pocketgres.Kernel;
 using Pocketgres.Pglite;
 using static Pocketgres.Pglite.PgliteStructs;

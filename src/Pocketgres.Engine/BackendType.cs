@@ -1,7 +1,7 @@
-namespace Pocketgres.Pglite;
+namespace Pocketgres.Engine;
 
 /// <summary>Postgres' <c>BackendType</c> (miscadmin.h, PostgreSQL 18): what kind of process the postmaster starts.</summary>
-public enum BackendType
+internal enum BackendType
 {
 #pragma warning disable CS1591 // each name is Postgres' own
     Invalid = 0,

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Shell;
 
 /// <summary>
 /// Ends a host process and everything it started. .NET's Kill(entireProcessTree) misses children that started within milliseconds of their

@@ -2,18 +2,16 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Data;
 
 /// <summary>COPY FROM in text format: the bytes between line ends, delimiters and backslashes, 16 at a time instead of one.</summary>
-public static unsafe class CopyText
+internal static unsafe class CopyText
 {
     /// <summary>
     /// Before each turn of CopyReadLineText's loop (commands/copyfromparse.c), which looks at one byte.
     /// </summary>
     /// <returns>How many bytes at <paramref name="index"/> are neither line ends nor backslashes.</returns>
-    [HostFunction("postgres.CopyReadLineText")]
     public static int Line(byte* m, int csv, int buffer, int index, int length, int needData)
     {
         if ((csv | needData) != 0 || index >= length)
@@ -32,7 +30,6 @@ public static unsafe class CopyText
     /// and has never got more bytes than were read, so 16 bytes may be written wherever 16 may be read.
     /// </summary>
     /// <returns>How many bytes were copied.</returns>
-    [HostFunction("postgres.CopyReadAttributesText")]
     public static int Field(byte* m, int input, int output, int end, int delimiter)
     {
         byte* from = m + (uint)input;

@@ -1,19 +1,14 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Data;
 
 /// <summary>memcmp(3), of which the module's compares byte by byte unless both ranges lie at addresses that are multiples of four, as texts in a tuple seldom do.</summary>
-public static unsafe class MemoryComparison
+internal static unsafe class MemoryComparison
 {
     /// <summary>memcmp(3): the difference of the first bytes that differ, 0 if none do. Reads nothing beyond the ranges.</summary>
-    [HostFunction("postgres.memcmp")]
-    public static int Compare(byte* m, int a, int b, int count)
+    public static int Compare(byte* x, byte* y, nuint n)
     {
-        byte* x = m + (uint)a;
-        byte* y = m + (uint)b;
-        nuint n = (uint)count;
         if (n >= sizeof(ulong))
         {
             nuint last = n - sizeof(ulong); // the last word may overlap the one before, of which all is equal

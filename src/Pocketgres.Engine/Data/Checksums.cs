@@ -1,27 +1,26 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Pocketgres.Kernel;
-using Pocketgres.Pglite;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Data;
 
 /// <summary>Checksums of pages and of WAL records with the processor's instructions for them.</summary>
-public static unsafe class Checksums
+internal static unsafe class Checksums
 {
     private const int PageSize = 8192, ChecksumOffset = 8; // BLCKSZ, offsetof(PageHeaderData, pd_checksum)
     private const int Sums = 32; // N_SUMS (storage/checksum_impl.h)
     private const uint Prime = 16777619; // FNV_PRIME
 
     /// <summary>pg_checksum_page: 32 sums, 4 in a vector.</summary>
-    [HostFunction("postgres.pg_checksum_page")]
-    public static int Page(byte* m, int page, int block)
+    /// <param name="page">8,192 bytes, whose checksum field is not looked at.</param>
+    /// <param name="block">The page's number in its file.</param>
+    /// <param name="offsets">checksumBaseOffsets.</param>
+    public static int Page(byte* page, int block, uint* offsets)
     {
-        byte* bytes = m + (uint)page;
-        ushort stored = Unsafe.ReadUnaligned<ushort>(bytes + ChecksumOffset);
-        Unsafe.WriteUnaligned(bytes + ChecksumOffset, (ushort)0); // the checksum is of the page without it
-        uint sum = Page(bytes, (uint*)(m + PgliteAddresses.ChecksumBaseOffsets));
-        Unsafe.WriteUnaligned(bytes + ChecksumOffset, stored);
+        ushort stored = Unsafe.ReadUnaligned<ushort>(page + ChecksumOffset);
+        Unsafe.WriteUnaligned(page + ChecksumOffset, (ushort)0); // the checksum is of the page without it
+        uint sum = Page(page, offsets);
+        Unsafe.WriteUnaligned(page + ChecksumOffset, stored);
         return (int)(((sum ^ (uint)block) % 65535) + 1);
     }
 
@@ -53,12 +52,9 @@ public static unsafe class Checksums
     }
 
     /// <summary>pg_comp_crc32c: CRC-32C without the inversions before and after, which the caller does.</summary>
-    [HostFunction("postgres.pg_comp_crc32c")]
-    public static int Crc32C(byte* m, int crc, int data, int length)
+    public static uint Crc32C(uint sum, byte* bytes, long length)
     {
-        byte* bytes = m + (uint)data;
-        byte* end = bytes + (uint)length;
-        uint sum = (uint)crc;
+        byte* end = bytes + length;
         for (; end - bytes >= sizeof(ulong); bytes += sizeof(ulong))
         {
             sum = BitOperations.Crc32C(sum, Unsafe.ReadUnaligned<ulong>(bytes));
@@ -69,7 +65,7 @@ public static unsafe class Checksums
             sum = BitOperations.Crc32C(sum, *bytes);
         }
 
-        return (int)sum;
+        return sum;
     }
 
     /// <summary>CHECKSUM_COMP.</summary>

@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Net;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Connections;
 
 /// <summary>
 /// Keeps connections from the postmaster until their startup packet is there: natively each has a process that waits for it. What ProcessStartupPacket
@@ -21,17 +22,10 @@ internal sealed class StartupPackets : AcceptFilter
     public override int MaximumRequest => MaximumLength + 1; // to see whether something follows
 
     /// <summary>authentication_timeout, as the postmaster has it.</summary>
-    public override unsafe TimeSpan PatienceOf(Process process)
+    public override TimeSpan PatienceOf(Process process)
     {
         ArgumentNullException.ThrowIfNull(process);
-        const string setting = "authentication_timeout";
-        byte* m = process.Memory;
-        int stack = process.StackPointer;
-        int name = process.StackAllocate(setting.Length + 1);
-        CString.TryWrite(m, name, setting.Length + 1, setting);
-        int value = ((delegate*<byte*, int, int, int, int>)process.Export("GetConfigOption"))(m, name, 1, 0);
-        process.StackPointer = stack;
-        return value != 0 && int.TryParse(CString.Read(m, value), NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
+        return int.TryParse(GuestSettings.Get(process, "authentication_timeout"), NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
             ? TimeSpan.FromSeconds(seconds)
             : DefaultPatience;
     }

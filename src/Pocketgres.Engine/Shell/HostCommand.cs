@@ -2,10 +2,11 @@ using System.Diagnostics;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Net;
+using Pocketgres.Kernel.Programs;
 using HostProcess = System.Diagnostics.Process;
 using Process = Pocketgres.Kernel.Process;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Shell;
 
 /// <summary>
 /// A command run by the host's shell: archive_command, restore_command, COPY ... PROGRAM. Its streams are pumped between the host's

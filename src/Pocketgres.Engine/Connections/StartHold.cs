@@ -1,7 +1,7 @@
 using Pocketgres.Kernel;
 using Stopwatch = System.Diagnostics.Stopwatch;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Connections;
 
 /// <summary>
 /// Until the server's first startup process is done, which as a rule takes some milliseconds, connections are left where the host keeps them: who connects

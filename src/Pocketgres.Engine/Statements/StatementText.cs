@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Statements;
 
 /// <summary>
 /// A statement's text without its literals: statements that differ in these alone have the same analysis but for the values. What is no plain literal
@@ -9,7 +9,7 @@ namespace Pocketgres.Engine.Port;
 /// <remarks>
 /// The rules are those of the core lexer (parser/scan.l). Where one would have to know more (comments, strings in several parts, several statements),
 /// there is no such form: it must never take something for a literal that is none. Whether a literal's value can be replaced in the analysed statement
-/// is looked for there (<see cref="StatementLiterals"/>).
+/// is looked for there (StatementLiterals).
 /// </remarks>
 internal sealed class StatementText
 {

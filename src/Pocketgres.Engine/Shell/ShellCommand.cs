@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Shell;
 
 /// <summary>
 /// A command line of the simple kind that initdb gives to system() and popen(): words with quotes, and redirections. Programs that the

@@ -1,0 +1,54 @@
+using Pocketgres.Wasm;
+
+namespace Pocketgres.Build.Inputs;
+
+/// <summary>What the translator must know of PostgreSQL's server, by the names of its functions. What host functions are bound to stands beside them, as marks.</summary>
+internal static class PostgresPatches
+{
+    /// <summary>The patches of the server program; every other module is translated as it is.</summary>
+    public static ModulePatches For(WasmModule module, HostFunctions hosts)
+    {
+        var patches = NamedPatches.For(module, hosts);
+        patches.Add(new StackDepthCheck("stack_is_too_deep: the thread's stack", module.FindFunction("stack_is_too_deep")) { Result = 1 });
+        foreach (var (function, loop) in MainLoops)
+        {
+            patches.Add(new ResumableLoop(function + ": main loop", module.FindFunction(function), loop));
+        }
+
+        return patches;
+    }
+
+    // Where a long-lived process goes on in a clone: the head of the loop it waits in. Loops are counted in code order; in functions that catch errors, loop 0 is
+    // the one that sigsetjmp became.
+    private static (string Function, int Loop)[] MainLoops { get; } =
+    [
+        ("ServerLoop", 0), ("AutoVacLauncherMain", 1), ("BackgroundWriterMain", 1), ("CheckpointerMain", 1), ("WalWriterMain", 1), ("ApplyLauncherMain", 0),
+    ];
+
+    /// <summary>Functions that the host calls and that the module does not export, because they are static in C.</summary>
+    public static IReadOnlyList<string> StaticFunctions { get; } = ["ServerLoop"];
+
+    /// <summary>Functions that stay one method however big: splitting the executor's interpreter costs more than it gains.</summary>
+    public static IReadOnlySet<int> KeepWhole(WasmModule module) => new HashSet<int> { module.FindFunction("ExecInterpExpr") };
+
+    /// <summary>Which functions check the stack's depth, and where hot indirect calls go.</summary>
+    public static RecursionFacts Recursion(WasmModule module)
+    {
+        var dispatchers = new Dictionary<int, IReadOnlyList<int>>();
+
+        // mcxt.c: palloc, pfree and their like call what is in mcxt_methods.
+        int[] methods = [.. module.FunctionsNamed(static n => MemoryContextKinds.Any(k => n.StartsWith(k, StringComparison.Ordinal)))];
+        foreach (int caller in module.FunctionsNamed(static n => n is "pfree" or "repalloc" or "repalloc0" or "repalloc_extended" or "repalloc_huge"
+            || n.StartsWith("palloc", StringComparison.Ordinal) || n.StartsWith("MemoryContext", StringComparison.Ordinal)))
+        {
+            dispatchers[caller] = methods;
+        }
+
+        // execTuples.c: slot_getsomeattrs_int calls TupleTableSlotOps.getsomeattrs.
+        dispatchers[module.FindFunction("slot_getsomeattrs_int")] =
+            [.. module.FunctionsNamed(static n => n.StartsWith("tts_", StringComparison.Ordinal) && n.EndsWith("_getsomeattrs", StringComparison.Ordinal))];
+        return new RecursionFacts(new HashSet<int> { module.FindFunction("check_stack_depth"), module.FindFunction("stack_is_too_deep") }, dispatchers);
+    }
+
+    private static string[] MemoryContextKinds { get; } = ["AllocSet", "Bump", "Generation", "Slab", "AlignedAlloc", "Bogus"];
+}

@@ -1,0 +1,48 @@
+using Pocketgres.Kernel;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>
+/// Waits of a cluster whose log is durable elsewhere than in its files (<see cref="ICommitGate"/>): commits before anybody sees them, and walsenders before
+/// they send, so that no subscriber knows what a lost machine could take back.
+/// </summary>
+public static unsafe class CommitWait
+{
+    private const int LocalFlush = 1; // SYNCHRONOUS_COMMIT_LOCAL_FLUSH (access/xact.h): this and SYNCHRONOUS_COMMIT_OFF wait for nobody else
+
+    // How soon a waiting process notices a signal: an immediate shutdown must end it.
+    private static readonly TimeSpan s_signalInterval = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>
+    /// Runs before SyncRepWaitForLSN: after a transaction's commit record, or its prepare record, is flushed, before its locks are released. Interrupts are
+    /// held, so that neither a cancel nor a termination ends the wait, as they do not end fdatasync; SIGQUIT does.
+    /// </summary>
+    [EntryHook("SyncRepWaitForLSN")]
+    public static void WaitForLog(byte* m, long position, int commit)
+    {
+        var process = Process.From(m);
+        if (PostgresProcess.Of(process).CommitGate is { } gate && GuestVariables.SynchronousCommit(m) > LocalFlush)
+        {
+            Wait(process, gate, gate.CommitTicket());
+        }
+    }
+
+    /// <summary>Runs before secure_write(Port *, const void *, size_t): a walsender waits before it sends.</summary>
+    [EntryHook("secure_write")]
+    public static void WaitToSend(byte* m, long port, long data, long length)
+    {
+        var process = Process.From(m);
+        if (PostgresProcess.Of(process).CommitGate is { } gate && GuestVariables.MyBackendType(m) == BackendType.WalSender)
+        {
+            Wait(process, gate, gate.SendTicket());
+        }
+    }
+
+    private static void Wait(Process process, ICommitGate gate, long ticket)
+    {
+        while (ticket != 0 && !process.RunBlocking(() => gate.Wait(ticket, s_signalInterval)))
+        {
+            process.DeliverSignals();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using Pocketgres.Generators;
+
+namespace Pocketgres.Engine.Port;
+
+/// <summary>The C variables of the server that the engine looks at; addresses and types are from the build's debugging information.</summary>
+[GuestVariables]
+internal static unsafe partial class GuestVariables
+{
+    /// <summary>miscadmin.h: interrupts wait until it is 0.</summary>
+    public static partial ref uint InterruptHoldoffCount(byte* m);
+
+    /// <summary>miscadmin.h: not 0 in a critical section, where an error is a PANIC.</summary>
+    public static partial ref uint CritSectionCount(byte* m);
+
+    /// <summary>utils/misc/stack_depth.c: max_stack_depth, kB.</summary>
+    [GuestName("max_stack_depth")]
+    public static partial ref int MaxStackDepth(byte* m);
+
+    /// <summary>The same in bytes.</summary>
+    [GuestName("max_stack_depth_bytes")]
+    public static partial ref long MaxStackDepthBytes(byte* m);
+
+    /// <summary>miscadmin.h: what kind of process it is.</summary>
+    public static partial ref BackendType MyBackendType(byte* m);
+
+    /// <summary>access/xact.c: synchronous_commit.</summary>
+    [GuestName("synchronous_commit")]
+    public static partial ref int SynchronousCommit(byte* m);
+
+    /// <summary>utils/wait_event.h: the address of what the process waits for.</summary>
+    [GuestName("my_wait_event_info")]
+    public static partial uint MyWaitEventInfo(byte* m);
+
+    /// <summary>common/pg_prng.h: the state of the process's random numbers.</summary>
+    [GuestName("pg_global_prng_state")]
+    public static partial PrngState RandomState(byte* m);
+
+    /// <summary>storage/checksum_impl.h: 32 numbers.</summary>
+    [GuestName("checksumBaseOffsets")]
+    public static partial ref uint ChecksumBaseOffsets(byte* m);
+
+    /// <summary>libpq/pqcomm.c: list of the Unix sockets to remove at the end.</summary>
+    [GuestName("sock_paths")]
+    public static partial GuestList SocketPaths(byte* m);
+
+    /// <summary>utils/misc/guc_tables.c: external_pid_file, a C string.</summary>
+    [GuestName("external_pid_file")]
+    public static partial uint ExternalPidFile(byte* m);
+
+    /// <summary>utils/init/miscinit.c: list of the lock files to remove at the end.</summary>
+    [GuestName("lock_files")]
+    public static partial GuestList LockFiles(byte* m);
+
+    /// <summary>access/xlog.c: the copy of pg_control in shared memory.</summary>
+    public static partial uint ControlFile(byte* m);
+
+    /// <summary>access/xlog.c: the state of the log in shared memory.</summary>
+    [GuestName("XLogCtl")]
+    public static partial LogControl LogControl(byte* m);
+}
