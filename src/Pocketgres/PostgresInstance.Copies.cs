@@ -1,3 +1,4 @@
+using Pocketgres.Server;
 using Pocketgres.Backends;
 
 namespace Pocketgres;
@@ -97,7 +98,7 @@ public sealed partial class PostgresInstance
     {
         var options = CloneOptions(original, configure);
         var backend = await PocketgresTelemetry.TraceAsync(
-            "pocketgres.clone", Redact(original.Url), () => Translated(() => snapshot.StartAsync(options, cancellationToken), cancellationToken)).ConfigureAwait(false);
+            "pocketgres.clone", ConnectionUri.WithoutPassword(original.Url), () => Translated(() => snapshot.StartAsync(options, cancellationToken), cancellationToken)).ConfigureAwait(false);
         return await CreateAsync(backend, options).ConfigureAwait(false);
     }
 

@@ -194,7 +194,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
         var address = DatabaseAddress.Parse(options.Url);
 
         // On the thread pool: setting up files is synchronous work of some milliseconds, of more for a new directory.
-        var backend = await PocketgresTelemetry.TraceAsync("pocketgres.start", Redact(options.Url), () => Translated<InstanceBackend>(
+        var backend = await PocketgresTelemetry.TraceAsync("pocketgres.start", ConnectionUri.WithoutPassword(options.Url), () => Translated<InstanceBackend>(
             async () =>
             {
                 if (address.IsExternal)
