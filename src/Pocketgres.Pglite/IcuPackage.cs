@@ -19,12 +19,12 @@ public static class IcuPackage
     public const string Prefix = "icudt76l/";
 
     /// <summary>SHA-256 over path, newline and content of each wanted file, in order.</summary>
-    public const string Sha256 = "e7d9628b6efd7334846e5293c2e800fbfb54a3a9fafaa81facfe11fb223f9f85";
+    public const string Sha256 = "a144dd44dd1326475ee2af2024d47caeaec98a9ac0985dcb771180f36023b564";
 
     /// <summary>Directory in the installation where ICU looks for files that are not built in.</summary>
     public const string Directory = "/icu/icudt76l/";
 
-    /// <summary>Collations, the meaning of keywords in locale names (<c>en-u-kn</c>), the list of locales, and the names that initdb writes as comments. Not what PGlite's files have already.</summary>
+    /// <summary>Collations, the meaning of keywords in locale names (<c>en-u-kn</c>), the list of locales, the names that initdb writes as comments, and where words begin, for <c>initcap</c>. Not what PGlite's files have already, nor dictionaries for scripts that do not part words, which have no case either.</summary>
     public static bool IsWanted(string path) => path switch
     {
         "coll/root.res" or "coll/ucadata.icu" => false,
@@ -32,6 +32,6 @@ public static class IcuPackage
         "res_index.res" or "root.res" or "en.res" or "pool.res" => true,
         "lang/en.res" or "lang/root.res" or "lang/pool.res" or "lang/res_index.res" => true,
         "region/en.res" or "region/root.res" or "region/pool.res" or "region/res_index.res" => true,
-        _ => path.StartsWith("coll/", StringComparison.Ordinal),
+        _ => path.StartsWith("coll/", StringComparison.Ordinal) || (path.StartsWith("brkitr/", StringComparison.Ordinal) && !path.EndsWith(".dict", StringComparison.Ordinal)),
     };
 }

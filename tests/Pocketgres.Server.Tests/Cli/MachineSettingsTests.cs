@@ -1,4 +1,3 @@
-using System.Globalization;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Server.Tests.Cli;
@@ -86,41 +85,4 @@ public sealed class MachineSettingsTests : IDisposable
         select concat_ws(' ', current_setting('shared_buffers'), current_setting('work_mem'), current_setting('maintenance_work_mem'),
             current_setting('effective_cache_size'), current_setting('max_connections'))
         """);
-
-    /// <summary>A memory cgroup of either version below this process' own.</summary>
-    sealed class Cgroup : IDisposable
-    {
-        Cgroup(string path) => Path = path;
-
-        public string Path { get; }
-
-        public static Cgroup? TryCreate(long limit)
-        {
-            string[][] groups = [.. File.ReadLines("/proc/self/cgroup").Select(line => line.Split(':', 3))];
-            bool isFirst = groups.Any(g => g[1] == "memory");
-            string parent = isFirst ? "/sys/fs/cgroup/memory" + groups.First(g => g[1] == "memory")[2] : "/sys/fs/cgroup" + groups.First(g => g[1].Length == 0)[2];
-            string path = System.IO.Path.Combine(parent, "pocketgres-test-" + Guid.NewGuid().ToString("N"));
-            try
-            {
-                Directory.CreateDirectory(path);
-                var group = new Cgroup(path);
-                string file = System.IO.Path.Combine(path, isFirst ? "memory.limit_in_bytes" : "memory.max");
-                if (File.Exists(file))
-                {
-                    File.WriteAllText(file, limit.ToString(CultureInfo.InvariantCulture));
-                    return group;
-                }
-
-                group.Dispose();
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // Not for us.
-            }
-
-            return null;
-        }
-
-        public void Dispose() => Directory.Delete(Path);
-    }
 }

@@ -56,4 +56,24 @@ public class CollationTests(EncodingFixture fixture) : IClassFixture<EncodingFix
         Assert.True(own.Count > 800, $"{own.Count} of native's {native.Count}");
         Assert.Empty(((string[])["de-x-icu", "de-DE-x-icu", "sv-x-icu", "ja-JP-x-icu", "zh-Hans-CN-x-icu", "en-US-x-icu", "unicode"]).Except(own));
     }
+
+    [Theory]
+    [InlineData("en-x-icu")]
+    [InlineData("de-x-icu")]
+    [InlineData("tr-x-icu")]
+    [InlineData("el-x-icu")]
+    [InlineData("nl-x-icu")]
+    [InlineData("fi-x-icu")]
+    public async Task Changes_case_as_native(string collation)
+    {
+        const string Text = "hello WORLD; straße o'neill's ΟΔΥΣΣΕΥΣ ijsland ıI iİ well-known 3rd a.b.c ǆ ﬁsh 日本 one_two";
+        Assert.Equal(await ResultAsync(fixture.Native), await ResultAsync(fixture.Server));
+
+        async Task<string> ResultAsync(TestServer server)
+        {
+            await using NpgsqlConnection session = await server.OpenAsync();
+            return await session.ScalarAsync<string>(
+                $"select concat_ws(e'\n', initcap($1 collate \"{collation}\"), upper($1 collate \"{collation}\"), lower($1 collate \"{collation}\"), casefold($1 collate \"{collation}\"))", Text);
+        }
+    }
 }

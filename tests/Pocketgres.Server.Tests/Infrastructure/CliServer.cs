@@ -38,8 +38,9 @@ sealed class CliServer : TestServer
 
     public static new async Task<TestServer> StartAsync(ServerOptions options) => await StartAsync(ServeArguments(options), options);
 
-    /// <summary>Starts `pocketgres` with these arguments, perhaps with few descriptors (`ulimit -n`), and waits for its ready line.</summary>
-    public static async Task<CliServer> StartAsync(IEnumerable<string> arguments, ServerOptions? options = null, int? descriptors = null, IReadOnlyDictionary<string, string>? environment = null)
+    /// <summary>Starts `pocketgres` with these arguments, perhaps with few descriptors (`ulimit -n`) or in a cgroup, and waits for its ready line.</summary>
+    public static async Task<CliServer> StartAsync(IEnumerable<string> arguments, ServerOptions? options = null, int? descriptors = null, IReadOnlyDictionary<string, string>? environment = null,
+        Cgroup? group = null)
     {
         var server = new CliServer { UnixSocketDirectory = options?.UnixSocketDirectory };
         ProcessStartInfo start = StartInfo(arguments);
@@ -48,10 +49,11 @@ sealed class CliServer : TestServer
             start.Environment[name] = value;
         }
 
-        if (descriptors is not null)
+        if (descriptors is not null || group is not null)
         {
+            string script = (descriptors is not null ? "ulimit -n $1" : "echo $$ > $1/cgroup.procs") + "; shift; exec dotnet exec \"$@\"";
             start.ArgumentList.Clear();
-            foreach (string argument in (string[])["-c", "ulimit -n $1; shift; exec dotnet exec \"$@\"", "sh", $"{descriptors}", CliPath, .. arguments])
+            foreach (string argument in (string[])["-c", script, "sh", $"{descriptors}{group?.Path}", CliPath, .. arguments])
             {
                 start.ArgumentList.Add(argument);
             }
