@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics;
 using Npgsql;
 
@@ -73,7 +74,7 @@ public sealed class ServerStatistics
             {
                 readings.AddRange(await query.ReadAsync(connection).ConfigureAwait(false));
             }
-            catch (PostgresException)
+            catch (PostgresException) when (connection.State == ConnectionState.Open)
             {
                 isComplete = false; // somebody has the lock of a table, for example: the other statistics are there
             }
