@@ -10,15 +10,14 @@ internal sealed class BuildOptions
         usage: Pocketgres.Build COMMAND [OPTION...]
 
         commands
-          fetch       download and verify the npm package
           translate   translate all modules to IL assemblies            needs --output
           r2r         compile the IL assemblies of a directory in place needs --output
           images      write the file system images                      needs --output
           all         all of it into ARTIFACTS/engine/KEY, unless that exists; prints the directory
 
         options
-          --artifacts DIR        downloads, caches and results (default: artifacts)
-          --postgres DIR         make the engine of what eng/engine.sh has compiled, not of the npm package
+          --artifacts DIR        caches and results (default: artifacts)
+          --postgres DIR         what eng/engine.sh has compiled; needed
           --host DLL             assembly with host functions; repeatable
           --output DIR           directory of translate, r2r and images
           --stamp FILE           all: write the resulting directory's path into this file
@@ -34,7 +33,7 @@ internal sealed class BuildOptions
           --training-key TEXT    changes when that program does something else
         """;
 
-    private static readonly string[] Commands = ["fetch", "translate", "r2r", "images", "all"];
+    private static readonly string[] Commands = ["translate", "r2r", "images", "all"];
 
     public string Command { get; private set; } = "";
 
@@ -117,6 +116,11 @@ internal sealed class BuildOptions
         if (Command.Length == 0)
         {
             throw new BuildException("no command: give one of " + string.Join(", ", Commands));
+        }
+
+        if (Postgres is null)
+        {
+            throw new BuildException($"{Command} needs --postgres, the directory that eng/engine.sh prints");
         }
 
         if (Output is null && Command is "translate" or "r2r" or "images")

@@ -1,13 +1,12 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
-using Pocketgres.Build.Images;
 using Pocketgres.Build.Inputs;
 using Pocketgres.Build.Modules;
-using Pocketgres.Build.Package;
 using Pocketgres.Build.Profiles;
 using Pocketgres.Build.Publishing;
 using Pocketgres.Build.ReadyToRun;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
+using Pocketgres.Kernel.Files;
 using Pocketgres.Wasm;
 
 namespace Pocketgres.Build;
@@ -28,10 +27,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
 
     private ReadyToRunCache ReadyToRunCache => new(Path.Combine(EngineDirectory, ".r2r"), CrossGenOptions, log);
 
-    /// <summary>Downloads and verifies what the engine is made of, or finds it.</summary>
-    public EngineInput Fetch() => options.Postgres is { } directory
-        ? new PostgresInput(directory)
-        : PgliteInput.Fetch(Path.Combine(options.Artifacts, "download"), log);
+    private PostgresInput Input => new(options.Postgres!);
 
     /// <summary>Translates to IL.</summary>
     public void Translate(string directory)
@@ -50,7 +46,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     public void WriteImages(string directory)
     {
         Directory.CreateDirectory(directory);
-        Fetch().WriteSupport(directory);
+        Input.WriteSupport(directory);
         WriteTemplate(directory);
     }
 
@@ -58,7 +54,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     public string All()
     {
         var clock = Stopwatch.StartNew();
-        var input = Fetch();
+        var input = Input;
         var hostFunctions = LoadHostFunctions();
         var key = KeyOf(input, hostFunctions);
         var store = new ArtifactStore(EngineDirectory);
@@ -93,7 +89,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         return directory;
     }
 
-    private EngineTranslation NewTranslation(CacheKey key) => new(Fetch(), LoadHostFunctions(), key, log);
+    private EngineTranslation NewTranslation(CacheKey key) => new(Input, LoadHostFunctions(), key, log);
 
     private void CompileReadyToRun(string directory, EngineTranslation translation)
     {
@@ -130,13 +126,13 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         }
     }
 
-    private CacheKey KeyOf(EngineInput input, HostFunctions hostFunctions)
+    private CacheKey KeyOf(PostgresInput input, HostFunctions hostFunctions)
     {
         var key = new CacheKey();
         input.AddTo(key);
 
         // The translator, the patches and constants, and this tool. Builds are deterministic: equal sources are equal bytes.
-        foreach (var type in (Type[])[typeof(ModuleTranslator), typeof(PglitePackage), typeof(EngineBuild)])
+        foreach (var type in (Type[])[typeof(ModuleTranslator), typeof(EngineArtifacts), typeof(EngineBuild)])
         {
             key.AddFile(type.Assembly.GetName().Name!, type.Assembly.Location);
         }
@@ -155,8 +151,11 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         string temporary = Directory.CreateTempSubdirectory("pocketgres-image-").FullName;
         try
         {
-            SupportImage.Write(temporary, "probe"u8.ToArray(), [new DataIndex.Entry(EngineArtifacts.MountPoint + "/probe", 0, 5)], [], new Dictionary<string, byte[]>());
-            return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(temporary, EngineArtifacts.SupportIndex))));
+            var writer = new FileSystemImageWriter();
+            writer.AddFile("/probe", 0, "probe"u8.ToArray());
+            string index = Path.Combine(temporary, EngineArtifacts.SupportIndex);
+            writer.Save(index, Path.Combine(temporary, EngineArtifacts.SupportImage));
+            return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(index)));
         }
         finally
         {

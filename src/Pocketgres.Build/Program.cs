@@ -15,9 +15,6 @@ try
     var build = new EngineBuild(options, Console.Error);
     switch (options.Command)
     {
-        case "fetch":
-            build.Fetch();
-            break;
         case "translate":
             build.Translate(options.Output!);
             break;

@@ -10,7 +10,7 @@ using Pocketgres.Cli.ObjectStores;
 using Pocketgres.Cli.Run;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Cli.Sql;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Cli;
 
@@ -31,7 +31,7 @@ internal sealed class PocketgresCommand
     public PocketgresCommand()
     {
         _root = new RootCommand(
-            $"Real PostgreSQL {PglitePackage.PostgresMajorVersion} in one process.\n\n" +
+            $"Real PostgreSQL {EngineArtifacts.PostgresMajorVersion} in one process.\n\n" +
             "Exit codes of serve: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
             "4 data directory or bucket unusable or in use; 5 data of another version, or damaged in the bucket; 8 another process has taken the bucket over;\n" +
             "check adds 6 and 7, see check --help.");

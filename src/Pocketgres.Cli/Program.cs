@@ -1,7 +1,7 @@
 using System.CommandLine.Help;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Engine;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Cli;
 
@@ -40,7 +40,7 @@ internal static class Program
         if (result.GetValue(commandLine.Version))
         {
             string version = typeof(Program).Assembly.GetName().Version!.ToString(3);
-            StandardStreams.WriteOutput($"{Name} {version} (PostgreSQL {PglitePackage.PostgresVersion})\n");
+            StandardStreams.WriteOutput($"{Name} {version} (PostgreSQL {EngineFiles.Default.PostgresVersion})\n");
             return ExitCode.Success;
         }
 

@@ -1,12 +1,12 @@
 using System.Collections.Concurrent;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Programs;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Engine;
 
 /// <summary>
-/// The build's products on disk: translated modules, the support files of /pglite, the template of a data directory.
+/// The build's products on disk: translated modules, the support files, the template of a data directory.
 /// Loaded code and images are immutable, so one object serves every cluster of the .NET process.
 /// </summary>
 public sealed class EngineFiles
@@ -15,9 +15,8 @@ public sealed class EngineFiles
 
     private readonly ConcurrentDictionary<string, Lazy<ModuleImage>> _modules = new(StringComparer.Ordinal);
     private readonly Lazy<Dictionary<string, IndexEntry>> _index;
-    private readonly Lazy<string[]> _addOns;
-    private readonly Lazy<FileSystemImage[]> _addOnFiles;
     private readonly Lazy<FileSystemImage> _support;
+    private readonly Lazy<string> _version;
     private readonly Lazy<FileSystemImage> _template;
     private readonly Lazy<Data.ControlFile> _templateControl;
     private readonly Lazy<Port.EnginePrograms> _programs;
@@ -27,10 +26,9 @@ public sealed class EngineFiles
     public EngineFiles(string directory)
     {
         Directory = directory;
-        _addOns = new(() => FindAddOns(directory));
-        _index = new(() => _addOns.Value.Prepend(directory).SelectMany(ReadIndex).ToDictionary(e => e.Name, StringComparer.Ordinal));
+        _index = new(() => ReadIndex(directory).ToDictionary(e => e.Name, StringComparer.Ordinal));
         _support = new(() => OpenImage(directory, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage));
-        _addOnFiles = new(() => [.. _addOns.Value.Select(d => OpenImage(d, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage))]);
+        _version = new(() => File.ReadAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion)).Trim());
         _template = new(() => OpenImage(directory, EngineArtifacts.TemplateIndex, EngineArtifacts.TemplateImage));
         _templateControl = new(ReadTemplateControl);
         _programs = new(() => new Port.EnginePrograms(this));
@@ -61,7 +59,6 @@ public sealed class EngineFiles
                 var engine = Default;
                 engine.Programs.Postgres.Main.Prepare();
                 _ = engine.Support;
-                _ = engine._addOnFiles.Value;
                 _ = engine.TemplateControl;
             }
 #pragma warning disable CA1031 // Whoever needs it gets the same exception.
@@ -72,16 +69,17 @@ public sealed class EngineFiles
         }) { IsBackground = true, Name = "preload" }.Start();
     }
 
-    /// <summary>Postgres' installed files, those of add-ons included.</summary>
-    internal MemoryFileSystem Installation()
-    {
-        var files = MemoryFileSystem.FromImage(Support);
-        foreach (var addOn in _addOnFiles.Value)
-        {
-            files.AddImage(addOn);
-        }
+    /// <summary>Postgres' installed files.</summary>
+    internal MemoryFileSystem Installation() => MemoryFileSystem.FromImage(Support);
 
-        return files;
+    /// <summary>The version of PostgreSQL, as <c>server_version</c> reports it.</summary>
+    public string PostgresVersion => _version.Value;
+
+    /// <summary>Whether the installation has a file, for example <c>share/postgresql/extension/hstore.control</c>.</summary>
+    public bool IsInstalled(string path)
+    {
+        using var files = Installation();
+        return FileTree.Exists(files, "/" + path);
     }
 
     /// <summary>A data directory as initdb left it.</summary>
@@ -93,13 +91,10 @@ public sealed class EngineFiles
     internal Port.EnginePrograms Programs => _programs.Value;
 
     internal ModuleImage LoadModule(string name) =>
-        LoadModule(Directory, name);
-
-    private ModuleImage LoadModule(string directory, string name) =>
-        _modules.GetOrAdd(name, n => new Lazy<ModuleImage>(() => ModuleImage.Load(directory, n))).Value;
+        _modules.GetOrAdd(name, n => new Lazy<ModuleImage>(() => ModuleImage.Load(Directory, n))).Value;
 
     internal ModuleImage? FindSideModule(string baseName) =>
-        _index.Value.TryGetValue(baseName, out var entry) ? LoadModule(entry.Directory, entry.Assembly) : null;
+        _index.Value.TryGetValue(baseName, out var entry) ? LoadModule(entry.Assembly) : null;
 
     /// <summary>The assembly of the program with this name, or null.</summary>
     internal string? ProgramAssembly(string name) =>
@@ -107,21 +102,6 @@ public sealed class EngineFiles
 
     /// <summary>Whether a library does its work only if it is in shared_preload_libraries.</summary>
     internal bool NeedsPreload(string library) => _index.Value.TryGetValue(library, out var entry) && entry.NeedsPreload;
-
-    private static string[] FindAddOns(string directory)
-    {
-        var found = new List<string>();
-        foreach (string below in System.IO.Directory.GetDirectories(directory))
-        {
-            if (File.Exists(Path.Combine(below, EngineArtifacts.ModuleIndex)))
-            {
-                found.Add(below);
-            }
-        }
-
-        found.Sort(StringComparer.Ordinal);
-        return [.. found];
-    }
 
     private Data.ControlFile ReadTemplateControl()
     {
@@ -133,7 +113,7 @@ public sealed class EngineFiles
         FileSystemImage.Open(Path.Combine(directory, index), Path.Combine(directory, image));
 
     private static IEnumerable<IndexEntry> ReadIndex(string directory) =>
-        File.ReadLines(Path.Combine(directory, EngineArtifacts.ModuleIndex)).Select(line => IndexEntry.Parse(line, directory));
+        File.ReadLines(Path.Combine(directory, EngineArtifacts.ModuleIndex)).Select(IndexEntry.Parse);
 
     // Beside the application: real files when published or packed, a pointer to the build's cache in a local build.
     private static EngineFiles Locate()
@@ -160,12 +140,12 @@ public sealed class EngineFiles
     }
 
     /// <summary>A line of the index of modules; see <see cref="EngineArtifacts"/>.</summary>
-    private sealed record IndexEntry(string Name, string Assembly, string Directory, bool NeedsPreload)
+    private sealed record IndexEntry(string Name, string Assembly, bool NeedsPreload)
     {
-        public static IndexEntry Parse(string line, string directory)
+        public static IndexEntry Parse(string line)
         {
             string[] fields = line.Split('\t');
-            return new IndexEntry(fields[0], fields[1], directory, fields.Length > 2 && fields[2] == EngineArtifacts.PreloadMark);
+            return new IndexEntry(fields[0], fields[1], fields.Length > 2 && fields[2] == EngineArtifacts.PreloadMark);
         }
     }
 }

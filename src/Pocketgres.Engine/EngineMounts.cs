@@ -1,7 +1,7 @@
 using Pocketgres.Engine.Data;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Engine;
 
@@ -10,7 +10,7 @@ internal static class EngineMounts
 {
     private const string Devices = "/dev", SharedMemory = "/dev/shm";
 
-    /// <summary>Mounts <paramref name="root"/> at /, the installation at /pglite, devices and shared memory.</summary>
+    /// <summary>Mounts <paramref name="root"/> at /, the installation at <see cref="EngineArtifacts.MountPoint"/>, devices and shared memory.</summary>
     public static MountTable Create(IFileSystem root, IFileSystem installation, KernelOptions options)
     {
         var mounts = new MountTable();
@@ -39,7 +39,7 @@ internal static class EngineMounts
     /// <summary>The environment of the engine's programs.</summary>
     public static IReadOnlyList<string> Environment(string dataDirectory) =>
     [
-        "USER=postgres", "LOGNAME=postgres", "HOME=/pglite", "PATH=/pglite/bin", "PWD=/", "LANG=C.UTF-8", "LC_ALL=C.UTF-8",
-        "TZ=UTC", "PGTZ=UTC", "ICU_DATA=/pglite/icu", "PROJ_DATA=/pglite/share/proj", "PGDATA=" + dataDirectory,
+        "USER=postgres", "LOGNAME=postgres", "HOME=" + EngineArtifacts.MountPoint, "PATH=" + EngineArtifacts.MountPoint + "/bin", "PWD=/", "LANG=C.UTF-8", "LC_ALL=C.UTF-8",
+        "TZ=UTC", "PGTZ=UTC", "ICU_DATA=" + EngineArtifacts.MountPoint + "/icu", "PGDATA=" + dataDirectory,
     ];
 }

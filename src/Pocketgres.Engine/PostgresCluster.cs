@@ -9,7 +9,6 @@ using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Net;
-using Pocketgres.Pglite;
 
 namespace Pocketgres.Engine;
 
@@ -257,7 +256,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     private static KernelOptions OptionsOf(ClusterOptions cluster, EngineFiles engine, ServerLog log) => new()
     {
         Threads = engine.Threads,
-        FirstPid = PgliteFoldedCalls.GetPid,
+        FirstPid = EnginePrograms.PostmasterPid,
         PrivateSections = SeveralCores.ModeOf(cluster.Settings),
         BusyWait = StartSettings.IsOn(cluster.Settings, StartSettings.BusyWait),
         AcceptFilter = new StartupPackets(),

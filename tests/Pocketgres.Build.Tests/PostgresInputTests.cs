@@ -2,7 +2,7 @@ using System.Text;
 using Pocketgres.Build.Inputs;
 using Pocketgres.Build.Publishing;
 using Pocketgres.Kernel.Files;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Build.Tests;
 

@@ -1,5 +1,5 @@
 using Pocketgres.Scanning;
-using Pocketgres.Pglite.Extensions;
+using Pocketgres.Installation.Extensions;
 
 namespace Pocketgres.Cli.Tests;
 

@@ -1,13 +1,16 @@
-using Pocketgres.Build.Images;
+using System.Text;
+using Pocketgres.Build.Extensions;
 using Pocketgres.Build.Modules;
 using Pocketgres.Build.Publishing;
+using Pocketgres.Installation;
+using Pocketgres.Installation.Extensions;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Wasm;
 
 namespace Pocketgres.Build.Inputs;
 
 /// <summary>What <c>eng/engine.sh</c> has compiled of PostgreSQL's source: programs, libraries, installed files, ICU's data.</summary>
-internal sealed class PostgresInput : EngineInput
+internal sealed class PostgresInput
 {
     private const int FileMode = 0x1A4, ProgramMode = 0x1ED; // 0644, 0755
 
@@ -31,11 +34,11 @@ internal sealed class PostgresInput : EngineInput
         _modules = new(ReadModules);
     }
 
-    /// <inheritdoc/>
-    public override ModuleSources Modules => _modules.Value;
+    /// <summary>The modules to translate.</summary>
+    public ModuleSources Modules => _modules.Value;
 
-    /// <inheritdoc/>
-    public override void AddTo(CacheKey key)
+    /// <summary>Everything that decides what comes out, for the key of the result.</summary>
+    public void AddTo(CacheKey key)
     {
         foreach (var (path, file) in Files())
         {
@@ -43,23 +46,25 @@ internal sealed class PostgresInput : EngineInput
         }
     }
 
-    /// <inheritdoc/>
-    public override void WriteSupport(string directory)
+    /// <summary>Writes the image of installed files, and the version.</summary>
+    public void WriteSupport(string directory)
     {
+        ExtensionCheck.Check(ExtensionCatalog.Load(), _directory);
+        File.WriteAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion), Version() + "\n");
         var writer = new FileSystemImageWriter();
         var modules = Modules.All.ToDictionary(m => m.Origin, StringComparer.Ordinal);
         foreach (var (path, file) in Files())
         {
             // Of a module its place is enough: programs and libraries are found by their names.
             bool isModule = modules.TryGetValue(file, out var module);
-            writer.AddFile("/" + path, isModule ? ProgramMode : FileMode, isModule ? SupportImage.Placeholder(module!) : File.ReadAllBytes(file));
+            writer.AddFile("/" + path, isModule ? ProgramMode : FileMode, isModule ? Placeholder(module!) : File.ReadAllBytes(file));
         }
 
-        SupportImage.Save(writer, directory);
+        writer.Save(Path.Combine(directory, EngineArtifacts.SupportIndex), Path.Combine(directory, EngineArtifacts.SupportImage));
     }
 
-    /// <inheritdoc/>
-    public override TranslationOptions Server(TranslationOptions options) => _server = options with
+    /// <summary>Completes the options for the server program.</summary>
+    public TranslationOptions Server(TranslationOptions options) => _server = options with
     {
         Patches = PostgresPatches.For(options.Module, options.HostFunctions),
         KeepWhole = PostgresPatches.KeepWhole(options.Module),
@@ -67,8 +72,14 @@ internal sealed class PostgresInput : EngineInput
         ExportsByIndex = PostgresPatches.StaticFunctions.ToDictionary(n => n, options.Module.FindFunction, StringComparer.Ordinal),
     };
 
-    /// <inheritdoc/>
-    public override TranslationOptions Library(ModuleSource library, TranslationOptions options) => options with { Recursion = _server!.Recursion };
+    /// <summary>Completes the options for a library; the server program comes before.</summary>
+    public TranslationOptions Library(ModuleSource library, TranslationOptions options) => options with { Recursion = _server!.Recursion };
+
+    // Its first line is "PostgreSQL 18.6".
+    private string Version() => File.ReadLines(Path.Combine(_directory, "VERSION")).First().Split(' ')[1];
+
+    // What stands in the place of a translated module: PostgreSQL's loader (dfmgr.c) stats a library before dlopen, and the dynamic linker then finds the translation by its name.
+    private static byte[] Placeholder(ModuleSource module) => Encoding.UTF8.GetBytes($"translated to {module.AssemblyName}\n");
 
     private IEnumerable<(string Path, string File)> Files() =>
         from below in Installed

@@ -1,17 +1,16 @@
 using System.Diagnostics;
-using Pocketgres.Build.Extensions;
 using Pocketgres.Build.Inputs;
 using Pocketgres.Build.Profiles;
 using Pocketgres.Build.Publishing;
 using Pocketgres.Build.Reports;
-using Pocketgres.Pglite;
-using Pocketgres.Pglite.Extensions;
+using Pocketgres.Installation;
+using Pocketgres.Installation.Extensions;
 using Pocketgres.Wasm;
 
 namespace Pocketgres.Build.Modules;
 
 /// <summary>Translates all modules into a directory, with their indexes and the report; and once more when it is known what to inline.</summary>
-internal sealed class EngineTranslation(EngineInput input, HostFunctions hostFunctions, CacheKey key, TextWriter log)
+internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostFunctions, CacheKey key, TextWriter log)
 {
     private IReadOnlyList<EngineTranslator.Result>? _first; // with nothing inlined
 
@@ -39,8 +38,8 @@ internal sealed class EngineTranslation(EngineInput input, HostFunctions hostFun
     {
         var clock = Stopwatch.StartNew();
         var results = translator.TranslateAll(input, directory);
-        ExtensionBundles.RequireResolved(results);
-        WriteIndexes(directory, results);
+        RequireResolved(results);
+        WriteIndex(directory, results);
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
         log.WriteLine(
             $"translate: {results.Count} modules, {results.Sum(r => r.Report.Functions):N0} functions, " +
@@ -48,11 +47,13 @@ internal sealed class EngineTranslation(EngineInput input, HostFunctions hostFun
         return results;
     }
 
-    private void WriteIndexes(string directory, IEnumerable<EngineTranslator.Result> modules)
+    // The kernel refuses to load a library that has such an import. In a program it is one of the whole C library's, and fails when it is called.
+    private void RequireResolved(IEnumerable<EngineTranslator.Result> modules)
     {
-        foreach (var addOn in modules.GroupBy(m => m.Source.AddOn))
+        string[] unresolved = [.. modules.Where(m => input.Modules.Libraries.Contains(m.Source) && m.Report.Unresolved.Any()).Select(m => $"{m.Source.Name} ({string.Join(", ", m.Report.Unresolved.Select(i => i.Name))})")];
+        if (unresolved.Length > 0)
         {
-            WriteIndex(Path.Combine(directory, addOn.Key ?? ""), addOn);
+            throw new BuildException($"imports that nothing supplies: {string.Join("; ", unresolved)}");
         }
     }
 

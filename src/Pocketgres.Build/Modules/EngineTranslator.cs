@@ -1,8 +1,8 @@
 using Pocketgres.Build.Images;
 using Pocketgres.Build.Inputs;
-using Pocketgres.Pglite;
-using Pocketgres.Wasm;
+using Pocketgres.Installation;
 using Pocketgres.Wasm.Abi;
+using Pocketgres.Wasm;
 
 namespace Pocketgres.Build.Modules;
 
@@ -22,7 +22,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
 
     /// <summary>Translates into a directory. The server program comes first: the libraries are bound to it.</summary>
     /// <exception cref="BuildException">A module does not fit: a pinned fact, a patch or a binding; the message names it.</exception>
-    public IReadOnlyList<Result> TranslateAll(EngineInput input, string directory)
+    public IReadOnlyList<Result> TranslateAll(PostgresInput input, string directory)
     {
         var results = new List<Result>();
         var (postgres, main) = TranslatePostgres(input, directory);
@@ -41,11 +41,10 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
         return results;
     }
 
-    private (Result Result, ModuleLinkage Linkage) TranslatePostgres(EngineInput input, string directory)
+    private (Result Result, ModuleLinkage Linkage) TranslatePostgres(PostgresInput input, string directory)
     {
         var source = input.Modules.Postgres;
         var translated = Translate(source, Complete(source, () => input.Server(OptionsOf(source))));
-        input.CheckServer(ReadManifest(translated));
         return (Write(source, translated, directory), translated.Linkage);
     }
 
@@ -99,11 +98,6 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
 
     private static Result Write(ModuleSource source, TranslatedModule translated, string directory)
     {
-        if (source.AddOn is { } addOn)
-        {
-            directory = Directory.CreateDirectory(Path.Combine(directory, addOn)).FullName;
-        }
-
         string path = Path.Combine(directory, source.AssemblyName);
         File.WriteAllBytes(path + ".dll", translated.Assembly);
         using (var manifest = File.Create(path + EngineArtifacts.ManifestExtension))
@@ -113,13 +107,5 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
 
         SparseFile.Write(path + EngineArtifacts.MemoryExtension, translated.MemoryImage);
         return new Result(source, translated.Report, translated.Calls);
-    }
-
-    private static ModuleManifest ReadManifest(TranslatedModule translated)
-    {
-        using var stream = new MemoryStream();
-        translated.SaveManifest(stream);
-        stream.Position = 0;
-        return ModuleManifest.Load(stream);
     }
 }

@@ -1,5 +1,5 @@
 using System.Text;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Build.Modules;
 
@@ -7,8 +7,7 @@ namespace Pocketgres.Build.Modules;
 /// <param name="Name">Program name, or a library's file name without <c>.so</c>.</param>
 /// <param name="Origin">Where the bytes come from, for messages.</param>
 /// <param name="Bytes">The module.</param>
-/// <param name="AddOn">The add-on it belongs to, or null.</param>
-internal sealed record ModuleSource(string Name, string Origin, ReadOnlyMemory<byte> Bytes, string? AddOn = null)
+internal sealed record ModuleSource(string Name, string Origin, ReadOnlyMemory<byte> Bytes)
 {
     /// <summary>Name of the translated assembly: the module's name in .NET's casing after <see cref="EngineArtifacts.AssemblyPrefix"/>.</summary>
     public string AssemblyName => EngineArtifacts.AssemblyPrefix + PascalCase(Name);

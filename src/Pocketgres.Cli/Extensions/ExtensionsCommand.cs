@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text;
-using Pocketgres.Pglite.Extensions;
+using Pocketgres.Installation.Extensions;
 using Pocketgres.Scanning;
 
 namespace Pocketgres.Cli.Extensions;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using Pocketgres.Pglite.Extensions;
+using Pocketgres.Installation.Extensions;
 using Pocketgres.Scanning;
 
 namespace Pocketgres.Cli.Extensions;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 using Pocketgres.Server;
 
 namespace Pocketgres.Cli.Serve;
@@ -24,7 +24,7 @@ internal static class ReadyLine
         }
 
         json.Append(CultureInfo.InvariantCulture, $", \"pid\": {Environment.ProcessId}");
-        json.Append(", \"version\": ").AppendJson(PglitePackage.PostgresVersion);
+        json.Append(", \"version\": ").AppendJson(EngineFiles.Default.PostgresVersion);
         json.Append(", \"dataDirectory\": ").AppendJson(dataDirectory);
         if (httpPort is { } http)
         {

@@ -2,7 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Pocketgres.Bucket;
 using Pocketgres.Engine;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 using Pocketgres.Server;
 using Pocketgres.Server.Watching;
 
@@ -126,7 +126,7 @@ internal sealed class ServeRunner : IDisposable
             StandardStreams.WriteOutput(ReadyLine.Of(server, http));
             ServiceManager.Ready();
             _log.Write(LogLevel.Information,
-                $"PostgreSQL {PglitePackage.PostgresVersion} is ready: {server.ConnectionUrl} ({_settings.Server.Url}); SIGINT or Ctrl+C stops it");
+                $"PostgreSQL {EngineFiles.Default.PostgresVersion} is ready: {server.ConnectionUrl} ({_settings.Server.Url}); SIGINT or Ctrl+C stops it");
         }
 
         int exitCode = await server.Completion.ConfigureAwait(false);

@@ -4,7 +4,7 @@ using Pocketgres.Engine.Checking;
 using Pocketgres.Engine.Data;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Engine;
 
@@ -170,7 +170,7 @@ public sealed partial class ClusterCheck
     private List<string> TablespaceRoots(ControlFile control)
     {
         var roots = new List<string>();
-        string version = string.Create(CultureInfo.InvariantCulture, $"PG_{PglitePackage.PostgresMajorVersion}_{control.CatalogVersion}");
+        string version = string.Create(CultureInfo.InvariantCulture, $"PG_{EngineArtifacts.PostgresMajorVersion}_{control.CatalogVersion}");
         foreach (string name in (_view.List("pg_tblspc") ?? []).Where(n => _live?.IsTablespace(n) ?? true))
         {
             string link = "pg_tblspc/" + name;

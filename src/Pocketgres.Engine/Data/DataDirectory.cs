@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Engine.Data;
 
@@ -187,10 +187,10 @@ internal sealed class DataDirectory : IDisposable
     private static void CheckVersion(IFileSystem files, string directory, string shown)
     {
         string version = Encoding.UTF8.GetString(FileTree.ReadAll(files, FileTree.Combine(directory, ClusterCreation.VersionFile), 64)).Trim();
-        if (version != PglitePackage.PostgresMajorVersion.ToString(CultureInfo.InvariantCulture))
+        if (version != EngineArtifacts.PostgresMajorVersion.ToString(CultureInfo.InvariantCulture))
         {
             throw new ClusterException(ClusterError.WrongVersion,
-                $"{shown} belongs to PostgreSQL {version}, this is PostgreSQL {PglitePackage.PostgresMajorVersion}: dump it with its own version and restore it here");
+                $"{shown} belongs to PostgreSQL {version}, this is PostgreSQL {EngineArtifacts.PostgresMajorVersion}: dump it with its own version and restore it here");
         }
     }
 
@@ -220,7 +220,7 @@ internal sealed class DataDirectory : IDisposable
                 : control.Float8ByValue != own.Float8ByValue ? "it was made by a native (64-bit) server"
                 : "it was made by a server built with other sizes or alignments";
             throw new ClusterException(ClusterError.WrongVersion,
-                $"{shown} is a PostgreSQL {PglitePackage.PostgresMajorVersion} data directory of another build: {why}; dump it with the server that made it and restore it here");
+                $"{shown} is a PostgreSQL {EngineArtifacts.PostgresMajorVersion} data directory of another build: {why}; dump it with the server that made it and restore it here");
         }
 
         ClusterException Damaged(string how, Exception? inner) => new(ClusterError.StartFailed,

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Pocketgres.Kernel.Files;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Engine.Data;
 
@@ -24,7 +24,7 @@ internal sealed record EngineStamp(int Format, string MadeBy, string Engine)
 
     /// <summary>The stamp of this program.</summary>
     public static EngineStamp Current { get; } = new(
-        CurrentFormat, "pocketgres " + Version, $"PostgreSQL {PglitePackage.PostgresVersion} ({PglitePackage.NpmName} {PglitePackage.NpmVersion}, wasm32)");
+        CurrentFormat, "pocketgres " + Version, $"PostgreSQL {EngineArtifacts.PostgresMajorVersion} (64-bit)");
 
     /// <summary>This program's version.</summary>
     public static string Version => typeof(EngineStamp).Assembly.GetName().Version!.ToString(3);

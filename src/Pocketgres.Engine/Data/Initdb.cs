@@ -1,7 +1,7 @@
 using Pocketgres.Engine.Port;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Engine.Data;
 
@@ -9,7 +9,7 @@ namespace Pocketgres.Engine.Data;
 public static class Initdb
 {
     /// <summary>Where the new data directory lies for the processes.</summary>
-    public const string DataDirectory = "/pglite/data";
+    public const string DataDirectory = EngineArtifacts.MountPoint + "/data";
 
     /// <summary>Where it lies in the file system that <see cref="Run"/> returns.</summary>
     public const string DataDirectoryInResult = "/data";
@@ -43,9 +43,9 @@ public static class Initdb
 
         var root = new MemoryFileSystem();
         var crash = (Exception?)null;
-        var options = new KernelOptions { FirstPid = PgliteFoldedCalls.GetPid, StandardOutput = Print, StandardError = Print, Crashed = (_, e) => crash = e };
-        var pglite = MemoryFileSystem.FromImage(engine.Support);
-        var mounts = EngineMounts.Create(root, pglite, options);
+        var options = new KernelOptions { FirstPid = EnginePrograms.PostmasterPid, StandardOutput = Print, StandardError = Print, Crashed = (_, e) => crash = e };
+        var installation = MemoryFileSystem.FromImage(engine.Support);
+        var mounts = EngineMounts.Create(root, installation, options);
         using (var kernel = new PosixKernel(options, mounts))
         {
             var arguments = new List<string>
@@ -65,7 +65,7 @@ public static class Initdb
             }
 
             // The kernel frees what is mounted; the clone shares the content.
-            return pglite.Clone();
+            return installation.Clone();
         }
     }
 }

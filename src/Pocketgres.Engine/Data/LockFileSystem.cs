@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
-using Pocketgres.Pglite;
+using Pocketgres.Engine.Port;
 
 namespace Pocketgres.Engine.Data;
 
@@ -155,7 +155,7 @@ internal sealed class LockFileSystem(IFileSystem host, IReadOnlyList<string> loc
 
     private static byte[] Shown(byte[] content)
     {
-        var postmaster = Encoding.ASCII.GetBytes(PgliteFoldedCalls.GetPid.ToString(CultureInfo.InvariantCulture) + "\n");
+        var postmaster = Encoding.ASCII.GetBytes(EnginePrograms.PostmasterPid.ToString(CultureInfo.InvariantCulture) + "\n");
         return content.AsSpan().StartsWith(postmaster)
             ? [.. Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n"), .. content.AsSpan(postmaster.Length)]
             : content;

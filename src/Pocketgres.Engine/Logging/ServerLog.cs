@@ -98,9 +98,7 @@ internal sealed class ServerLog(ILogger? logger)
             string[] fields = end < 0 ? [] : part[..end].Split('\u0002');
             if (fields.Length != 5)
             {
-                // PGlite's stand-ins for System V calls print notes of their own, for example at each start after a kill.
-                string kind = part.StartsWith("pglitec: ", StringComparison.Ordinal) ? "DEBUG" : "";
-                entries.Add(new ServerLogEntry(kind, "00000", 0, "", "", "", part.TrimEnd('\n')));
+                entries.Add(new ServerLogEntry("", "00000", 0, "", "", "", part.TrimEnd('\n')));
                 continue;
             }
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Pocketgres.Engine.Shell;
 using Pocketgres.Kernel.Programs;
-using Pocketgres.Pglite;
+using Pocketgres.Installation;
 
 namespace Pocketgres.Engine.Port;
 
@@ -10,6 +10,9 @@ internal sealed class EnginePrograms
 {
     /// <summary>Where the engine's programs are installed; share and lib are found relative to them.</summary>
     private const string Directory = EngineArtifacts.MountPoint + "/bin/";
+
+    /// <summary>The postmaster's process id, the first of its kernel: lock files show that of the .NET process instead (LockFileSystem).</summary>
+    public const int PostmasterPid = 42;
 
     /// <summary>Paths of the server and of initdb.</summary>
     public const string PostgresPath = Directory + "postgres", InitdbPath = Directory + "initdb";

@@ -1,26 +1,25 @@
 using Pocketgres.Engine;
-using Pocketgres.Pglite;
-using Pocketgres.Pglite.Extensions;
+using Pocketgres.Installation.Extensions;
 
 namespace Pocketgres.Scanning;
 
 /// <summary>The catalog for the engine beside this program.</summary>
 internal static class InstalledExtensions
 {
-    /// <summary>Reads it. Without an engine (a broken installation) every add-on counts as missing.</summary>
+    /// <summary>Reads it. Without an engine (a broken installation) it is the catalog of this version.</summary>
     public static ExtensionCatalog Load()
     {
-        string? directory = null;
+        var catalog = ExtensionCatalog.Load();
         try
         {
-            directory = EngineFiles.Default.Directory;
+            var engine = EngineFiles.Default;
+            return catalog.ForInstallation(e => engine.IsInstalled(
+                e.Kind == ExtensionKind.Extension ? $"share/postgresql/extension/{e.Name}.control" : $"lib/postgresql/{e.Libraries[0]}.so"));
         }
         catch (EngineFilesException)
         {
             // `serve` says what is wrong; these commands need no engine.
+            return catalog;
         }
-
-        return ExtensionCatalog.Load().ForInstallation(
-            addOn => directory is not null && File.Exists(Path.Combine(directory, addOn, EngineArtifacts.ModuleIndex)));
     }
 }

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Pocketgres.Pglite.Extensions;
+using Pocketgres.Installation.Extensions;
 
 namespace Pocketgres.Scanning;
 

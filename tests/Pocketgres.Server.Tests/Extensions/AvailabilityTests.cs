@@ -1,4 +1,4 @@
-using Pocketgres.Pglite.Extensions;
+using Pocketgres.Installation.Extensions;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Server.Tests.Extensions;

@@ -1,0 +1,88 @@
+using Pocketgres.Installation.Extensions;
+
+namespace Pocketgres.Build.Extensions;
+
+/// <summary>Compares the catalog of extensions with what <c>eng/engine.sh</c> has compiled, so that the catalog can be believed.</summary>
+internal static class ExtensionCheck
+{
+    /// <summary>File that lists, a line each, the extensions that were left out because their archives could not be had.</summary>
+    public const string LeftOut = ".complete";
+
+    /// <summary>Compares.</summary>
+    /// <param name="catalog">What is said.</param>
+    /// <param name="directory">What eng/engine.sh printed.</param>
+    /// <exception cref="BuildException">Names every difference.</exception>
+    public static void Check(ExtensionCatalog catalog, string directory)
+    {
+        string[] differences = [.. Differences(catalog, directory)];
+        if (differences.Length > 0)
+        {
+            throw new BuildException($"{directory} and the catalog of extensions disagree: {string.Join("; ", differences)}");
+        }
+    }
+
+    private static IEnumerable<string> Differences(ExtensionCatalog catalog, string directory)
+    {
+        string controls = Path.Combine(directory, "share", "postgresql", "extension");
+        var installed = Directory.Exists(controls)
+            ? Directory.GetFiles(controls, "*.control").ToDictionary(f => Path.GetFileNameWithoutExtension(f)!, StringComparer.Ordinal)
+            : [];
+        foreach (string name in installed.Keys.Where(n => catalog.Find(n) is not { Enabled: true }).Order(StringComparer.Ordinal))
+        {
+            yield return $"{name} is installed, the catalog {(catalog.Find(name) is null ? "does not list it" : "says that it is not available")}";
+        }
+
+        var leftOut = File.ReadAllLines(Path.Combine(directory, LeftOut)).ToHashSet(StringComparer.Ordinal);
+        foreach (var entry in catalog.Extensions.Where(e => e.Enabled && !leftOut.Contains(e.Name)))
+        {
+            foreach (string library in entry.Libraries.Where(l => !File.Exists(Path.Combine(directory, "lib", "postgresql", l + ".so"))))
+            {
+                yield return $"{entry.Name} needs the library {library}, which is not there";
+            }
+
+            if (entry.Kind != ExtensionKind.Extension)
+            {
+                continue;
+            }
+
+            if (!installed.TryGetValue(entry.Name, out string? control))
+            {
+                yield return $"{entry.Name} is not installed";
+                continue;
+            }
+
+            foreach (string difference in ControlDifferences(ReadControl(File.ReadAllText(control)), entry))
+            {
+                yield return difference;
+            }
+        }
+    }
+
+    private static IEnumerable<string> ControlDifferences(Dictionary<string, string> control, ExtensionInfo entry)
+    {
+        foreach (var (parameter, expected) in (IEnumerable<(string, string?)>)
+        [
+            ("default_version", entry.Version),
+            ("requires", entry.Requires.Count > 0 ? string.Join(", ", entry.Requires) : null),
+            ("trusted", entry.Trusted ? "true" : null),
+        ])
+        {
+            string? actual = control.GetValueOrDefault(parameter);
+            if (parameter == "requires" && actual is not null)
+            {
+                actual = string.Join(", ", actual.Split(',', StringSplitOptions.TrimEntries));
+            }
+
+            if (actual != expected)
+            {
+                yield return $"{entry.Name}: {parameter} is {actual ?? "not given"}, the catalog says {expected ?? "nothing"}";
+            }
+        }
+    }
+
+    // "name = 'value'" or "name = value"; these files use no escapes.
+    private static Dictionary<string, string> ReadControl(string text) => text.Split('\n')
+        .Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#')
+        .Select(line => line.Split('=', 2, StringSplitOptions.TrimEntries)).Where(p => p.Length == 2)
+        .ToDictionary(p => p[0], p => p[1].Trim('\''), StringComparer.Ordinal);
+}
