@@ -1,7 +1,6 @@
 using System.CommandLine.Help;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Engine;
-using Pocketgres.Installation;
 
 namespace Pocketgres.Cli;
 

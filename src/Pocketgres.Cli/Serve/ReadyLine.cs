@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Pocketgres.Installation;
+using Pocketgres.Engine;
 using Pocketgres.Server;
 
 namespace Pocketgres.Cli.Serve;

@@ -2,7 +2,6 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Pocketgres.Bucket;
 using Pocketgres.Engine;
-using Pocketgres.Installation;
 using Pocketgres.Server;
 using Pocketgres.Server.Watching;
 

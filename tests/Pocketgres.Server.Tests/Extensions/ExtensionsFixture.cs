@@ -11,7 +11,7 @@ public sealed class ExtensionsFixture : ServerFixture
 
     private protected override ServerOptions Options => new()
     {
-        Settings = new Dictionary<string, string> { ["shared_preload_libraries"] = "pg_stat_statements,pg_textsearch" },
+        Settings = new Dictionary<string, string> { ["shared_preload_libraries"] = "pg_stat_statements,pgaudit,set_user" },
     };
 
     // The reference has contrib only.

@@ -75,20 +75,20 @@ public class PreloadTests
 
             await using NpgsqlConnection second = await server.OpenAsync();
             second.Notice += (_, e) => notices.Add(e.Notice.MessageText);
-            await second.ExecuteAsync("create extension pg_textsearch").FailsAsync("P0001");
+            await second.ExecuteAsync("create extension pgaudit").FailsAsync("55000");
             await second.ExecuteAsync("select * from pg_stat_statements").FailsAsync("55000");
-            Assert.Equal(2, notices.Count); // pg_textsearch's own; pg_stat_statements was said
+            Assert.Equal(2, notices.Count); // pgaudit's own; pg_stat_statements was said
             Assert.Equal(0, await server.StopAsync());
         }
 
         await using (TestServer server = await TestServer.StartAsync(options))
         {
             await using NpgsqlConnection session = await server.OpenAsync();
-            Assert.Equal("pg_stat_statements,pg_textsearch", await session.ScalarAsync<string>("show shared_preload_libraries"));
+            Assert.Equal("pg_stat_statements,pgaudit", await session.ScalarAsync<string>("show shared_preload_libraries"));
             await session.ExecuteAsync("select 20 + 1");
             await session.ExecuteAsync("select 21 + 1");
             Assert.Equal(2, await session.ScalarAsync<int>(CountOf));
-            await session.ExecuteAsync("create extension pg_textsearch");
+            await session.ExecuteAsync("create extension pgaudit");
 
             // What the user sets counts.
             await session.ExecuteAsync("alter system set shared_preload_libraries = 'auto_explain'");

@@ -15,10 +15,10 @@ public class RecoveryTests
         var options = new ServerOptions
         {
             DataDirectory = directory.Combine("data"),
-            Settings = new Dictionary<string, string> { ["shared_preload_libraries"] = "pg_stat_statements,pg_textsearch", ["checkpoint_timeout"] = "1h", ["autovacuum"] = "off" },
+            Settings = new Dictionary<string, string> { ["shared_preload_libraries"] = "pg_stat_statements,pgaudit,set_user", ["checkpoint_timeout"] = "1h", ["autovacuum"] = "off" },
         };
         (string Database, string Script)[] scripts = [.. ContribTests.ScriptNames.Select(n => (n, n + ".sql"))
-            .Concat(NpmTests.ScriptNames.Select(n => (n, Path.Combine("npm", n + ".sql"))))
+            .Concat(OtherTests.ScriptNames.Select(n => (n, Path.Combine("other", n + ".sql"))))
             .Select(s => ("cut_" + s.n.Replace('-', '_'), Path.Combine(Scripts, s.Item2)))];
         var before = new Dictionary<string, string>();
         await using (TestServer server = await TestServer.StartAsync(options))

@@ -3,15 +3,15 @@ using Pocketgres.Server.Tests.Infrastructure;
 namespace Pocketgres.Server.Tests.Extensions;
 
 /// <summary>
-/// Extensions of further npm packages. Native PostgreSQL from Debian does not have them: each script's output is compared with the file beside it,
+/// Extensions that are no part of PostgreSQL. Native PostgreSQL from Debian does not have them: each script's output is compared with the file beside it,
 /// which was checked by hand against the projects' documentation and by arithmetic.
 /// </summary>
 [Collection(ExtensionsServer.Name)]
-public class NpmTests(ExtensionsFixture fixture)
+public class OtherTests(ExtensionsFixture fixture)
 {
     const string FixedKey = "--restrict-key=pocketgres";
 
-    static string Scripts => Path.Combine(Workspace.ClientScripts, "sql", "extensions", "npm");
+    static string Scripts => Path.Combine(Workspace.ClientScripts, "sql", "extensions", "other");
 
     /// <summary>The extensions that have a script.</summary>
     internal static IEnumerable<string> ScriptNames =>
@@ -24,27 +24,27 @@ public class NpmTests(ExtensionsFixture fixture)
     public async Task Does_what_its_project_says(string name)
     {
         await using NpgsqlConnection administrator = await fixture.Server.OpenAsync();
-        await administrator.ExecuteAsync($"create database npm_{name}");
+        await administrator.ExecuteAsync($"create database other_{name}");
         try
         {
-            ToolResult result = await fixture.Server.RunAsync("psql", ["-X", "-q", "-A", "-t", "-f", Path.Combine(Scripts, name + ".sql")], "npm_" + name);
+            ToolResult result = await fixture.Server.RunAsync("psql", ["-X", "-q", "-A", "-t", "-f", Path.Combine(Scripts, name + ".sql")], "other_" + name);
             string actual = result.Output + "---- stderr\n" + result.Error.Replace(Scripts + "/", "", StringComparison.Ordinal);
             Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Scripts, name + ".out")), actual);
-            await using NpgsqlConnection session = await fixture.Server.OpenAsync("npm_" + name);
+            await using NpgsqlConnection session = await fixture.Server.OpenAsync("other_" + name);
             await session.ExecuteAsync($"set client_min_messages = error; drop extension {name} cascade");
             Assert.Equal(0, await session.ScalarAsync<long>("select count(*) from pg_proc where probin like '%/' || $1", name));
         }
         finally
         {
-            await administrator.ExecuteAsync($"drop database npm_{name} with (force)");
+            await administrator.ExecuteAsync($"drop database other_{name} with (force)");
         }
     }
 
-    // The others' scripts leave nothing to dump; an immv of pg_ivm needs that project's own script to be restored.
+    // The others' scripts leave nothing to dump.
     [Theory]
     [InlineData("vector")]
-    [InlineData("pg_textsearch")]
-    [InlineData("postgis")]
+    [InlineData("rum")]
+    [InlineData("ip4r")]
     public async Task Survives_dump_and_restore(string name)
     {
         await using NpgsqlConnection administrator = await fixture.Server.OpenAsync();

@@ -1,0 +1,14 @@
+create extension dblink;
+create table t (a int primary key, b text);
+insert into t select i, 'row ' || i from generate_series(1, 5) i;
+select dblink_connect('me', format('host=%s port=%s dbname=%s user=%s', :'HOST', :'PORT', :'DBNAME', :'USER'));
+select * from dblink('me', 'select a, b from t where a > 3') as (a int, b text);
+select dblink_exec('me', 'insert into t values (6, ''from outside'')');
+select dblink_exec('me', 'insert into t values (6, ''twice'')', false);
+select count(*) from t;
+select dblink_send_query('me', 'select max(a) from t');
+select * from dblink_get_result('me') as (a int);
+select dblink_disconnect('me');
+select dblink_connect('nowhere', 'host=127.0.0.1 port=1 connect_timeout=2');
+create view far as select 1 as a where dblink_get_connections() is null;
+select * from far;

@@ -1,0 +1,10 @@
+create schema partman;
+create extension pg_partman schema partman;
+create table public.events (id bigint generated always as identity, at date not null, what text) partition by range (at);
+select partman.create_parent('public.events', 'at', '1 month', p_start_partition := '2025-01-01', p_premake := 2, p_default_table := true);
+select count(*) >= 3 from pg_inherits where inhparent = 'public.events'::regclass;
+insert into events (at, what) values ('2025-02-10', 'a'), ('2025-02-20', 'b'), ('1999-01-01', 'in the default partition');
+select tableoid::regclass, what from events order by what;
+call partman.run_maintenance_proc();
+select partman.check_default();
+select partition_interval, control, partition_type from partman.part_config;

@@ -1,0 +1,18 @@
+create extension pgaudit;
+set client_min_messages = log;
+set pgaudit.log_client = on;
+set pgaudit.log_level = notice;
+set pgaudit.log = 'write, ddl';
+create table t (a int, secret text);
+insert into t values (1, 'x');
+select * from t;
+set pgaudit.log = 'none';
+insert into t values (2, 'y');
+create role auditor_of_t;
+grant select (secret) on t to auditor_of_t;
+set pgaudit.role = 'auditor_of_t';
+select a from t order by a;
+select secret from t order by secret;
+reset pgaudit.role;
+revoke select (secret) on t from auditor_of_t;
+drop role auditor_of_t;

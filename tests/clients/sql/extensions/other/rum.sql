@@ -1,0 +1,12 @@
+create extension rum;
+create table t (id int, doc text, at timestamp, v tsvector);
+insert into t select i, 'word' || i % 7 || ' and term' || i % 5, '2026-01-01'::timestamp + i * interval '1 hour', to_tsvector('simple', 'word' || i % 7 || ' and term' || i % 5) from generate_series(1, 700) i;
+create index t_v on t using rum (v rum_tsvector_addon_ops, at) with (attach = 'at', to = 'v');
+set enable_seqscan = off;
+select count(*) from t where v @@ to_tsquery('simple', 'word3 & term1');
+select id, at from t where v @@ to_tsquery('simple', 'word3 & term1') order by at <=> '2026-01-10'::timestamp limit 3;
+create table w (v tsvector);
+insert into w values (to_tsvector('simple', 'the quick brown fox')), (to_tsvector('simple', 'the fox is not so quick'));
+create index on w using rum (v rum_tsvector_ops);
+select v from w where v @@ to_tsquery('simple', 'quick <-> brown');
+select round((v <=> to_tsquery('simple', 'quick & fox'))::numeric, 3) from w where v @@ to_tsquery('simple', 'quick & fox') order by v <=> to_tsquery('simple', 'quick & fox');

@@ -1,0 +1,10 @@
+create extension set_user;
+create role plain_user_of_it login;
+grant usage on schema public to plain_user_of_it;
+select set_user('plain_user_of_it');
+select current_user = 'plain_user_of_it', session_user = current_user;
+reset role;
+select reset_user();
+select current_user = session_user;
+select set_user('nobody_like_that');
+drop role plain_user_of_it;

@@ -1,0 +1,12 @@
+create extension pgstattuple;
+create table t (a int primary key, b text);
+insert into t select i, repeat('x', 100) from generate_series(1, 5000) i;
+delete from t where a % 4 = 0;
+select * from pgstattuple('t');
+select * from pgstatindex('t_pkey');
+select * from pgstattuple_approx('t');
+create index h on t using hash (a);
+select version, bucket_pages, live_items from pgstathashindex('h');
+create index g on t using gin (to_tsvector('simple', b));
+select * from pgstatginindex('g');
+select pg_relpages('t');
