@@ -12,12 +12,27 @@ internal static unsafe class ChildProcesses
     public static (string Title, object? Tag) Describe(Process postmaster, int arguments)
     {
         var type = new ChildArguments(postmaster.Memory, (uint)arguments).Type;
-        if (type == BackendType.Startup)
+        return (type.ToString(), PostgresProcess.Child(type, postmaster));
+    }
+
+    /// <summary>A child runs. Connections wait for the server's first startup process; a later one restarts the server after a crash.</summary>
+    public static void Forked(Process postmaster, Process child)
+    {
+        var state = PostgresProcess.Of(postmaster);
+        if (PostgresProcess.Of(child).Type != BackendType.Startup)
         {
-            PostgresProcess.Of(postmaster).Startups++;
+            return;
         }
 
-        return (type.ToString(), PostgresProcess.Child(type, postmaster));
+        if (state.HasStarted)
+        {
+            state.Hold = null;
+            _ = child.Exited.ContinueWith(end => EndRestart(postmaster, end.Result), TaskScheduler.Default);
+            return;
+        }
+
+        state.HasStarted = true;
+        state.Hold = new StartHold(child, state.Ready);
     }
 
     /// <summary>
@@ -35,6 +50,21 @@ internal static unsafe class ChildProcesses
             while (socket.Receive(packet, 4096) > 0)
             {
             }
+        }
+    }
+
+    /// <summary>
+    /// A startup process that fails while the server restarts after a crash, before it begins the redo, or that a fast shutdown ends there: PostgreSQL 18's
+    /// postmaster takes that for one more consequence of the crash (HandleChildCrash does nothing when FatalError is set) and waits for ever. An
+    /// immediate shutdown ends it.
+    /// </summary>
+    private static void EndRestart(Process postmaster, int status)
+    {
+        // 0: the server is up. Status 2 is SIGQUIT's, sent by the postmaster itself, 3 an intended stop at a recovery target.
+        const int failed = 1 << 8; // exit status 1, of FATAL
+        if (status == failed || (status is > 0 and < failed))
+        {
+            postmaster.Post(Signal.Quit);
         }
     }
 }

@@ -30,6 +30,7 @@ internal sealed class EnginePrograms
             StackDepth = StackDepth.Allowed,
             StackLimitReached = StackDepth.LimitReached,
             Child = ChildProcesses.Describe,
+            Forked = ChildProcesses.Forked,
             ForkFailed = ChildProcesses.ForkFailed,
             LibraryLoaded = (process, library) => PreloadRequests.LibraryLoaded(process, library, files),
         }, files.FindSideModule);

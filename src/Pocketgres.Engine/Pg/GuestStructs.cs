@@ -86,3 +86,64 @@ internal readonly ref partial struct ControlFileData
     /// <summary>The checksum of all before it.</summary>
     public partial uint Crc { get; set; }
 }
+
+/// <summary>What a process waits for (storage/ipc/waiteventset.c).</summary>
+[GuestStruct("WaitEventSet")]
+internal readonly ref partial struct WaitEventSet
+{
+    /// <summary>How many events it has.</summary>
+    [GuestName("nevents")]
+    public partial int Count { get; }
+
+    /// <summary>An event.</summary>
+    [GuestName("events")]
+    public partial WaitEvent Event(int index);
+
+    /// <summary>Address of the latch among them, or 0.</summary>
+    [GuestName("latch")]
+    public partial uint LatchAddress { get; }
+
+    /// <summary>The latch.</summary>
+    public partial Latch Latch { get; }
+
+    /// <summary>Which event is the latch's.</summary>
+    [GuestName("latch_pos")]
+    public partial int LatchPosition { get; }
+
+    /// <summary>The process ends with its postmaster.</summary>
+    [GuestName("exit_on_postmaster_death")]
+    public partial bool ExitOnPostmasterDeath { get; }
+}
+
+/// <summary>One event that is waited for, or has happened (storage/waiteventset.h).</summary>
+[GuestStruct("WaitEvent")]
+internal readonly ref partial struct WaitEvent
+{
+    /// <summary>Its index in the set.</summary>
+    [GuestName("pos")]
+    public partial int Position { get; set; }
+
+    /// <summary>WL_* flags.</summary>
+    public partial uint Events { get; set; }
+
+    /// <summary>The socket.</summary>
+    [GuestName("fd")]
+    public partial int Descriptor { get; set; }
+
+    /// <summary>The caller's.</summary>
+    [GuestName("user_data")]
+    public partial uint UserData { get; set; }
+}
+
+/// <summary>A latch (storage/latch.h).</summary>
+[GuestStruct("Latch")]
+internal readonly ref partial struct Latch
+{
+    /// <summary>Not 0 when it is set.</summary>
+    [GuestName("is_set")]
+    public partial ref int IsSet { get; }
+
+    /// <summary>Not 0 while the owner may sleep: who sets the latch wakes it.</summary>
+    [GuestName("maybe_sleeping")]
+    public partial ref int MaybeSleeping { get; }
+}

@@ -12,6 +12,9 @@ internal static unsafe partial class GuestVariables
     /// <summary>miscadmin.h: not 0 in a critical section, where an error is a PANIC.</summary>
     public static partial ref uint CritSectionCount(byte* m);
 
+    /// <summary>miscadmin.h: the process is a child of a postmaster.</summary>
+    public static partial ref bool IsUnderPostmaster(byte* m);
+
     /// <summary>utils/misc/stack_depth.c: max_stack_depth, kB.</summary>
     [GuestName("max_stack_depth")]
     public static partial ref int MaxStackDepth(byte* m);

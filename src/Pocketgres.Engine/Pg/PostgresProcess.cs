@@ -21,8 +21,8 @@ internal sealed class PostgresProcess
     /// <summary>In a clone: the main loop in which the process goes on when it is thawed, 0 if it ends then.</summary>
     public int FrozenLoop { get; init; }
 
-    /// <summary>Startup processes the postmaster has launched: more than one after a crash.</summary>
-    public int Startups { get; set; }
+    /// <summary>In the postmaster: it has launched a startup process before; the next one is after a crash.</summary>
+    public bool HasStarted { get; set; }
 
     /// <summary>In the postmaster: whether it is to accept connections already (<see cref="StartHold"/>), or null for always.</summary>
     public StartHold? Hold { get; set; }
@@ -51,7 +51,7 @@ internal sealed class PostgresProcess
     /// <summary>The same state for this process in a clone.</summary>
     /// <param name="postmaster">The clone's postmaster; null for itself.</param>
     /// <param name="loop">See <see cref="FrozenLoop"/>.</param>
-    public PostgresProcess CopyFor(Process? postmaster, int loop) => new(Programs, Type) { FrozenLoop = loop, CachesStatements = CachesStatements };
+    public PostgresProcess CopyFor(Process? postmaster, int loop) => new(Programs, Type) { FrozenLoop = loop, CachesStatements = CachesStatements, HasStarted = HasStarted };
 
     /// <summary>The state of a process.</summary>
     public static PostgresProcess Of(Process process) => (PostgresProcess)process.Tag!;

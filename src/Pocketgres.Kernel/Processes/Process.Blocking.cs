@@ -85,9 +85,9 @@ public sealed unsafe partial class Process
         _waitDeadline = timeoutNanoseconds < 0 ? long.MaxValue : Stopwatch.GetTimestamp() + (long)(timeoutNanoseconds * (Stopwatch.Frequency / 1e9));
         Volatile.Write(ref _waiting, 1);
 
-        // Pairs with Wake: either the waker sees _waiting, or we see what it did before.
-        Interlocked.MemoryBarrier();
-        if (HasPendingSignals || Volatile.Read(ref _waitInterrupted) != 0)
+        // A full barrier. Pairs with Wake: either the waker sees _waiting, or we see what it did before.
+        bool interrupted = Interlocked.Exchange(ref _waitInterrupted, 0) != 0;
+        if (interrupted || HasPendingSignals)
         {
             Volatile.Write(ref _waiting, 0);
             return true;
@@ -189,6 +189,15 @@ public sealed unsafe partial class Process
     {
         _semaphore++;
         Wake();
+    }
+
+    /// <summary>
+    /// Tells the process that what it waits for, in shared memory, has come: ends its wait in <see cref="Block"/>, or else the next one. Any thread.
+    /// </summary>
+    public void Notify()
+    {
+        Thaw();
+        InterruptWait();
     }
 
     /// <summary>Ends a wait in <see cref="Block"/>. Any thread.</summary>

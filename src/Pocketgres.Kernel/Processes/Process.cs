@@ -49,7 +49,7 @@ public sealed unsafe partial class Process
     /// <summary>Process id, unique within its kernel.</summary>
     public int Pid { get; }
 
-    /// <summary>Parent's process id; 0 without a parent and once the parent has ended.</summary>
+    /// <summary>Parent's process id; 0 without a parent and once the parent has ended, which ends a wait in <see cref="Block"/>.</summary>
     public int ParentPid { get; internal set; }
 
     /// <summary>The program it runs.</summary>

@@ -216,6 +216,10 @@ public sealed class ProcessTable
                 {
                     _processes.Remove(orphan.Pid);
                 }
+                else
+                {
+                    orphan.InterruptWait(); // it may wait for this
+                }
             }
         }
 

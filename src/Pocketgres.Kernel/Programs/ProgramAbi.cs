@@ -24,6 +24,9 @@ public sealed record ProgramAbi
     /// </summary>
     public Func<Process, int, (string Title, object? Tag)>? Child { get; init; }
 
+    /// <summary>Called in the parent with the child that it has forked; the child may run already.</summary>
+    public Action<Process, Process>? Forked { get; init; }
+
     /// <summary>Called in the parent when a fork failed for lack of something of the host's, with what the child would have got and the reason.</summary>
     public Action<Process, int, string>? ForkFailed { get; init; }
 

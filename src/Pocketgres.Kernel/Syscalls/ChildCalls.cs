@@ -16,7 +16,9 @@ public static unsafe class ChildCalls
         try
         {
             var (title, tag) = parent.Program.Abi.Child?.Invoke(parent, argument) ?? (parent.Title, parent.Tag);
-            return parent.Fork(title, tag, child => Enter(child, entry, argument)).Pid;
+            var child = parent.Fork(title, tag, child => Enter(child, entry, argument));
+            parent.Program.Abi.Forked?.Invoke(parent, child);
+            return child.Pid;
         }
         catch (HostResourceException e)
         {
