@@ -14,7 +14,7 @@
 # and the variables of eng/toolchain.sh.
 set -euo pipefail
 
-prefix=/pglite                    # where the kernel mounts the engine; PostgreSQL finds its files relative to its program
+prefix=/pocketgres                # where the kernel mounts the engine; PostgreSQL finds its files relative to its program
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 port="$repository/eng/engine"
 base="${POCKETGRES_ENGINE_DIR:-$repository/artifacts/pg}"
@@ -127,8 +127,9 @@ started=$SECONDS
 say "building PostgreSQL $postgresql_version with $TOOLCHAIN_ID (log: $base/build/log)"
 mkdir -p "$base/build/log"
 
+processor_time() { awk '{ printf "%d", ($16 + $17) / 100 }' /proc/$$/stat; } # seconds of the processes that have ended (proc(5), in ticks)
 step() { # description, command...: silent, with the time it took; the log has what it said
-    local what="$1" began=$SECONDS; shift
+    local what="$1" began=$SECONDS used; used="$(processor_time)"; shift
     log="$base/build/log/${what//[^a-z0-9]/-}"
     local status=0
     set +e                        # within a condition the subshell's own -e would not count
@@ -136,7 +137,7 @@ step() { # description, command...: silent, with the time it took; the log has w
     status=$?
     set -e
     ((status == 0)) || failed "$what"
-    say "$what: $((SECONDS - began)) s"
+    say "$what: $((SECONDS - began)) s, $(($(processor_time) - used)) s of processor time"
 }
 
 # ---- C library ----

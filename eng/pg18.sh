@@ -7,7 +7,7 @@
 #   eng/pg18.sh --force    install again
 #   POCKETGRES_PG18_DIR    where to install (default: artifacts/pg18 of this clone)
 #
-# Programs: $POCKETGRES_PG18_DIR/bin (psql, pgbench, pg_dump, ..., postgres, initdb, pg_ctl).
+# Programs: $POCKETGRES_PG18_DIR/bin (psql, pgbench, pg_dump, ..., postgres, initdb, pg_ctl); the drivers of PostgreSQL's test suites (eng/regress.sh).
 set -euo pipefail
 
 suite=forky                       # the Debian suite that has PostgreSQL 18
@@ -84,7 +84,7 @@ programs="$root/usr/lib/postgresql/18/bin"
 patch() { "$loader" --library-path "$libraries" "$root/usr/bin/patchelf" "$@"; }
 
 # DT_RPATH (not RUNPATH) also serves the libraries of the libraries and the server's loadable modules.
-for program in "$programs"/*; do
+for program in "$programs"/* "$root"/usr/lib/postgresql/18/lib/pgxs/src/test/{regress,isolation}/*; do
     if [[ "$(head -c4 "$program" | tr -d '\0')" == $'\x7fELF' ]]; then
         patch --set-interpreter "$loader" --force-rpath --set-rpath "$libraries" "$program"
     fi

@@ -16,6 +16,7 @@ public sealed class EngineFiles
     private readonly ConcurrentDictionary<string, Lazy<ModuleImage>> _modules = new(StringComparer.Ordinal);
     private readonly Lazy<Dictionary<string, IndexEntry>> _index;
     private readonly Lazy<FileSystemImage> _support;
+    private readonly Lazy<FileSystemImage?> _testSupport;
     private readonly Lazy<string> _version;
     private readonly Lazy<FileSystemImage> _template;
     private readonly Lazy<Data.ControlFile> _templateControl;
@@ -26,8 +27,10 @@ public sealed class EngineFiles
     public EngineFiles(string directory)
     {
         Directory = directory;
-        _index = new(() => ReadIndex(directory).ToDictionary(e => e.Name, StringComparer.Ordinal));
+        string tests = Path.Combine(directory, EngineArtifacts.TestModules);
+        _index = new(() => ReadIndex(directory).Concat(ReadIndex(tests)).ToDictionary(e => e.Name, StringComparer.Ordinal));
         _support = new(() => OpenImage(directory, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage));
+        _testSupport = new(() => System.IO.Directory.Exists(tests) ? OpenImage(tests, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage) : null);
         _version = new(() => File.ReadAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion)).Trim());
         _template = new(() => OpenImage(directory, EngineArtifacts.TemplateIndex, EngineArtifacts.TemplateImage));
         _templateControl = new(ReadTemplateControl);
@@ -69,8 +72,17 @@ public sealed class EngineFiles
         }) { IsBackground = true, Name = "preload" }.Start();
     }
 
-    /// <summary>Postgres' installed files.</summary>
-    internal MemoryFileSystem Installation() => MemoryFileSystem.FromImage(Support);
+    /// <summary>Postgres' installed files, with those of its test modules where they are.</summary>
+    internal MemoryFileSystem Installation()
+    {
+        var files = MemoryFileSystem.FromImage(Support);
+        if (_testSupport.Value is { } tests)
+        {
+            files.AddImage(tests);
+        }
+
+        return files;
+    }
 
     /// <summary>The version of PostgreSQL, as <c>server_version</c> reports it.</summary>
     public string PostgresVersion => _version.Value;
@@ -90,11 +102,13 @@ public sealed class EngineFiles
 
     internal Port.EnginePrograms Programs => _programs.Value;
 
-    internal ModuleImage LoadModule(string name) =>
-        _modules.GetOrAdd(name, n => new Lazy<ModuleImage>(() => ModuleImage.Load(Directory, n))).Value;
+    internal ModuleImage LoadModule(string name) => LoadModule(name, Directory);
+
+    private ModuleImage LoadModule(string name, string directory) =>
+        _modules.GetOrAdd(name, n => new Lazy<ModuleImage>(() => ModuleImage.Load(directory, n))).Value;
 
     internal ModuleImage? FindSideModule(string baseName) =>
-        _index.Value.TryGetValue(baseName, out var entry) ? LoadModule(entry.Assembly) : null;
+        _index.Value.TryGetValue(baseName, out var entry) ? LoadModule(entry.Assembly, entry.Directory) : null;
 
     /// <summary>The assembly of the program with this name, or null.</summary>
     internal string? ProgramAssembly(string name) =>
@@ -113,7 +127,9 @@ public sealed class EngineFiles
         FileSystemImage.Open(Path.Combine(directory, index), Path.Combine(directory, image));
 
     private static IEnumerable<IndexEntry> ReadIndex(string directory) =>
-        File.ReadLines(Path.Combine(directory, EngineArtifacts.ModuleIndex)).Select(IndexEntry.Parse);
+        System.IO.Directory.Exists(directory)
+            ? File.ReadLines(Path.Combine(directory, EngineArtifacts.ModuleIndex)).Select(line => IndexEntry.Parse(line, directory))
+            : [];
 
     // Beside the application: real files when published or packed, a pointer to the build's cache in a local build.
     private static EngineFiles Locate()
@@ -140,12 +156,12 @@ public sealed class EngineFiles
     }
 
     /// <summary>A line of the index of modules; see <see cref="EngineArtifacts"/>.</summary>
-    private sealed record IndexEntry(string Name, string Assembly, bool NeedsPreload)
+    private sealed record IndexEntry(string Name, string Assembly, string Directory, bool NeedsPreload)
     {
-        public static IndexEntry Parse(string line)
+        public static IndexEntry Parse(string line, string directory)
         {
             string[] fields = line.Split('\t');
-            return new IndexEntry(fields[0], fields[1], fields.Length > 2 && fields[2] == EngineArtifacts.PreloadMark);
+            return new IndexEntry(fields[0], fields[1], directory, fields.Length > 2 && fields[2] == EngineArtifacts.PreloadMark);
         }
     }
 }

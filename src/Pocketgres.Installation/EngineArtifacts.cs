@@ -10,10 +10,11 @@ namespace Pocketgres.Installation;
 ///   Pocketgres.Translated.Postgres.dll       the server program, ReadyToRun
 ///   Pocketgres.Translated.Postgres.manifest  what the kernel's loader must know of it
 ///   Pocketgres.Translated.Postgres.mem       initial linear memory from address 0 (side modules: from their memory base), sparse
-///   support.image, support.index             Postgres' installed files, to be mounted at /pglite
+///   support.image, support.index             Postgres' installed files, to be mounted at /pocketgres
 ///   template.image, template.index           a data directory fresh from initdb (when the build was given a program that makes it)
 ///   postgres.version                         one line: the version of PostgreSQL
 ///   report.txt                               how every import is bound, the biggest functions, times
+///   test/                                    PostgreSQL's test modules, in local builds only: modules.txt, the modules, support.image, support.index
 /// </code>
 /// </remarks>
 public static class EngineArtifacts
@@ -51,6 +52,11 @@ public static class EngineArtifacts
     /// <summary>Major version of PostgreSQL: what <c>PG_VERSION</c> of a data directory holds.</summary>
     public const int PostgresMajorVersion = 18;
 
+    /// <summary>
+    /// Subdirectory with PostgreSQL's own test modules, which eng/regress.sh needs: never published. The server sees them below this name, outside its library and extension paths.
+    /// </summary>
+    public const string TestModules = "test";
+
     /// <summary>Name of the build's report.</summary>
     public const string Report = "report.txt";
 
@@ -61,7 +67,7 @@ public static class EngineArtifacts
     public const string MemoryExtension = ".mem";
 
     /// <summary>The path in the virtual file system at which <see cref="SupportImage"/> is mounted: compiled into the module.</summary>
-    public const string MountPoint = "/pglite";
+    public const string MountPoint = "/pocketgres";
 
     /// <summary>Prefix of the translated assemblies' names.</summary>
     public const string AssemblyPrefix = "Pocketgres.Translated.";

@@ -14,7 +14,7 @@ public sealed class ReadinessTests
         var probe = new ReadinessProbe(server, () => free);
         Assert.Null(await probe.WhyNotAsync());
         free--;
-        Assert.Equal("the disk is full: 16383 kB free for /pglite/data", await probe.WhyNotAsync());
+        Assert.Equal("the disk is full: 16383 kB free for /pocketgres/data", await probe.WhyNotAsync());
         free = long.MaxValue;
         Assert.Null(await probe.WhyNotAsync());
         await server.StopAsync();

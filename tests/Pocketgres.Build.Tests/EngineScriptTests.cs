@@ -105,6 +105,90 @@ public sealed class EngineScriptTests : IDisposable
         Assert.NotEqual(changedCompiler, Key());
     }
 
+    [Fact]
+    public void The_key_depends_on_further_extensions_and_on_their_source()
+    {
+        Pin(WriteArchive());
+        string without = Key();
+
+        string folder = _directory["sources/hypopg"];
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "hypopg.c"), "first");
+        Assert.Equal(without, Key());
+        string first = Key(("POCKETGRES_EXTENSIONS", "hypopg"));
+        Assert.NotEqual(without, first);
+
+        File.WriteAllText(Path.Combine(folder, "hypopg.c"), "second");
+        Assert.NotEqual(first, Key(("POCKETGRES_EXTENSIONS", "hypopg")));
+    }
+
+    [Fact]
+    public void An_unknown_extension_is_named()
+    {
+        Pin(WriteArchive());
+        var (code, error) = Run("engine.sh", ["--key"], ("POCKETGRES_SOURCES", _directory["sources"]), ("POCKETGRES_EXTENSIONS", "nothing_known"));
+        Assert.Equal(1, code);
+        Assert.Equal("engine: eng/engine/sources and eng/engine/extensions have no line for nothing_known", error);
+    }
+
+    [Fact]
+    public void Each_extension_of_the_manifest_says_where_it_comes_from_and_whether_it_is_built()
+    {
+        string[][] lines = [.. File.ReadLines(_directory["eng/engine/extensions"]).Where(l => !l.StartsWith('#')).Select(l => l.Split(' ', 8))];
+        Assert.NotEmpty(lines);
+        Assert.All(lines, l => Assert.Equal(8, l.Length));
+        Assert.Equal(lines.Length, lines.DistinctBy(l => l[0]).Count());
+        Assert.All(lines, l => Assert.Matches(l[7] == "enabled" ? "^[0-9a-f]{64}$" : "^([0-9a-f]{64}|-)$", l[2]));
+        Assert.All(lines, l => Assert.Matches(l[2] == "-" ? "^-$" : @"^[a-z]+/[a-z0-9-]+/[^ /]+\.orig\.tar\.(gz|bz2|xz)$", l[3]));
+        Assert.All(lines, l => Assert.Contains(l[5], (string[])["no", "yes", "optional"]));
+    }
+
+    [Fact]
+    public void Building_an_extension_needs_its_directory_with_a_makefile()
+    {
+        const string Usage = "extension: usage: eng/extension.sh DIRECTORY [OUT] [MAKE'S ARGUMENTS...]; DIRECTORY has the extension's source with its Makefile";
+        Assert.Equal((1, Usage), Run("extension.sh", []));
+        Assert.Equal((1, Usage), Run("extension.sh", [_directory["absent"]]));
+        Assert.Equal((1, $"extension: {_directory["bin"]} has no Makefile"), Run("extension.sh", [_directory["bin"]]));
+    }
+
+    [Fact]
+    public void What_a_library_imports_and_nobody_has_is_listed()
+    {
+        File.WriteAllBytes(_directory["postgres"], Module(imports: ["write"], exports: ["palloc"]));
+        File.WriteAllBytes(_directory["library.so"], Module(imports: ["palloc", "write", "own", "invoke_vj", "absent"], exports: ["own"]));
+        var start = new ProcessStartInfo("perl", [_directory["eng/engine/imports.pl"], _directory["postgres"], _directory["library.so"]]) { RedirectStandardOutput = true };
+        using var process = Process.Start(start)!;
+        Assert.Equal("absent", process.StandardOutput.ReadToEnd().Trim());
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    [Fact]
+    public void Data_that_is_not_all_of_ICUs_is_refused()
+    {
+        byte[] header = [32, 0, 0xDA, 0x27, 20, 0, 0, 0, 0, 0, 2, 0, .. "CmnD"u8, .. new byte[16]];
+        byte[] table = [1, 0, 0, 0, 12, 0, 0, 0, 32, 0, 0, 0, .. "icudt78l/root.res\0"u8, .. new byte[6]];
+        File.WriteAllBytes(_directory["data"], [.. header, .. table]);
+        var start = new ProcessStartInfo("perl", [_directory["eng/engine/icu-data.pl"], _directory["data"], _directory["icu"], _directory["root"]]) { RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        Assert.StartsWith($"{_directory["data"]} has no ", process.StandardError.ReadToEnd(), StringComparison.Ordinal);
+        process.WaitForExit();
+        Assert.NotEqual(0, process.ExitCode);
+        Assert.False(File.Exists(_directory["root"]));
+    }
+
+    /// <summary>A module of functions () -> () without bodies: what its import and export sections say.</summary>
+    private static byte[] Module(string[] imports, string[] exports)
+    {
+        return [0, (byte)'a', (byte)'s', (byte)'m', 1, 0, 0, 0,
+            .. Section(2, [(byte)imports.Length, .. imports.SelectMany(i => (byte[])[.. Text("env"), .. Text(i), 0, 0])]),
+            .. Section(7, [(byte)exports.Length, .. exports.SelectMany(e => (byte[])[.. Text(e), 0, 0])])];
+
+        static byte[] Section(byte id, byte[] content) => [id, (byte)content.Length, .. content];
+        static byte[] Text(string text) => [(byte)text.Length, .. System.Text.Encoding.UTF8.GetBytes(text)];
+    }
+
     private static string Repository([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", ".."));
 
     private void WriteTool(string name, string body)
@@ -136,9 +220,9 @@ public sealed class EngineScriptTests : IDisposable
         File.WriteAllText(_directory["eng/engine/sources"], sources.Replace(line.Split(' ')[2], hash, StringComparison.Ordinal));
     }
 
-    private string Key()
+    private string Key(params (string Name, string? Value)[] environment)
     {
-        var start = Start("engine.sh", ["--key"], ("POCKETGRES_SOURCES", _directory["sources"]));
+        var start = Start("engine.sh", ["--key"], [("POCKETGRES_SOURCES", _directory["sources"]), .. environment]);
         using var process = Process.Start(start)!;
         string key = process.StandardOutput.ReadToEnd().Trim();
         string error = process.StandardError.ReadToEnd();
@@ -162,7 +246,7 @@ public sealed class EngineScriptTests : IDisposable
         start.Environment["PATH"] = _directory["bin"] + ":/usr/bin:/bin";
         start.Environment["POCKETGRES_TOOLCHAIN"] = "path";
         start.Environment["EMSCRIPTEN_ROOT"] = _directory["emscripten"];
-        foreach (string name in (string[])["POCKETGRES_SOURCES", "POCKETGRES_SOURCES_MIRROR", "POCKETGRES_ENGINE_DIR", "POCKETGRES_TOOLCHAIN_DIR"])
+        foreach (string name in (string[])["POCKETGRES_SOURCES", "POCKETGRES_SOURCES_MIRROR", "POCKETGRES_ENGINE_DIR", "POCKETGRES_TOOLCHAIN_DIR", "POCKETGRES_EXTENSIONS"])
         {
             start.Environment.Remove(name);
         }

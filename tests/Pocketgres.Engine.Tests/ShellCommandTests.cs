@@ -6,7 +6,7 @@ namespace Pocketgres.Engine.Tests;
 public class ShellCommandTests
 {
     [Theory]
-    [InlineData("\"/pglite/bin/postgres\" -V", "/pglite/bin/postgres|-V")]
+    [InlineData("\"/pocketgres/bin/postgres\" -V", "/pocketgres/bin/postgres|-V")]
     [InlineData("a 'b c' d\\ e \"f \\\"g\\\"\"", "a|b c|d e|f \"g\"")]
     [InlineData("\"a\"'b'c", "abc")]
     public void Words_are_unquoted(string line, string words) =>

@@ -40,7 +40,7 @@ internal sealed class PostgresInput
     /// <summary>Everything that decides what comes out, for the key of the result.</summary>
     public void AddTo(CacheKey key)
     {
-        foreach (var (path, file) in Files())
+        foreach (var (path, file) in Files([.. Installed, EngineArtifacts.TestModules]))
         {
             key.AddFile(path, file);
         }
@@ -51,9 +51,18 @@ internal sealed class PostgresInput
     {
         ExtensionCheck.Check(ExtensionCatalog.Load(), _directory);
         File.WriteAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion), Version() + "\n");
+        Save(Files(Installed), directory);
+        if (Directory.Exists(Path.Combine(_directory, EngineArtifacts.TestModules)))
+        {
+            Save(Files([EngineArtifacts.TestModules]), Directory.CreateDirectory(Path.Combine(directory, EngineArtifacts.TestModules)).FullName);
+        }
+    }
+
+    private void Save(IEnumerable<(string Path, string File)> files, string directory)
+    {
         var writer = new FileSystemImageWriter();
         var modules = Modules.All.ToDictionary(m => m.Origin, StringComparer.Ordinal);
-        foreach (var (path, file) in Files())
+        foreach (var (path, file) in files)
         {
             // Of a module its place is enough: programs and libraries are found by their names.
             bool isModule = modules.TryGetValue(file, out var module);
@@ -81,8 +90,8 @@ internal sealed class PostgresInput
     // What stands in the place of a translated module: PostgreSQL's loader (dfmgr.c) stats a library before dlopen, and the dynamic linker then finds the translation by its name.
     private static byte[] Placeholder(ModuleSource module) => Encoding.UTF8.GetBytes($"translated to {module.AssemblyName}\n");
 
-    private IEnumerable<(string Path, string File)> Files() =>
-        from below in Installed
+    private IEnumerable<(string Path, string File)> Files(string[] directories) =>
+        from below in directories
         where Directory.Exists(Path.Combine(_directory, below))
         from file in Directory.GetFiles(Path.Combine(_directory, below), "*", SearchOption.AllDirectories)
         let path = Path.GetRelativePath(_directory, file)
@@ -95,8 +104,12 @@ internal sealed class PostgresInput
         return ModuleSources.Create(
             programs.Single(p => p.Name == "postgres"),
             programs.Where(p => p.Name != "postgres"),
-            Directory.GetFiles(Path.Combine(_directory, "lib", "postgresql"), "*.so").Select(f => Read(Path.GetFileNameWithoutExtension(f), f)));
+            Libraries(Path.Combine("lib", "postgresql")).Concat(Libraries(EngineArtifacts.TestModules).Select(l => l with { IsTest = true })));
     }
+
+    private IEnumerable<ModuleSource> Libraries(string below) => Directory.Exists(Path.Combine(_directory, below))
+        ? Directory.GetFiles(Path.Combine(_directory, below), "*.so").Select(f => Read(Path.GetFileNameWithoutExtension(f), f))
+        : [];
 
     private static ModuleSource Read(string name, string file) => new(name, file, File.ReadAllBytes(file));
 }

@@ -39,7 +39,12 @@ internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostF
         var clock = Stopwatch.StartNew();
         var results = translator.TranslateAll(input, directory);
         RequireResolved(results);
-        WriteIndex(directory, results);
+        WriteIndex(directory, results.Where(r => !r.Source.IsTest));
+        if (results.Any(r => r.Source.IsTest))
+        {
+            WriteIndex(Path.Combine(directory, EngineArtifacts.TestModules), results.Where(r => r.Source.IsTest));
+        }
+
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);
         log.WriteLine(
             $"translate: {results.Count} modules, {results.Sum(r => r.Report.Functions):N0} functions, " +

@@ -98,7 +98,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
 
     private static Result Write(ModuleSource source, TranslatedModule translated, string directory)
     {
-        string path = Path.Combine(directory, source.AssemblyName);
+        string path = Path.Combine(source.IsTest ? Directory.CreateDirectory(Path.Combine(directory, EngineArtifacts.TestModules)).FullName : directory, source.AssemblyName);
         File.WriteAllBytes(path + ".dll", translated.Assembly);
         using (var manifest = File.Create(path + EngineArtifacts.ManifestExtension))
         {

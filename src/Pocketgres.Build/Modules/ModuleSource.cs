@@ -7,7 +7,8 @@ namespace Pocketgres.Build.Modules;
 /// <param name="Name">Program name, or a library's file name without <c>.so</c>.</param>
 /// <param name="Origin">Where the bytes come from, for messages.</param>
 /// <param name="Bytes">The module.</param>
-internal sealed record ModuleSource(string Name, string Origin, ReadOnlyMemory<byte> Bytes)
+/// <param name="IsTest">Whether it is one of PostgreSQL's test modules, which lie in a directory of their own (<see cref="EngineArtifacts.TestModules"/>).</param>
+internal sealed record ModuleSource(string Name, string Origin, ReadOnlyMemory<byte> Bytes, bool IsTest = false)
 {
     /// <summary>Name of the translated assembly: the module's name in .NET's casing after <see cref="EngineArtifacts.AssemblyPrefix"/>.</summary>
     public string AssemblyName => EngineArtifacts.AssemblyPrefix + PascalCase(Name);

@@ -19,14 +19,14 @@ internal sealed class ModuleSources
     /// <summary>All of them.</summary>
     public IEnumerable<ModuleSource> All => [Postgres, .. Programs, .. Libraries];
 
-    /// <summary>The shared libraries, ordered by name so that translation is deterministic.</summary>
+    /// <summary>The shared libraries, ordered by name so that translation is deterministic; test modules last, so that they change nothing for others.</summary>
     public IReadOnlyList<ModuleSource> Libraries { get; }
 
     /// <summary>Orders modules.</summary>
     /// <exception cref="BuildException">Two of them would become one assembly.</exception>
     public static ModuleSources Create(ModuleSource postgres, IEnumerable<ModuleSource> programs, IEnumerable<ModuleSource> libraries)
     {
-        var sources = new ModuleSources(postgres, [.. programs.OrderBy(p => p.Name, StringComparer.Ordinal)], [.. libraries.OrderBy(l => l.Name, StringComparer.Ordinal)]);
+        var sources = new ModuleSources(postgres, [.. programs.OrderBy(p => p.Name, StringComparer.Ordinal)], [.. libraries.OrderBy(l => l.IsTest).ThenBy(l => l.Name, StringComparer.Ordinal)]);
         foreach (var same in sources.All.GroupBy(m => m.AssemblyName, StringComparer.OrdinalIgnoreCase))
         {
             if (same.Count() > 1)
