@@ -6,6 +6,7 @@ using Pocketgres.Build.Profiles;
 using Pocketgres.Build.Publishing;
 using Pocketgres.Build.ReadyToRun;
 using Pocketgres.Installation;
+using Pocketgres.Installation.Extensions;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Wasm;
 
@@ -46,7 +47,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
     public void WriteImages(string directory)
     {
         Directory.CreateDirectory(directory);
-        Input.WriteSupport(directory);
+        Input.WriteSupport(directory, ExtensionCatalog.Load());
         WriteTemplate(directory);
     }
 
@@ -63,7 +64,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         {
             var translation = new EngineTranslation(input, hostFunctions, key, log);
             translation.Run(partial);
-            input.WriteSupport(partial);
+            input.WriteSupport(partial, ExtensionCatalog.Load());
             WriteTemplate(partial);
             if (options.ReadyToRun)
             {

@@ -18,6 +18,7 @@ public sealed class PostgresInputTests : IDisposable
         Add("lib/postgresql/plpgsql.so", "library");
         Add("share/postgresql/errcodes.txt", "codes");
         Add("debug/postgres", "not installed");
+        Add("VERSION", "PostgreSQL 18.6\n");
         Add(".complete", "");
     }
 
@@ -35,13 +36,14 @@ public sealed class PostgresInputTests : IDisposable
     public void Modules_are_installed_by_name_and_other_files_as_they_are()
     {
         using var output = new TemporaryDirectory();
-        new PostgresInput(_directory.Path).WriteSupport(output.Path);
+        new PostgresInput(_directory.Path).WriteSupport(output.Path, ExtensionCheckTests.Catalog(""));
         using var files = MemoryFileSystem.FromImage(FileSystemImage.Open(
             Path.Combine(output.Path, EngineArtifacts.SupportIndex), Path.Combine(output.Path, EngineArtifacts.SupportImage)));
         Assert.Equal("codes"u8.ToArray(), FileTree.ReadAll(files, "/share/postgresql/errcodes.txt", 100));
         Assert.Equal("translated to Pocketgres.Translated.Plpgsql\n", Encoding.UTF8.GetString(FileTree.ReadAll(files, "/lib/postgresql/plpgsql.so", 100)));
         Assert.True(FileTree.Exists(files, "/bin/psql"));
         Assert.False(FileTree.Exists(files, "/debug/postgres"));
+        Assert.Equal("18.6\n", File.ReadAllText(Path.Combine(output.Path, EngineArtifacts.PostgresVersion)));
     }
 
     [Fact]

@@ -47,9 +47,12 @@ internal sealed class PostgresInput
     }
 
     /// <summary>Writes the image of installed files, and the version.</summary>
-    public void WriteSupport(string directory)
+    /// <param name="directory">Where to.</param>
+    /// <param name="catalog">What the extensions among the files must agree with.</param>
+    /// <exception cref="BuildException">They do not.</exception>
+    public void WriteSupport(string directory, ExtensionCatalog catalog)
     {
-        ExtensionCheck.Check(ExtensionCatalog.Load(), _directory);
+        ExtensionCheck.Check(catalog, _directory);
         File.WriteAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion), Version() + "\n");
         Save(Files(Installed), directory);
         if (Directory.Exists(Path.Combine(_directory, EngineArtifacts.TestModules)))

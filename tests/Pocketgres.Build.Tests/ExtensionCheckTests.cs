@@ -1,0 +1,74 @@
+using System.Text;
+using Pocketgres.Build.Extensions;
+using Pocketgres.Installation.Extensions;
+
+namespace Pocketgres.Build.Tests;
+
+/// <summary>How a disagreement between the catalog of extensions and what was compiled shows.</summary>
+public sealed class ExtensionCheckTests : IDisposable
+{
+    private const string X = """{"name":"x","kind":"Extension","comment":"a test","version":"1.1","libraries":["x"],"enabled":true}""";
+    private const string Control = "# a comment\ncomment = 'a test'\ndefault_version = '1.1'\nmodule_pathname = '$libdir/x'\nrelocatable = true\n";
+
+    private readonly TemporaryDirectory _directory = new();
+
+    public ExtensionCheckTests() => Add(ExtensionCheck.LeftOut, "");
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public void What_agrees_passes()
+    {
+        Add("lib/postgresql/x.so", "so");
+        Add("share/postgresql/extension/x.control", Control);
+        ExtensionCheck.Check(Catalog(X), _directory.Path);
+    }
+
+    [Fact]
+    public void Every_disagreement_is_named()
+    {
+        Add("share/postgresql/extension/x.control", Control.Replace("1.1", "1.2", StringComparison.Ordinal) + "requires = 'y,z'\ntrusted = true\n");
+        Add("share/postgresql/extension/unknown.control", Control);
+        Add("share/postgresql/extension/refused.control", Control);
+        var e = Assert.Throws<BuildException>(() => ExtensionCheck.Check(
+            Catalog(X, """{"name":"absent","kind":"Extension","comment":"","enabled":true}""",
+                """{"name":"refused","kind":"Extension","comment":"","enabled":false,"reason":"unsafe"}"""), _directory.Path));
+        foreach (string part in (string[])["x needs the library x", "default_version is 1.2, the catalog says 1.1", "requires is y, z, the catalog says nothing",
+            "trusted is true, the catalog says nothing", "absent is not installed", "unknown is installed, the catalog does not list it",
+            "refused is installed, the catalog says that it is not available"])
+        {
+            Assert.Contains(part, e.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void What_was_left_out_for_want_of_its_source_may_be_absent()
+    {
+        Assert.Throws<BuildException>(() => ExtensionCheck.Check(Catalog(X), _directory.Path));
+        Add(ExtensionCheck.LeftOut, "x\n");
+        ExtensionCheck.Check(Catalog(X), _directory.Path);
+    }
+
+    [Theory]
+    [InlineData("""{"name":"a","kind":"Extension","comment":"","enabled":false}""", "a:")]
+    [InlineData("""{"name":"a","kind":"Extension","comment":"","enabled":true,"reason":"r"}""", "a:")]
+    [InlineData("""{"name":"a","kind":"Extension","comment":"","enabled":true,"requires":["b"]}""", "requires b")]
+    [InlineData("""{"name":"a","kind":"Extension","comment":"","enabled":true,"requires":["b"]},{"name":"b","kind":"Extension","comment":"","enabled":false,"reason":"why not"}""", "why not")]
+    [InlineData("""{"name":"a","kind":"Extension","comment":"","enabled":true,"nosuch":1}""", "nosuch")]
+    [InlineData("""{"name":"a","kind":"Extension","comment":"","enabled":true},{"name":"a","kind":"Library","comment":"","enabled":true}""", "twice")]
+    public void A_catalog_that_contradicts_itself_is_refused(string extensions, string message) =>
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => Catalog(extensions)).Message, StringComparison.Ordinal);
+
+    internal static ExtensionCatalog Catalog(params string[] extensions)
+    {
+        using var json = new MemoryStream(Encoding.UTF8.GetBytes($$"""{"extensions":[{{string.Join(',', extensions)}}]}"""));
+        return ExtensionCatalog.Load(json);
+    }
+
+    private void Add(string path, string content)
+    {
+        string file = Path.Combine(_directory.Path, path);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, content);
+    }
+}
