@@ -8,7 +8,8 @@
 #   POCKETGRES_SOURCES          a folder with the sources' archives (looked in first; default: artifacts/download/sources)
 #   POCKETGRES_SOURCES_MIRROR   the address of a mirror with postgresql.org's layout (ADDRESS/source/v18.6/postgresql-18.6.tar.bz2),
 #                               asked when Debian's pool does not have PostgreSQL's archive
-#   POCKETGRES_EXTENSIONS       extensions to build beside the enabled ones of eng/engine/extensions, by name
+#   POCKETGRES_EXTENSIONS       extensions to build beside the enabled ones of eng/engine/extensions, by name; from the folder
+#                               POCKETGRES_SOURCES/NAME if there is one
 #   POCKETGRES_JOBS             compilers at once (default: one a core)
 #   POCKETGRES_ENGINE_DIR       where the build tree and the results are (default: artifacts/pg)
 # and the variables of eng/toolchain.sh.
@@ -112,7 +113,17 @@ unpack() { # name, tar's options: $base/src/NAME-VERSION, complete or absent
 
 fetch postgresql
 postgresql_archive="$archive" postgresql_version="$version"
-key="$({ sha256sum <"$postgresql_archive"; echo "$TOOLCHAIN_ID $prefix ${POCKETGRES_EXTENSIONS:-}"; cd "$port" && cat sources $(find . -type f ! -name sources | sort); cat "$repository/eng/engine.sh"; } \
+requested() { [[ " ${POCKETGRES_EXTENSIONS:-} " == *" $1 "* ]]; }
+extension_folder() { requested "$1" && [[ -d "${POCKETGRES_SOURCES:-}/$1" ]] && echo "$POCKETGRES_SOURCES/$1"; }
+requested_sources() { # what the key depends on
+    local name folder
+    for name in ${POCKETGRES_EXTENSIONS:-}; do
+        source_line "$name" >/dev/null
+        echo "$name"
+        if folder="$(extension_folder "$name")"; then (cd "$folder" && find . -type f -not -path './.git/*' -print0 | sort -z | xargs -0r sha256sum); fi
+    done
+}
+key="$({ sha256sum <"$postgresql_archive"; echo "$TOOLCHAIN_ID $prefix"; requested_sources; cd "$port" && cat sources $(find . -type f ! -name sources | sort); cat "$repository/eng/engine.sh"; } \
     | sha256sum | cut -c1-16)"
 if [[ "${1:-}" == --key ]]; then echo "$key"; exit 0; fi
 target="$base/$key"
@@ -263,9 +274,12 @@ contrib=(amcheck auth_delay auto_explain basebackup_to_shell basic_archive bloom
     pgstattuple postgres_fdw seg spi tablefunc tcn test_decoding tsm_system_rows tsm_system_time unaccent uuid-ossp xml2)
 # Those with libraries of their own contain them: libpq with what it needs of PostgreSQL's client code, libcrypto, libxslt (libxml2 is the server's).
 make_module() {
+    local archive
+    case "$1" in contrib/pgcrypto) archive="$base/build/openssl/libcrypto.a" ;; contrib/xml2) archive="$POCKET_SYSROOT/libxslt.a" ;; *) archive= ;; esac
+    [[ -z "$archive" ]] || find "$build/$1" -maxdepth 1 -name '*.so' ! -newer "$archive" -delete
     case "$1" in
         */libpqwalreceiver | contrib/dblink | contrib/postgres_fdw) m "$@" 'SHLIB_LINK_INTERNAL=$(libpq) -lpgcommon_shlib -lpgport_shlib' ;;
-        contrib/pgcrypto) m "$@" "COPT=-I$base/build/openssl/include -I$openssl_source/include" "SHLIB_LINK=$base/build/openssl/libcrypto.a -lz" ;;
+        contrib/pgcrypto) m "$@" "COPT=-I$base/build/openssl/include -I$openssl_source/include" "SHLIB_LINK=$archive -lz" ;;
         contrib/xml2) m "$@" COPT=-DUSE_LIBXSLT SHLIB_LINK=-lxslt ;;
         *) m "$@" ;;
     esac
@@ -293,15 +307,19 @@ step "test modules" test_modules
 
 # ---- extensions ----
 
-# Headers and PGXS for those that are compiled outside PostgreSQL's tree
+# Headers, PGXS and libpq for those that are compiled outside PostgreSQL's tree
 export POCKET_SDK="$base/build/sdk$prefix" POCKET_PREFIX="$prefix" POCKET_SERVER="$build/src/backend/postgres"
 sdk() {
     local d
     rm -rf "$base/build/sdk"
     for d in src/include src/makefiles config; do m "$d" install "DESTDIR=$base/build/sdk"; done
     m src install-local "DESTDIR=$base/build/sdk"
+    m src/pl/plpgsql/src install-headers "DESTDIR=$base/build/sdk"
+    cp "$source_tree"/src/interfaces/libpq/libpq-{fe,events}.h "$POCKET_SDK/include/"
+    printf '%s\n' "create $POCKET_SDK/lib/libpq.a" "addlib $build/src/interfaces/libpq/libpq.a" "addlib $build/src/common/libpgcommon_shlib.a" \
+        "addlib $build/src/port/libpgport_shlib.a" save end | llvm-ar -M
 }
-if [[ ! -d "$POCKET_SDK" || "$build/.configured" -nt "$POCKET_SDK" ]]; then step "headers for extensions" sdk; fi
+if [[ ! -d "$POCKET_SDK" || "$build/.configured" -nt "$POCKET_SDK/lib/libpq.a" ]]; then step "headers for extensions" sdk; fi
 extensions="$base/build/extensions"
 rm -rf "$extensions"
 mkdir -p "$extensions/out"
@@ -310,13 +328,14 @@ extension() { # name, source, directory of its makefile: what it installs, and i
     MAKEFLAGS="-s -j$jobs" "$port/extension.sh" "$1" "$2" "$extensions/$1" "$extensions/out" -C "$3"
     find "$2" -maxdepth 1 -type f \( -iname 'license*' -o -iname 'copyright*' -o -iname 'copying*' \) -exec install -D -m 644 {} "$extensions/out/licenses/$1" \;
 }
-while read -r name version _ _ directory _ _ state; do
+while read -r name version hash _ directory _ _ state; do
     [[ -n "$name" && "$name" != '#'* ]] || continue
-    [[ "$state" == enabled || " ${POCKETGRES_EXTENSIONS:-} " == *" $name "* ]] || continue
-    if [[ "$state" != enabled && -d "${POCKETGRES_SOURCES:-}/$name" ]]; then unpacked="$POCKETGRES_SOURCES/$name"
-    elif (unpack "$name"); then unpacked="$base/src/$name-$version"
-    elif [[ "$state" == enabled ]]; then missing+=("$name"); continue
-    else exit 1
+    [[ "$state" == enabled ]] || requested "$name" || continue
+    if folder="$(extension_folder "$name")"; then unpacked="$folder"
+    elif [[ "$hash" == - ]]; then die "$name has no archive in eng/engine/extensions: put its source into a folder $name and set POCKETGRES_SOURCES to the folder above"
+    elif (unpack "$name") 2>"$extensions/fetch.log"; then unpacked="$base/src/$name-$version"
+    elif ! requested "$name"; then missing+=("$name"); continue
+    else cat "$extensions/fetch.log" >&2; exit 1
     fi
     step "extension $name" extension "$name" "$unpacked" "$directory"
 done <"$port/extensions"

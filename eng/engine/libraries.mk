@@ -5,7 +5,7 @@
 CFLAGS := -O2 -g1 -w
 side := -fPIC -fvisibility=hidden
 objects = $(patsubst $(2)/%,$(OUT)/lib.o/$(1)/%.o,$(3))
-archives := $(patsubst %,$(OUT)/lib%.a,z lz4 zstd uuid icuuc icui18n icudata cxx xml2 xslt)
+archives := $(patsubst %,$(OUT)/lib%.a,z lz4 zstd uuid icuuc icui18n icudata cxx stdc++ xml2 xslt)
 
 all: $(archives)
 $(OUT)/%.a:
@@ -63,10 +63,11 @@ $(OUT)/lib.o/icudata.o: $(icu_data) $(PORT)/icu-data.pl
 	printf '_Alignas(16) const unsigned char %s[] = {\n#embed "icudata.dat"\n};\n' $(icu_entry) >$(@D)/icudata.c
 	$(CC) $(CFLAGS) -c $(@D)/icudata.c -o $@
 
-# What it needs of the C++ library: dynamic_cast of emscripten's, and cxx.cpp
+# What it needs of the C++ library: dynamic_cast of emscripten's, and cxx.cpp. By its other name for makefiles of extensions.
 abi := $(SYSTEM)/lib/libcxxabi
 $(OUT)/libcxx.a: $(OUT)/lib.o/cxx.cpp.o $(OUT)/lib.o/private_typeinfo.cpp.o
-cxx_cxxflags := $(CFLAGS) -fvisibility=hidden -std=c++20 -fno-exceptions -D_LIBCPP_BUILDING_LIBRARY -D_LIBCXXABI_BUILDING_LIBRARY -D_LIBCXXABI_NO_EXCEPTIONS \
+$(OUT)/libstdc++.a: $(OUT)/lib.o/cxx.cpp.o $(OUT)/lib.o/private_typeinfo.cpp.o
+cxx_cxxflags := $(CFLAGS) $(side) -std=c++20 -fno-exceptions -D_LIBCPP_BUILDING_LIBRARY -D_LIBCXXABI_BUILDING_LIBRARY -D_LIBCXXABI_NO_EXCEPTIONS \
 	-D_LIBCXXABI_HAS_NO_THREADS -I$(abi)/include -I$(SYSTEM)/lib/libcxx/src
 $(OUT)/lib.o/cxx.cpp.o: $(PORT)/cxx.cpp
 	@mkdir -p $(@D)

@@ -277,24 +277,28 @@ sem_post(sem_t *s)
 
 /* ---- System V shared memory: PostgreSQL's interlock segment; a mapping that fork inherits ---- */
 
+/* Attached as soon as they are there, and until IPC_RMID, before which their one user has detached them. */
 static struct
 {
-	void	   *address;
+	void	   *address;			/* NULL: free */
 	size_t		size;
 }			segments[4];
-static int	segment_count;
+#define SEGMENTS ((int) (sizeof segments / sizeof segments[0]))
 
 int
 shmget(key_t key, size_t size, int flags)
 {
 	void	   *p;
+	int			id = 0;
 
 	if (!(flags & IPC_CREAT))
 	{
 		errno = ENOENT;
 		return -1;
 	}
-	if (segment_count == (int) (sizeof segments / sizeof segments[0]))
+	while (id < SEGMENTS && segments[id].address)
+		id++;
+	if (id == SEGMENTS)
 	{
 		errno = ENOSPC;
 		return -1;
@@ -302,15 +306,15 @@ shmget(key_t key, size_t size, int flags)
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return -1;
-	segments[segment_count].address = p;
-	segments[segment_count].size = size;
-	return ++segment_count;
+	segments[id].address = p;
+	segments[id].size = size;
+	return id + 1;
 }
 
 static int
 known(int id)
 {
-	if (id >= 1 && id <= segment_count)
+	if (id >= 1 && id <= SEGMENTS && segments[id - 1].address)
 		return 1;
 	errno = EINVAL;
 	return 0;
@@ -328,6 +332,11 @@ shmctl(int id, int command, struct shmid_ds *status)
 	{
 		memset(status, 0, sizeof *status);
 		status->shm_segsz = segments[id - 1].size;
+	}
+	else if (command == IPC_RMID)
+	{
+		munmap(segments[id - 1].address, segments[id - 1].size);
+		segments[id - 1].address = NULL;
 	}
 	return 0;
 }

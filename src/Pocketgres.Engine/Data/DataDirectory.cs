@@ -10,7 +10,6 @@ namespace Pocketgres.Engine.Data;
 internal sealed class DataDirectory : IDisposable
 {
     private const int OwnerOnly = 0x1C0;
-    private const int NotForPostgres = 0x17; // S_IWGRP | S_IRWXO: Postgres refuses directories that others can write or the world can read
 
     private readonly DirectoryLock _lock;
 
@@ -217,10 +216,10 @@ internal sealed class DataDirectory : IDisposable
         {
             string why = control.Version != own.Version ? $"its control file has version {control.Version}, not {own.Version}"
                 : control.CatalogVersion != own.CatalogVersion ? $"its catalogue has version {control.CatalogVersion}, not {own.CatalogVersion}"
-                : control.Float8ByValue != own.Float8ByValue ? "it was made by a native (64-bit) server"
+                : control.Float8ByValue != own.Float8ByValue ? "it was made by a 32-bit server, as PGlite and pocketgres with PGlite's engine are"
                 : "it was made by a server built with other sizes or alignments";
             throw new ClusterException(ClusterError.WrongVersion,
-                $"{shown} is a PostgreSQL {EngineArtifacts.PostgresMajorVersion} data directory of another build: {why}; dump it with the server that made it and restore it here");
+                $"{shown} is a PostgreSQL {EngineArtifacts.PostgresMajorVersion} data directory of another build: {why}; serve it with the program that made it, and move its data here with pocketgres copy, or with pg_dump");
         }
 
         ClusterException Damaged(string how, Exception? inner) => new(ClusterError.StartFailed,
@@ -250,17 +249,9 @@ internal sealed class DataDirectory : IDisposable
         }
     }
 
-    /// <summary>
-    /// The first opening of a directory that PGlite made: its Node.js part leaves the directory's mode to the umask, which Postgres itself refuses.
-    /// </summary>
+    // The first opening of a directory that a native server made: same layout, same log.
     private static void Adopt(IFileSystem files, string directory)
     {
-        FileSystemException.ThrowIf(files.Stat(directory, followLink: true, out var status), "look at", directory);
-        if ((status.Mode & NotForPostgres) != 0)
-        {
-            FileSystemException.ThrowIf(files.ChangeMode(directory, OwnerOnly), "set the mode of", directory);
-        }
-
         (EngineStamp.Current with { MadeBy = $"another program, first opened by {EngineStamp.Current.MadeBy}" }).Write(files, directory, sync: true);
         FileTree.Sync(files, directory);
     }

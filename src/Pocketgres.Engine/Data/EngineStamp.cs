@@ -29,7 +29,7 @@ internal sealed record EngineStamp(int Format, string MadeBy, string Engine)
     /// <summary>This program's version.</summary>
     public static string Version => typeof(EngineStamp).Assembly.GetName().Version!.ToString(3);
 
-    /// <summary>Reads a stamp; null when the directory has none (made by PGlite, or by another program of this engine).</summary>
+    /// <summary>Reads a stamp; null when the directory has none (made by a native server).</summary>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
     public static EngineStamp? Read(IFileSystem files, string dataDirectory)
     {

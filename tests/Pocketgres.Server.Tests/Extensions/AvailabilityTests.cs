@@ -13,7 +13,7 @@ public class AvailabilityTests(ExtensionsFixture fixture)
     public async Task Lists_exactly_the_enabled_extensions_of_the_catalog()
     {
         await using NpgsqlConnection session = await fixture.Server.OpenAsync();
-        List<string> actual = await session.ColumnAsync<string>("select name || ' ' || default_version || ' ' || comment from pg_available_extensions");
+        List<string> actual = await session.ColumnAsync<string>("select name || ' ' || default_version || ' ' || coalesce(comment, '') from pg_available_extensions");
         Assert.Equal(
             s_catalog.Extensions.Where(e => e.Enabled && e.Kind == ExtensionKind.Extension).Select(e => $"{e.Name} {e.Version} {e.Comment}").Order(StringComparer.Ordinal),
             actual.Order(StringComparer.Ordinal));

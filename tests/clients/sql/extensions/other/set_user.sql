@@ -7,4 +7,5 @@ reset role;
 select reset_user();
 select current_user = session_user;
 select set_user('nobody_like_that');
+revoke usage on schema public from plain_user_of_it;
 drop role plain_user_of_it;
