@@ -8,14 +8,16 @@ namespace Pocketgres.Server.Tests.Extensions;
 public class AvailabilityTests(ExtensionsFixture fixture)
 {
     static readonly ExtensionCatalog s_catalog = ExtensionCatalog.Load();
+    static readonly string[] s_withoutComment = ["ip4r"]; // in the control file
 
     [Fact]
     public async Task Lists_exactly_the_enabled_extensions_of_the_catalog()
     {
         await using NpgsqlConnection session = await fixture.Server.OpenAsync();
         List<string> actual = await session.ColumnAsync<string>("select name || ' ' || default_version || ' ' || coalesce(comment, '') from pg_available_extensions");
+        var enabled = s_catalog.Extensions.Where(e => e.Enabled && e.Kind == ExtensionKind.Extension).ToList();
         Assert.Equal(
-            s_catalog.Extensions.Where(e => e.Enabled && e.Kind == ExtensionKind.Extension).Select(e => $"{e.Name} {e.Version} {e.Comment}").Order(StringComparer.Ordinal),
+            enabled.Select(e => $"{e.Name} {e.Version} {(s_withoutComment.Contains(e.Name) ? "" : e.Comment)}").Order(StringComparer.Ordinal),
             actual.Order(StringComparer.Ordinal));
     }
 
