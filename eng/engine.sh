@@ -258,10 +258,12 @@ for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; d
 # The host's functions serve TLS (be_tls_*): USE_SSL without a library, in the server only.
 make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o --export-all --wrap=postmaster_child_launch" m src/backend COPT=-DUSE_SSL "$@"; }
 server() {
-    if [[ ! "$build/server.o" -nt "$port/server.c" ]]; then
-        "$port/wasm-cc" -O2 -g -I"$build/src/include" -I"$source_tree/src/include" -c "$port/server.c" -o "$build/server.o"
+    if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then
+        "$port/wasm-cc" -O2 -g -I"$port" -I"$build/src/include" -I"$source_tree/src/include" -c "$port/server.c" -o "$build/server.o"
         rm -f "$build/src/backend/postgres"
     fi
+    [[ "$build/src/backend/tcop/postgres.o" -nt "$port/statements.h" ]] || rm -f "$build/src/backend/tcop/postgres.o"
+    m src/backend/tcop postgres.o "COPT=-DUSE_SSL -DSTATEMENT_CALLS -include $port/statements.h"
     make_server
 }
 step "server" server

@@ -1,11 +1,12 @@
 /*
- * The postmaster's fork, for the server program only. The linker's --wrap puts __wrap_postmaster_child_launch in place of PostgreSQL's
+ * What is for the server program only. First the postmaster's fork. The linker's --wrap puts __wrap_postmaster_child_launch in place of PostgreSQL's
  * function of that name; the child calls PostgreSQL's own function again with the same arguments (they and all they point to are in the
  * copied memory) and takes its branch of fork_process() == 0. See pocket_fork_from in port.c.
  */
 #include "postgres.h"
 #include "libpq/libpq-be.h"
 #include "postmaster/postmaster.h"
+#include "statements.h"
 
 extern void pocket_fork_from(void (*again) (void *), void *argument);
 extern pid_t __real_postmaster_child_launch(BackendType child_type, int child_slot, void *startup_data, size_t startup_data_len,
@@ -42,3 +43,61 @@ __wrap_postmaster_child_launch(BackendType child_type, int child_slot, void *sta
 	pocket_fork_from(NULL, NULL);
 	return pid;
 }
+
+/*
+ * Calls of tcop/postgres.c by names of their own (statements.h), so that a host which keeps statements can stand in for them there and nowhere
+ * else. PostgresMain catches errors by sigsetjmp, so its calls are indirect and could not be told apart otherwise.
+ */
+List	   *statement_parse(const char *text, RawParseMode mode) { return raw_parser(text, mode); }
+
+Query *
+statement_analyze(RawStmt *tree, const char *text, const Oid *types, int count, QueryEnvironment *environment)
+{
+	return parse_analyze_fixedparams(tree, text, types, count, environment);
+}
+
+Query *
+statement_analyze_parameters(RawStmt *tree, const char *text, Oid **types, int *count, QueryEnvironment *environment)
+{
+	return parse_analyze_varparams(tree, text, types, count, environment);
+}
+
+List *statement_rewrite(Query *query) { return QueryRewrite(query); }
+
+MemoryContext
+statement_context(MemoryContext parent, const char *name, Size minimum, Size initial, Size maximum)
+{
+	return AllocSetContextCreateInternal(parent, name, minimum, initial, maximum);
+}
+
+CachedPlanSource *
+statement_create(struct RawStmt *tree, const char *text, CommandTag tag)
+{
+	return CreateCachedPlan(tree, text, tag);
+}
+
+void
+statement_complete(CachedPlanSource *source, List *queries, MemoryContext context, Oid *types, int count, ParserSetupHook setup, void *argument,
+				   int options, bool fixed_result)
+{
+	CompleteCachedPlan(source, queries, context, types, count, setup, argument, options, fixed_result);
+}
+
+void statement_save(CachedPlanSource *source) { SaveCachedPlan(source); }
+void statement_drop(CachedPlanSource *source) { DropCachedPlan(source); }
+
+CachedPlan *
+statement_plan(CachedPlanSource *source, ParamListInfo parameters, ResourceOwner owner, QueryEnvironment *environment)
+{
+	return GetCachedPlan(source, parameters, owner, environment);
+}
+
+List *statement_columns(CachedPlanSource *source, QueryEnvironment *environment) { return CachedPlanGetTargetList(source, environment); }
+
+void
+statement_define(Portal portal, const char *name, const char *text, CommandTag tag, List *statements, CachedPlan *plan)
+{
+	PortalDefineQuery(portal, name, text, tag, statements, plan);
+}
+
+void statement_start(Portal portal, ParamListInfo parameters, int flags, Snapshot snapshot) { PortalStart(portal, parameters, flags, snapshot); }

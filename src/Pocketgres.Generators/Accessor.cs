@@ -5,7 +5,7 @@ namespace Pocketgres.Generators;
 
 /// <summary>Finds the C# expression that reads or writes a C object at a place of guest memory, if the C# type can stand for the C type.</summary>
 /// <remarks>
-/// A pointer is a <c>uint</c>, the address: 64-bit modules store eight bytes, whose upper half is zero. A guest struct stands for a struct that lies there, or
+/// A pointer is a <c>uint</c>, the address: 64-bit modules store eight bytes, whose upper half is zero; a reference to one is of all eight. A guest struct stands for a struct that lies there, or
 /// for the one that a pointer points to.
 /// </remarks>
 internal sealed class Accessor
@@ -42,9 +42,14 @@ internal sealed class Accessor
         }
 
         string name = type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat);
+        if (c.Kind == 'p' && isReference)
+        {
+            return type.SpecialType == SpecialType.System_UInt64 && facts.PointerSize == 8 ? new Accessor($"ref *(ulong*)({place.Memory} + {place.Address})", null) : null;
+        }
+
         if (c.Kind == 'p')
         {
-            return type.SpecialType == SpecialType.System_UInt32 && !isReference
+            return type.SpecialType == SpecialType.System_UInt32
                 ? new Accessor($"*(uint*)({place.Memory} + {place.Address})", facts.PointerSize == 8 ? $"*(ulong*)({place.Memory} + {place.Address}) = value" : $"*(uint*)({place.Memory} + {place.Address}) = value")
                 : null;
         }

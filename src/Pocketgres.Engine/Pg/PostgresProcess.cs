@@ -30,8 +30,11 @@ internal sealed class PostgresProcess
     /// <summary>In a postmaster: completes when it has said that it lets clients in; null when nobody reads its log.</summary>
     public Task? Ready { get; init; }
 
-    /// <summary>Its sessions keep unnamed statements.</summary>
+    /// <summary>Its sessions keep statements.</summary>
     public bool CachesStatements { get; init; }
+
+    /// <summary>The statements that a session keeps; null in other processes, and where it must not.</summary>
+    public StatementCache? Statements { get; private init; }
 
     /// <summary>What holds commits back; null where the files are all there is.</summary>
     public ICommitGate? CommitGate { get; init; }
@@ -46,7 +49,11 @@ internal sealed class PostgresProcess
 
     /// <summary>State of a child that <paramref name="postmaster"/> forks.</summary>
     public static PostgresProcess Child(BackendType type, Process postmaster) =>
-        new(Of(postmaster).Programs, type) { CachesStatements = Of(postmaster).CachesStatements, CommitGate = Of(postmaster).CommitGate };
+        new(Of(postmaster).Programs, type)
+        {
+            CachesStatements = Of(postmaster).CachesStatements, CommitGate = Of(postmaster).CommitGate,
+            Statements = type == BackendType.Backend && Of(postmaster).CachesStatements ? new StatementCache() : null,
+        };
 
     /// <summary>The same state for this process in a clone.</summary>
     /// <param name="postmaster">The clone's postmaster; null for itself.</param>

@@ -86,7 +86,8 @@ sealed class SimpleQueryClient : IAsyncDisposable
                     answer.Append($"{error['C']} {error['M']} at {error.GetValueOrDefault('P', "0")}");
                     break;
                 case 'N':
-                    Notices.Add(Fields(body)['M']);
+                    Dictionary<char, string> notice = Fields(body);
+                    Notices.Add(notice['M'] + (notice.TryGetValue('D', out string? detail) ? " " + detail : ""));
                     break;
                 case 'Z':
                     return answer.ToString();

@@ -51,13 +51,13 @@ public class StatementLiteralTests(ServerFixture fixture) : SessionTest(fixture)
             create unique index on u (a, b);
             analyze t, u
             """);
-        await _simple.QueryAsync("set log_parser_stats = on; set log_planner_stats = on; set client_min_messages = log");
+        await _simple.QueryAsync("set debug_print_rewritten = on; set debug_pretty_print = off; set log_planner_stats = on; set client_min_messages = log");
         List<string> seen = [];
         for (int i = 1; i <= Times; i++)
         {
             _simple.Notices.Clear();
             await _simple.QueryAsync(string.Format(System.Globalization.CultureInfo.InvariantCulture, sql, i));
-            seen.Add(string.Concat(_simple.Notices.Select(n => n.Split(' ')[0] switch { "REWRITER" => "A", "PLANNER" => "P", _ => "" })));
+            seen.Add(string.Concat(_simple.Notices.Select(n => n.Split(' ')[0] switch { "rewritten" => n.Contains("{QUERY", StringComparison.Ordinal) ? "A" : "", "PLANNER" => "P", _ => "" })));
         }
 
         Assert.Equal(phases, string.Join(' ', seen.Select(s => s.Length == 0 ? "-" : s)));

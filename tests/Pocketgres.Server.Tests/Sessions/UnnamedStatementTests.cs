@@ -274,12 +274,12 @@ public class UnnamedStatementTests(ServerFixture fixture) : SessionTest(fixture)
         Task<int> KeptAsync() => session.ScalarAsync<int>("select count(*)::int from pg_backend_memory_contexts where name = 'CachedPlanSource'");
     }
 
-    // Whether each of some executions has analysed the statement: the server says so when it is asked for that phase's statistics.
+    // Whether each of some executions has analysed the statement: the server prints what came of it.
     private static async Task<List<bool>> AnalysedAsync(NpgsqlConnection session, string sql, object parameter)
     {
-        await session.ExecuteAsync("set log_parser_stats = on; set client_min_messages = log");
+        await session.ExecuteAsync("set debug_print_rewritten = on; set debug_pretty_print = off; set client_min_messages = log");
         bool seen = false;
-        void Notice(object sender, NpgsqlNoticeEventArgs e) => seen |= e.Notice.MessageText.Contains("PARSE ANALYSIS STATISTICS", StringComparison.Ordinal);
+        void Notice(object sender, NpgsqlNoticeEventArgs e) => seen |= e.Notice.MessageText == "rewritten parse tree:" && e.Notice.Detail?.Contains("{QUERY", StringComparison.Ordinal) == true;
         session.Notice += Notice;
         List<bool> analysed = [];
         for (int i = 0; i < Times; i++)
@@ -290,7 +290,7 @@ public class UnnamedStatementTests(ServerFixture fixture) : SessionTest(fixture)
         }
 
         session.Notice -= Notice;
-        await session.ExecuteAsync("reset log_parser_stats; reset client_min_messages");
+        await session.ExecuteAsync("reset debug_print_rewritten; reset debug_pretty_print; reset client_min_messages");
         return analysed;
     }
 
