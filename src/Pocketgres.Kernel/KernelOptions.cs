@@ -34,7 +34,7 @@ public sealed record KernelOptions
     /// <summary>The largest process id; after it ids start again at <see cref="FirstPid"/>. The default is what Linux allows at most.</summary>
     public int MaximumPid { get; init; } = 4_194_303;
 
-    /// <summary>What limits the growth of processes' memory, beside 2 GiB each.</summary>
+    /// <summary>What limits the growth of processes' memory, beside what their addresses reach (<see cref="Programs.DataModel.MaximumMemory"/>).</summary>
     public HostMemory Memory { get; init; } = HostMemory.Own;
 
     /// <summary>Which connections are ready for accept(2); null: all.</summary>

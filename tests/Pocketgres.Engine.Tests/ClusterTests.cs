@@ -274,7 +274,7 @@ public sealed class ClusterTests
         Assert.StartsWith("division by zero\nSTATEMENT: select 1 / 0", logged.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>PGlite's build asks for no checkpoint when a WAL segment is full; without it the log would grow until the next one by time.</summary>
+    /// <summary>Without it the log would grow until the next checkpoint by time.</summary>
     [Fact]
     public async Task A_full_log_asks_for_a_checkpoint()
     {

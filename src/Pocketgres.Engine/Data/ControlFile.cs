@@ -4,7 +4,7 @@ namespace Pocketgres.Engine.Data;
 
 /// <summary>
 /// global/pg_control, PostgreSQL 18 (catalog/pg_control.h, struct ControlFileData): what a server must have in common with a data directory,
-/// and the state it was left in. The same layout on every platform with 8-byte alignment of int64, wasm32 and x86-64 among them.
+/// and the state it was left in. The same layout on every platform with 8-byte alignment of int64, wasm64 and x86-64 among them.
 /// </summary>
 internal sealed class ControlFile
 {

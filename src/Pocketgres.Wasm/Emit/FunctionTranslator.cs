@@ -8,7 +8,7 @@ namespace Pocketgres.Wasm.Emit;
 /// Translates one function body (or, outlined, one region of it) to IL.
 /// </summary>
 /// <remarks>
-/// Code generation choices, each measured on pglite.wasm against the alternatives:
+/// Code generation choices, each measured on PostgreSQL's server against the alternatives:
 /// operands are expression trees, spilled to temporaries only where a side effect would overtake them; the IL stack is empty at
 /// every statement; block results travel in temporaries; comparisons fuse with the branch that tests them; an address is
 /// <c>conv.u(address) + offset + m</c>, without a conversion of the constant, and locals that serve as addresses are kept converted. Trees, not a

@@ -32,7 +32,7 @@ public class FailingCallTests(ITestOutputHelper output)
             + string.Join(", ", calls.GroupBy(c => c.Operation).Select(g => $"{g.Key} {g.Count()}")));
         Kind[] kinds =
         [
-            // But for two that Postgres and PGlite's build of it do not survive (docs/limits.md).
+            // But for two that Postgres does not survive (docs/limits.md).
             new("EIO, once", new FaultRule
             {
                 Error = Errno.EIO,

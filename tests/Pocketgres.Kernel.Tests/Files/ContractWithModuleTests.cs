@@ -3,7 +3,7 @@ using Pocketgres.Kernel.Files;
 
 namespace Pocketgres.Kernel.Tests.Files;
 
-/// <summary>What pglite.wasm and initdb.wasm (0.5.16) import, read from their import sections: name and signature, result first.</summary>
+/// <summary>What PostgreSQL's programs import of files, linked with emscripten's C library for 32-bit addresses: name and signature, result first.</summary>
 public class ContractWithModuleTests
 {
     private const string Imports = """
