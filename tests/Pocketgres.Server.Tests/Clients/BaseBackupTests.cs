@@ -35,7 +35,7 @@ public class BaseBackupTests(ClientsFixture fixture)
         ToolResult verified = (await Tool.RunAsync(Workspace.Pg18("pg_verifybackup"), [backup])).Succeeded();
         Assert.Contains("backup successfully verified", verified.Output, StringComparison.Ordinal);
 
-        // The same kind of server opens it: a wasm32 data directory is not native Postgres' and the other way round.
+        // The same kind of server opens it.
         await using TestServer restored = await TestServer.StartAsync(new ServerOptions { DataDirectory = backup });
         await using NpgsqlConnection check = await restored.OpenAsync(database.Name);
         Assert.Equal(20_000, await check.ScalarAsync<long>("select count(*) from before where v = md5(i::text)"));

@@ -2,7 +2,7 @@ using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Server.Tests.Encodings;
 
-/// <summary>How languages sort: ICU's tailorings, compared with native PostgreSQL 18 (whose ICU is newer).</summary>
+/// <summary>How languages sort: ICU's tailorings, compared with native PostgreSQL 18.</summary>
 public class CollationTests(EncodingFixture fixture) : IClassFixture<EncodingFixture>
 {
     const string Words = """
@@ -52,7 +52,7 @@ public class CollationTests(EncodingFixture fixture) : IClassFixture<EncodingFix
         List<string> native = await reference.ColumnAsync<string>("select collname from pg_collation where collprovider = 'i'");
         List<string> own = await session.ColumnAsync<string>("select collname from pg_collation where collprovider = 'i'");
 
-        // ICU 76 knows a few locales less than native's ICU 78.
+        // Native's ICU may be another version, which knows a few locales more or less.
         Assert.True(own.Count > 800, $"{own.Count} of native's {native.Count}");
         Assert.Empty(((string[])["de-x-icu", "de-DE-x-icu", "sv-x-icu", "ja-JP-x-icu", "zh-Hans-CN-x-icu", "en-US-x-icu", "unicode"]).Except(own));
     }
