@@ -46,7 +46,7 @@ def make_peers(text):
         elif name in ("in-process", "pglite", "pglite-socket"):
             peers.append(driven.make(name, path, HERE))
         else:
-            settings = {"pocketgres.several_cores": "on"} if name == "several-cores" else None
+            settings = {"pocketgres.several_cores": "off"} if name == "one-at-a-time" else None
             peers.append(servers.Ours(name, path or os.path.join(REPOSITORY, "src/Pocketgres.Cli/bin/Release/net10.0/pocketgres"), settings))
     return peers
 

@@ -11,7 +11,7 @@ public interface ICommitGate
     /// <summary>What a process must wait for before it sends log that has been flushed to another machine; 0 for nothing. Quick.</summary>
     long SendTicket();
 
-    /// <summary>Waits until what a ticket stands for is durable, for <paramref name="patience"/> at most. Called without the global lock.</summary>
+    /// <summary>Waits until what a ticket stands for is durable, for <paramref name="patience"/> at most. Called without the kernel's lock.</summary>
     /// <returns>Whether it is.</returns>
     bool Wait(long ticket, TimeSpan patience);
 }

@@ -81,7 +81,7 @@ public sealed partial class PostgresCluster
                 throw new ClusterException(ClusterError.ForeignDirectory, $"{directory} is not empty: name a new directory");
             }
 
-            using var files = _kernel.RunStopped(CopyDataFiles);
+            using var files = _kernel.RunLocked(CopyDataFiles);
             await Task.Run(() => HostDirectoryCopy.Write(files, directory), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FileSystemException)
@@ -176,7 +176,7 @@ public sealed partial class PostgresCluster
             return;
         }
 
-        long[] activity = _kernel.RunStopped(Activity);
+        long[] activity = _kernel.RunLocked(Activity);
         _busyIntervals = activity.SequenceEqual(_housekeepingActivity) ? 0 : _busyIntervals + 1;
         _housekeepingActivity = activity;
         var frozen = _kernel.Processes.Snapshot().Where(p => p.IsFrozen).ToList();

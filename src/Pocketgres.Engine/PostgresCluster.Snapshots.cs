@@ -36,7 +36,7 @@ public sealed partial class PostgresCluster
                 throw new ClusterException(ClusterError.StartFailed, "the server has ended: take snapshots while it runs");
             }
 
-            var activity = _kernel.RunStopped(Activity);
+            var activity = _kernel.RunLocked(Activity);
             if (_lastSnapshot is null || !activity.SequenceEqual(_lastActivity))
             {
                 var content = await TakeAsync(cancellationToken).ConfigureAwait(false);
@@ -53,7 +53,7 @@ public sealed partial class PostgresCluster
         }
     }
 
-    // Changes whenever a session or worker has run: then the last snapshot is out of date. Under the global lock.
+    // Changes whenever a session or worker has run, or runs: then the last snapshot is out of date. Under the kernel's lock.
     private long[] Activity()
     {
         var activity = new List<long> { _kernel.Processes.Started };
@@ -61,6 +61,7 @@ public sealed partial class PostgresCluster
         {
             activity.Add(p.Pid);
             activity.Add(p.Runs);
+            activity.Add(p.State == ProcessState.Waiting ? 0 : Stopwatch.GetTimestamp());
         }
 
         return [.. activity];
@@ -101,7 +102,7 @@ public sealed partial class PostgresCluster
             }
         }
 
-        return _kernel.RunStopped(() => (new SnapshotContent(CopyDataFiles(), _engine, Data.Initdb.DataDirectory, limitation), Activity()));
+        return _kernel.RunLocked(() => (new SnapshotContent(CopyDataFiles(), _engine, Data.Initdb.DataDirectory, limitation), Activity()));
     }
 
     /// <summary>
@@ -150,7 +151,7 @@ public sealed partial class PostgresCluster
         }
     }
 
-    // Under the global lock no process writes: what is there is what a power cut would leave (of files that were synced, and more).
+    // Under the kernel's lock no process writes files: what is there is what a power cut would leave (of files that were synced, and more).
     private MemoryFileSystem CopyDataFiles()
     {
         if (_directory is not null)

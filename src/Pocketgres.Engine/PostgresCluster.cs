@@ -25,7 +25,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
 {
     private const int OwnerOnly = 0x1C0; // 0700
 
-    // The log says when the server is ready; this is for those whose log_min_messages keeps it from saying so. A look takes the global lock.
+    // The log says when the server is ready; this is for those whose log_min_messages keeps it from saying so. A look takes the kernel's lock.
     private static readonly TimeSpan s_statusInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly EngineFiles _engine;
@@ -64,7 +64,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     public string DataDirectory { get; }
 
     /// <summary>Processes that run, and how many were started since the start.</summary>
-    public (int Running, long Started) ProcessCounts => _kernel.RunStopped(() => (_kernel.Processes.Snapshot().Count, _kernel.Processes.Started));
+    public (int Running, long Started) ProcessCounts => _kernel.RunLocked(() => (_kernel.Processes.Snapshot().Count, _kernel.Processes.Started));
 
     /// <summary>Completes with the postmaster's exit code when the server has ended, whoever ended it, and everything it held is freed.</summary>
     public Task<int> Completion => _completion;
@@ -160,8 +160,8 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     /// <returns>The client's end from now on; null when there is no such session.</returns>
     public Stream? ConnectInMemory(int pid, NetworkStream socket) => _kernel.ConnectInMemory(pid, socket);
 
-    /// <summary>Does something with the running cluster's files, its data directory in them, while none of its processes runs.</summary>
-    internal T WithFiles<T>(Func<IFileSystem, string, T> action) => _kernel.RunStopped(() =>
+    /// <summary>Does something with the running cluster's files, its data directory in them, while none of its processes changes one.</summary>
+    internal T WithFiles<T>(Func<IFileSystem, string, T> action) => _kernel.RunLocked(() =>
         _kernel.FileSystem.At(DataDirectory) is { } files ? action(files, "/") : action(_kernel.FileSystem.At("/")!, DataDirectory));
 
     /// <summary>Ends all server processes at once, as SIGKILL to the whole server does, and frees everything: for tests of recovery.</summary>
@@ -195,7 +195,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     internal MemoryFileSystem? FilesAtEnd { get; private set; }
 
     private MemoryFileSystem? KeptFiles() => KeepFiles && _kernel.FileSystem.At(DataDirectory) is MemoryFileSystem
-        ? _kernel.RunStopped(() => ((MemoryFileSystem)_kernel.FileSystem.At(DataDirectory)!).Clone())
+        ? _kernel.RunLocked(() => ((MemoryFileSystem)_kernel.FileSystem.At(DataDirectory)!).Clone())
         : null;
 
     private static void Prepare(IFileSystem files, string shown, EngineFiles engine)
@@ -257,7 +257,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     {
         Threads = engine.Threads,
         FirstPid = EnginePrograms.PostmasterPid,
-        PrivateSections = SeveralCores.ModeOf(cluster.Settings),
+        OneAtATime = !StartSettings.IsOn(cluster.Settings, StartSettings.SeveralCores),
         BusyWait = StartSettings.IsOn(cluster.Settings, StartSettings.BusyWait),
         AcceptFilter = new StartupPackets(),
         StandardError = log.Write,
@@ -331,7 +331,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     }
 
     /// <summary>What pg_ctl looks at too: line 8 of postmaster.pid. A standby is ready when it takes queries.</summary>
-    private unsafe bool IsReady() => _kernel.RunStopped(() =>
+    private unsafe bool IsReady() => _kernel.RunLocked(() =>
     {
         if (_postmaster.HasExited
             || _kernel.FileSystem.Open(DataDirectory + "/" + LockFileSystem.DataDirectoryLock, OpenFlags.ReadOnly, 0, out var file) != Errno.None)

@@ -9,6 +9,9 @@ internal static class StartSettings
     /// <summary>A thread whose waits are short looks for its next event for a moment before it sleeps.</summary>
     public const string BusyWait = "pocketgres.busy_wait";
 
+    /// <summary>Processes run beside each other, on as many cores as there are; off: one at a time.</summary>
+    public const string SeveralCores = "pocketgres.several_cores";
+
     /// <summary>A session does not parse and analyse an unnamed statement again that it has run before.</summary>
     public const string StatementCache = "pocketgres.statement_cache";
 

@@ -10,6 +10,9 @@ public sealed class EntryHookAttribute(string function) : Attribute
 {
     /// <summary>The function's name in C.</summary>
     public string Function { get; } = function;
+
+    /// <summary>Whether the kernel's lock is taken around each call.</summary>
+    public KernelLocking Locking { get; init; }
 }
 
 /// <summary>Marks a static method that stands in for a function of the program, with its parameters and its result.</summary>
@@ -19,6 +22,9 @@ public sealed class FunctionReplacementAttribute(string function) : Attribute
 {
     /// <summary>The function's name in C.</summary>
     public string Function { get; } = function;
+
+    /// <summary>Whether the kernel's lock is taken around each call.</summary>
+    public KernelLocking Locking { get; init; }
 }
 
 /// <summary>
@@ -39,6 +45,9 @@ public sealed class CallReplacementAttribute(string caller, string callee, int c
 
     /// <summary>How many such calls there are.</summary>
     public int Count { get; } = count;
+
+    /// <summary>Whether the kernel's lock is taken around each call.</summary>
+    public KernelLocking Locking { get; init; }
 }
 
 /// <summary>
@@ -51,4 +60,7 @@ public sealed class StackDepthCheckAttribute(string function) : Attribute
 {
     /// <summary>The function's name in C.</summary>
     public string Function { get; } = function;
+
+    /// <summary>Whether the kernel's lock is taken around each call.</summary>
+    public KernelLocking Locking { get; init; }
 }

@@ -16,4 +16,7 @@ public sealed class HostFunctionAttribute(string name) : Attribute
     /// Without it a method serves all programs: it takes addresses and sizes as int, and what translated code of 64 bits passes is cut.
     /// </summary>
     public bool Memory64 { get; init; }
+
+    /// <summary>Whether the kernel's lock is taken around each call.</summary>
+    public KernelLocking Locking { get; init; }
 }

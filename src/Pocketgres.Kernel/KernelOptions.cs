@@ -18,13 +18,12 @@ public sealed record KernelOptions
     /// <summary>Threads shared with other kernels, whose stack size then counts; null: the kernel has its own.</summary>
     public ProcessThreads? Threads { get; init; }
 
-    /// <summary>Whether processes may run beside each other while they run private functions only.</summary>
-    public PrivateSectionMode PrivateSections { get; init; }
+    /// <summary>Whether translated code runs under the kernel's lock, so that one process at a time runs.</summary>
+    public bool OneAtATime { get; init; }
 
     /// <summary>
     /// Whether a process whose events come within microseconds of each other looks for the next one before it sleeps, on a host with several processors
-    /// for this process. It takes no more processor time than waking it would, and much less time. Also whether one that waits for
-    /// the global lock may spin, and whether, while many processes answer clients, a thread may send for them that does not sleep.
+    /// for this process. It takes no more processor time than waking it would, and much less time.
     /// </summary>
     public bool BusyWait { get; init; } = true;
 
@@ -43,10 +42,10 @@ public sealed record KernelOptions
     /// <summary>Receives what processes write to standard output.</summary>
     public OutputSink? StandardOutput { get; init; }
 
-    /// <summary>Receives what processes write to standard error. Called under the global lock: be quick, do not call back.</summary>
+    /// <summary>Receives what processes write to standard error. Called under the kernel's lock: be quick, do not call back.</summary>
     public OutputSink? StandardError { get; init; }
 
-    /// <summary>Told of each process whose memory has been given back. Called on that process's thread without the global lock: be quick.</summary>
+    /// <summary>Told of each process whose memory has been given back. Called on that process's thread without the kernel's lock: be quick.</summary>
     public Action? ProcessGone { get; init; }
 
     /// <summary>Told of each process that ended by a crash (a trap, an exception that is neither exit nor longjmp).</summary>

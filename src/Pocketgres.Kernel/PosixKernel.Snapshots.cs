@@ -30,7 +30,7 @@ public sealed partial class PosixKernel
     /// <summary>
     /// A process of a clone that is given up ends. The first one's space stays until the others have ended: so the clone's copy-on-write pages, which move
     /// from who ends to who is left, are in the first one's space at last, and with the next clone that uses it again where they are needed first. Under the
-    /// global lock; the kernel frees the memory when this returns true.
+    /// kernel's lock; the kernel frees the memory when this returns true.
     /// </summary>
     internal bool TakesOver(Process process, AddressSpace memory)
     {
@@ -61,9 +61,9 @@ public sealed partial class PosixKernel
     internal SharedMemory Segment(int number) => _segments[number];
 
     /// <summary>
-    /// Takes a snapshot at a moment when no process runs, if the processes' states allow it: none may be in the middle of a host call.
+    /// Takes a snapshot while all processes are stopped, if their states allow it: none may be in the middle of a host call, or compute without coming to a preemption point.
     /// </summary>
-    /// <param name="decide">Asked, under the global lock, for each process that waits or was preempted.</param>
+    /// <param name="decide">Asked, under the kernel's lock, for each process that waits or was preempted.</param>
     /// <param name="obstacle">Why there is none: whether it is worth trying again.</param>
     /// <param name="reason">What stood in the way, for messages.</param>
     /// <returns>The snapshot, or null.</returns>
@@ -71,7 +71,7 @@ public sealed partial class PosixKernel
     public KernelSnapshot? TrySnapshot(Func<Process, SnapshotDecision> decide, out SnapshotDecision obstacle, out string reason)
     {
         ArgumentNullException.ThrowIfNull(decide);
-        var (snapshot, what, why) = RunAlone(() => (KernelSnapshot.TryTake(this, decide, out var o, out string r), o, r));
+        var (snapshot, what, why) = RunStopped(() => (KernelSnapshot.TryTake(this, decide, out var o, out string r), o, r));
         obstacle = what;
         reason = why;
         return snapshot;

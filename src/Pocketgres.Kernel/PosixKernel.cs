@@ -9,11 +9,12 @@ using Pocketgres.Wasm.Abi;
 namespace Pocketgres.Kernel;
 
 /// <summary>
-/// One kernel: processes, their scheduler, mounted file systems. It has no static state, so any number can live in one .NET process.
+/// One kernel: processes, the lock around what they share, mounted file systems. It has no static state, so any number can live in one .NET process.
 /// </summary>
 public sealed partial class PosixKernel : IDisposable
 {
     private int _disposed;
+    private bool _holdsWrites; // written under the lock
 
     /// <summary>Creates a kernel without processes.</summary>
     public PosixKernel(KernelOptions options, MountTable fileSystem)
@@ -22,7 +23,7 @@ public sealed partial class PosixKernel : IDisposable
         FileSystem = fileSystem;
         Processes = new ProcessTable(options.FirstPid, options.MaximumPid);
         Threads = options.Threads ?? new ProcessThreads(options.StackSize);
-        Scheduler = new Scheduler(Threads, options.BusyWait);
+        Reminder = new SignalReminder(Processes);
     }
 
     /// <summary>Settings.</summary>
@@ -37,10 +38,22 @@ public sealed partial class PosixKernel : IDisposable
     /// <summary>Sockets that the host has bound already and that bind(2) finds by address ("socket activation").</summary>
     public InheritedSockets InheritedSockets { get; } = new();
 
-    /// <summary>How often a process gave up the processor because others waited.</summary>
-    public long Preemptions => Scheduler.Preemptions;
+    /// <summary>How often a process gave up the kernel's lock because others waited.</summary>
+    public long Preemptions => Lock.Yields;
 
-    internal Scheduler Scheduler { get; }
+    /// <summary>
+    /// One process at a time runs: because it is asked for (<see cref="KernelOptions.OneAtATime"/>), or in a clone whose shared memory only one process at a time can see
+    /// (<see cref="ClonedMemory"/>). Then the kernel's lock is held by translated code too.
+    /// </summary>
+    internal bool IsExclusive => Options.OneAtATime || Cloned is { IsShared: false };
+
+    internal KernelLock Lock { get; } = new();
+
+    internal WorldStop World { get; } = new();
+
+    internal RunningProcesses Running { get; } = new();
+
+    internal SignalReminder Reminder { get; }
 
     internal FutexTable Futexes { get; } = new();
 
@@ -93,44 +106,71 @@ public sealed partial class PosixKernel : IDisposable
         return process;
     }
 
-    /// <summary>Runs an action while no process runs: for the host's looks into shared memory.</summary>
-    public T RunStopped<T>(Func<T> action) => Scheduler.RunLocked(action);
-
-    /// <summary>As <see cref="RunStopped"/>, and nothing runs in a private section either: for looks into private memory.</summary>
-    private T RunAlone<T>(Func<T> action)
+    /// <summary>
+    /// Runs an action under the kernel's lock: for the host's looks at files and processes. Processes compute meanwhile, but write no files, and begin, change and end nothing else that they
+    /// share.
+    /// </summary>
+    public T RunLocked<T>(Func<T> action)
     {
-        Scheduler.HoldOffPrivateSections();
+        ArgumentNullException.ThrowIfNull(action);
+        Lock.Acquire(null);
         try
         {
-            while (true)
-            {
-                var (alone, result) = RunStopped(() => Scheduler.ActiveSections == 0 ? (true, action()) : (EndPrivateSectionsSoon(), default(T)!));
-                if (alone)
-                {
-                    return result;
-                }
-
-                Thread.Sleep(1);
-            }
+            HoldWrites();
+            return action();
         }
         finally
         {
-            Scheduler.AllowPrivateSections();
+            ReleaseWrites();
+            Lock.Release();
         }
     }
 
-    // A section ends where the program looks for signals, at the latest. Returns false.
-    private bool EndPrivateSectionsSoon()
+    /// <summary>Whether writes to files take the kernel's lock. Any thread.</summary>
+    internal bool HoldsWrites => Volatile.Read(ref _holdsWrites);
+
+    /// <summary>From now on all writes to files take the lock, which the caller has; those that have begun without it are waited for.</summary>
+    internal void HoldWrites()
     {
-        foreach (var process in Processes.Snapshot())
+        Volatile.Write(ref _holdsWrites, true);
+        Interlocked.MemoryBarrier(); // pairs with Process.TryBeginWrite
+        foreach (var process in Processes.Alive())
         {
-            if (process.State == ProcessState.HostCall && process.InPrivateSection)
+            for (var wait = default(SpinWait); process.IsWriting; wait.SpinOnce())
             {
-                process.RequestReschedule();
             }
         }
+    }
 
-        return false;
+    /// <summary>Takes that back.</summary>
+    internal void ReleaseWrites() => Volatile.Write(ref _holdsWrites, false);
+
+    /// <summary>
+    /// As <see cref="RunLocked"/>, with processes stopped in waits and at preemption points: for looks into their memories. One that does not come to a stop soon runs on, which
+    /// <see cref="Process.State"/> says.
+    /// </summary>
+    private T RunStopped<T>(Func<T> action)
+    {
+        World.Request(Processes);
+        try
+        {
+            return RunLocked(() =>
+            {
+                World.Hold();
+                try
+                {
+                    return action();
+                }
+                finally
+                {
+                    World.Release();
+                }
+            });
+        }
+        finally
+        {
+            World.Resume();
+        }
     }
 
     /// <summary>
@@ -141,7 +181,7 @@ public sealed partial class PosixKernel : IDisposable
     /// <param name="socket">The client's end as it is. The result owns it; what is in it unread is read first.</param>
     /// <returns>The client's end from now on; null when there is no such process, or it has more than one socket.</returns>
     public MemoryConnectionStream? ConnectInMemory(int pid, NetworkStream socket) =>
-        RunStopped(() => Processes.Find(pid)?.MoveSocketToMemory()) is { } connection ? new MemoryConnectionStream(connection, socket) : null;
+        RunLocked(() => Processes.Find(pid)?.MoveSocketToMemory()) is { } connection ? new MemoryConnectionStream(connection, socket) : null;
 
     /// <summary>Posts a signal from the host.</summary>
     public Errno Kill(int pid, int signal) => Processes.Kill(pid, signal);
@@ -167,7 +207,7 @@ public sealed partial class PosixKernel : IDisposable
 
             if (living.Any(p => p.IsFrozen))
             {
-                RunStopped(() => living.Count(p => p.TryDiscard(Signal.Kill)));
+                RunLocked(() => living.Count(p => p.TryDiscard(Signal.Kill)));
             }
 
             Task.WaitAll([.. living.Select(p => p.Exited)]);
@@ -175,7 +215,8 @@ public sealed partial class PosixKernel : IDisposable
 
         FreeFirstSpace();
         InheritedSockets.Dispose();
-        Scheduler.Dispose();
+        Reminder.Dispose();
+        Lock.Dispose();
         if (Options.Threads is null)
         {
             Threads.Dispose();

@@ -16,6 +16,8 @@ public class HostFunctionTests
         Assert.True(TestHost.Functions.TryGet("nested_negate", out var nested));
         Assert.Equal("TestHost+Nested", nested.TypeName);
         Assert.False(TestHost.Functions.TryGet("no such", out _));
+        Assert.True(TestHost.Functions.TryGet("locked", out var locked));
+        Assert.Equal((false, true), (mixed.IsLocked, locked.IsLocked));
     }
 
     [Fact]

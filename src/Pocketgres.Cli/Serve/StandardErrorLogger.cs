@@ -7,7 +7,7 @@ namespace Pocketgres.Cli.Serve;
 
 /// <summary>
 /// The log on stderr, as text or JSON (<see cref="LogFormat"/>). Messages are written by a thread of its own,
-/// because the server logs under its global lock: a reader of stderr that stalls must not stall every session. Of messages that pile up beyond a
+/// because the server logs under its kernel's lock: a reader of stderr that stalls must not stall every session. Of messages that pile up beyond a
 /// limit the newest are dropped and counted.
 /// </summary>
 internal sealed class StandardErrorLogger(LogLevel minimum, Action<string> write, bool json = false) : ILogger, IDisposable

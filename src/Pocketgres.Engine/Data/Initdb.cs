@@ -19,7 +19,7 @@ public static class Initdb
     [
         "shared_buffers=32MB", // the host's page cache (or memory itself) lies underneath: a large buffer cache would hold pages twice
         "dynamic_shared_memory_type=mmap",
-        "io_method=sync", // one global lock: workers would only add switches
+        "io_method=sync", // reads come from the host's page cache: workers would only add switches
         "max_wal_size=256MB",
         "wal_level=logical", // sync engines and change data capture work as it is; no cost was measurable (docs/replication.md)
         "max_wal_senders=20",

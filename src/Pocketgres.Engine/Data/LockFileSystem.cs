@@ -14,7 +14,7 @@ namespace Pocketgres.Engine.Data;
 /// <remarks>
 /// Others look at the first line: a native server refuses a directory, and does not take a socket, whose process lives; pg_ctl finds the server by it.
 /// Postgres reads its lock file again every minute and shuts down when it is gone or another's. What it reads is what it has written, whatever became of the
-/// file; a file that was deleted is written again then, to keep the next opener out. Under the kernel's global lock, as every file system.
+/// file; a file that was deleted is written again then, to keep the next opener out. Under the kernel's lock, as every file system.
 /// </remarks>
 /// <param name="host">Does the work.</param>
 /// <param name="lockFiles">Absolute paths of lock files there.</param>

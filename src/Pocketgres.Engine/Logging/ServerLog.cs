@@ -35,7 +35,7 @@ internal sealed class ServerLog(ILogger? logger)
     private readonly Queue<ServerLogEntry> _recent = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Called for each entry, on the writing process's thread under the global lock.</summary>
+    /// <summary>Called for each entry, on the writing process's thread under the kernel's lock.</summary>
     public event Action<ServerLogEntry>? Written;
 
     /// <summary>The last few entries, oldest first: what a failed start reports.</summary>

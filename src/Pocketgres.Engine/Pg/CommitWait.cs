@@ -17,7 +17,7 @@ public static unsafe class CommitWait
     /// Runs before SyncRepWaitForLSN: after a transaction's commit record, or its prepare record, is flushed, before its locks are released. Interrupts are
     /// held, so that neither a cancel nor a termination ends the wait, as they do not end fdatasync; SIGQUIT does.
     /// </summary>
-    [EntryHook("SyncRepWaitForLSN")]
+    [EntryHook("SyncRepWaitForLSN", Locking = KernelLocking.None)]
     public static void WaitForLog(byte* m, long position, int commit)
     {
         var process = Process.From(m);
@@ -28,7 +28,7 @@ public static unsafe class CommitWait
     }
 
     /// <summary>Runs before secure_write(Port *, const void *, size_t): a walsender waits before it sends.</summary>
-    [EntryHook("secure_write")]
+    [EntryHook("secure_write", Locking = KernelLocking.None)]
     public static void WaitToSend(byte* m, long port, long data, long length)
     {
         var process = Process.From(m);

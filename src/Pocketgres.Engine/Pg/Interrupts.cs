@@ -6,7 +6,7 @@ namespace Pocketgres.Engine.Port;
 public static unsafe class Interrupts
 {
     /// <summary>Runs before ProcessInterrupts: a place where a process may be preempted, because it holds no spinlock or LWLock there.</summary>
-    [EntryHook("ProcessInterrupts")]
+    [EntryHook("ProcessInterrupts", Locking = KernelLocking.None)]
     public static void ProcessInterrupts(byte* m)
     {
         if (GuestVariables.InterruptHoldoffCount(m) == 0 && GuestVariables.CritSectionCount(m) == 0)

@@ -10,7 +10,7 @@ namespace Pocketgres.Engine.Cloning;
 /// </summary>
 internal static unsafe class MainLoops
 {
-    /// <summary>The main loop a process waits in: its function's index; 0 for none. Under the global lock, on a thread of the host.</summary>
+    /// <summary>The main loop a process waits in: its function's index; 0 for none. Under the kernel's lock, on a thread of the host.</summary>
     public static int Of(Process process)
     {
         if (process.State != ProcessState.Waiting || !process.ShowSharedMemory())
@@ -29,7 +29,7 @@ internal static unsafe class MainLoops
         return loop.Type == PostgresProcess.Of(process).Type && loop.WaitEvents.Contains(waitEvent) ? function : 0;
     }
 
-    /// <summary>Whether a snapshot can contain a process as it is now. Under the global lock, on a thread of the host.</summary>
+    /// <summary>Whether a snapshot can contain a process as it is now. Under the kernel's lock, on a thread of the host.</summary>
     public static SnapshotDecision Decide(Process process)
     {
         if (process.State == ProcessState.Frozen || Of(process) != 0)
@@ -55,7 +55,7 @@ internal static unsafe class MainLoops
     public static SnapshotDecision DecideQuiet(Process process) =>
         process.State == ProcessState.Frozen || Of(process) != 0 ? SnapshotDecision.Include : SnapshotDecision.NotNow;
 
-    /// <summary>True for processes whose work can change what a clone would contain. Under the global lock.</summary>
+    /// <summary>True for processes whose work can change what a clone would contain. Under the kernel's lock.</summary>
     public static bool IsSession(Process process) => PostgresProcess.Of(process).Type is not
         (BackendType.Invalid or BackendType.AutovacuumLauncher or BackendType.BackgroundWriter or BackendType.Checkpointer or BackendType.WalWriter)
         && process.State != ProcessState.Frozen && Of(process) == 0;

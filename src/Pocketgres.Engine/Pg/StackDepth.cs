@@ -13,11 +13,11 @@ public static unsafe class StackDepth
     private const long FrameSize = 2;
 
     /// <summary>check_stack_depth(), of which the limit was exceeded. Does not return.</summary>
-    [StackDepthCheck("check_stack_depth")]
+    [StackDepthCheck("check_stack_depth", Locking = KernelLocking.None)]
     public static void TooDeep(byte* m) => Report(m);
 
     /// <summary>assign_max_stack_depth(), before it stores the new value.</summary>
-    [EntryHook("assign_max_stack_depth")]
+    [EntryHook("assign_max_stack_depth", Locking = KernelLocking.None)]
     public static void Assign(byte* m, int newValue, long extra) => Process.From(m).LimitStackDepth(newValue * 1024L * FrameSize);
 
     /// <summary>What <c>max_stack_depth</c> allows a process that begins. Before the settings are there, what they are at first.</summary>

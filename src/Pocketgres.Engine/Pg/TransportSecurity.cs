@@ -6,7 +6,7 @@ namespace Pocketgres.Engine.Port;
 public static unsafe class TransportSecurity
 {
     /// <summary>be_tls_init: called with ssl=on, at the start, where it ends the server, and at each reload.</summary>
-    [HostFunction("be_tls_init")]
+    [HostFunction("be_tls_init", Locking = KernelLocking.None)]
     public static int Start(byte* m, int isServerStart)
     {
         ErrorReport.Write(m, isServerStart != 0 ? ErrorReport.Fatal : ErrorReport.Log, "0A000", "ssl is not available: the server has no TLS", "be-secure.c", "be_tls_init",
@@ -15,7 +15,7 @@ public static unsafe class TransportSecurity
     }
 
     /// <summary>be_tls_destroy: called at a reload without ssl. There is nothing to free.</summary>
-    [HostFunction("be_tls_destroy")]
+    [HostFunction("be_tls_destroy", Locking = KernelLocking.None)]
     public static void Stop(byte* m)
     {
     }

@@ -19,7 +19,7 @@ public static unsafe class WaitEventSets
     /// WaitEventSetWait: waits until the latch is set, a socket is ready, the postmaster has ended or the time (milliseconds, negative for ever) is over;
     /// returns the number of events.
     /// </summary>
-    [FunctionReplacement("WaitEventSetWait")]
+    [FunctionReplacement("WaitEventSetWait", Locking = KernelLocking.None)]
     public static int Wait(byte* m, long setAddress, long timeout, long occurred, int maximum, int waitEventInfo)
     {
         var process = Process.From(m);
@@ -61,11 +61,11 @@ public static unsafe class WaitEventSets
     }
 
     /// <summary>WakeupOtherProc: wakes the owner of a latch that was set. It sees that whether it sleeps already or looks at the latch later.</summary>
-    [FunctionReplacement("WakeupOtherProc")]
+    [FunctionReplacement("WakeupOtherProc", Locking = KernelLocking.None)]
     public static void WakeUp(byte* m, int pid) => Process.From(m).Kernel.Processes.Find(pid)?.Notify();
 
     /// <summary>InitializeWaitEventSupport: no pipe is made and no signal handled. So WakeupMyProc, which asks whether the handler's pipe is watched, does nothing.</summary>
-    [FunctionReplacement("InitializeWaitEventSupport")]
+    [FunctionReplacement("InitializeWaitEventSupport", Locking = KernelLocking.None)]
     public static void Initialize(byte* m)
     {
     }

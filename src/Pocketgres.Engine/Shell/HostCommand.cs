@@ -143,7 +143,7 @@ internal sealed unsafe class HostCommand : ICommand
         }
     }
 
-    // The kernel's pipes are host pipes, so these threads can wait on them without the global lock; only the count of references needs it.
+    // The kernel's pipes are host pipes, so these threads can wait on them without the kernel's lock; only the count of references needs it.
     private static void PumpToHost(PosixKernel kernel, OpenFile from, Stream to)
     {
         var buffer = new byte[PumpSize];
@@ -173,7 +173,7 @@ internal sealed unsafe class HostCommand : ICommand
         finally
         {
             to.Dispose();
-            kernel.RunStopped(() => Release(from));
+            kernel.RunLocked(() => Release(from));
         }
     }
 
@@ -197,7 +197,7 @@ internal sealed unsafe class HostCommand : ICommand
         finally
         {
             from.Dispose();
-            kernel.RunStopped(() => Release(to));
+            kernel.RunLocked(() => Release(to));
         }
     }
 

@@ -9,7 +9,7 @@ namespace Pocketgres.Http.Admin;
 /// <param name="Text">The message with what belongs to it.</param>
 public sealed record LogTailLine(DateTime Time, string Severity, string Text);
 
-/// <summary>Remembers the newest messages of the log on their way to where it is written. Thread-safe, and quick: the server logs under its global lock.</summary>
+/// <summary>Remembers the newest messages of the log on their way to where it is written. Thread-safe, and quick: the server logs under its kernel's lock.</summary>
 internal sealed class LogTail(ILogger inner) : ILogger
 {
     private const int MaximumLines = 500;

@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace Pocketgres.Kernel.Files;
 
-/// <summary>A process's file descriptors: small numbers for open file descriptions. Used under the global lock.</summary>
+/// <summary>A process's file descriptors: small numbers for open file descriptions. Used under the kernel's lock.</summary>
 /// <param name="limit">RLIMIT_NOFILE: one more than the largest descriptor.</param>
 public sealed class FileDescriptorTable(int limit = FileDescriptorTable.DefaultLimit)
 {

@@ -5,7 +5,7 @@ namespace Pocketgres.Kernel.Files;
 
 /// <summary>
 /// A file, directory, FIFO or device of the host. The descriptor is close-on-exec and non-blocking; what cannot proceed answers EAGAIN,
-/// and the system call layer waits for <see cref="PollDescriptor"/> without the global lock.
+/// and the system call layer waits for <see cref="PollDescriptor"/> without the kernel's lock.
 /// </summary>
 internal sealed unsafe class HostFile : OpenFile
 {
@@ -21,6 +21,7 @@ internal sealed unsafe class HostFile : OpenFile
     private readonly int _type;
     private readonly int _largestWrite;
     private readonly HostFileSizes.Entry? _size; // of a regular file that is open for writing, or was truncated
+    private Func<long>? _askHost;
     private bool _hostAppends;
 
     public HostFile(HostFileSystem fileSystem, int fd, OpenFlags flags)
@@ -47,6 +48,8 @@ internal sealed unsafe class HostFile : OpenFile
 
     public override bool IsSeekable => _type is 0x8000 or 0x4000 or 0x6000;
 
+    public override bool TransfersUnlocked => _type == 0x8000 && (Flags & OpenFlags.Append) == 0;
+
     public override int ReadAt(byte* buffer, int count, long offset)
     {
         nint n;
@@ -65,13 +68,14 @@ internal sealed unsafe class HostFile : OpenFile
         do
         {
             int part = Math.Min(count - done, _largestWrite);
+            int version = _size?.Version ?? 0;
             nint n;
             do
             {
                 n = pwrite(_fd, buffer + done, part, offset + done);
             }
             while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
-            int written = Wrote(n, offset + done);
+            int written = Wrote(n, offset + done, version);
             if (written < 0)
             {
                 return done > 0 ? done : written;
@@ -199,25 +203,11 @@ internal sealed unsafe class HostFile : OpenFile
             return base.Size(out size);
         }
 
-        size = _size?.Size ?? -1;
-        if (size >= 0)
-        {
-            return Errno.None;
-        }
-
-        size = lseek(_fd, 0, SeekEnd);
-        if (size < 0)
-        {
-            return HostErrno.Last();
-        }
-
-        if (_size is not null)
-        {
-            _size.Size = size;
-        }
-
-        return Errno.None;
+        size = _size is null ? SizeOfHost() : _size.SizeOr(_askHost ??= SizeOfHost);
+        return size < 0 ? HostErrno.Last() : Errno.None;
     }
+
+    private long SizeOfHost() => lseek(_fd, 0, SeekEnd);
 
     public override Errno Truncate(long length)
     {
@@ -335,17 +325,18 @@ internal sealed unsafe class HostFile : OpenFile
 
     private int WriteVectors(IoVector* vectors, int count, long offset)
     {
+        int version = _size?.Version ?? 0;
         nint n;
         do
         {
             n = pwritev(_fd, vectors, count, offset);
         }
         while (n < 0 && Marshal.GetLastPInvokeError() == EINTR);
-        return Wrote(n, offset);
+        return Wrote(n, offset, version);
     }
 
     // What a write at an offset came to: bytes, or a negated errno.
-    private int Wrote(nint n, long offset)
+    private int Wrote(nint n, long offset, int version)
     {
         if (n < 0)
         {
@@ -354,7 +345,7 @@ internal sealed unsafe class HostFile : OpenFile
             return error;
         }
 
-        _size?.Written(offset + n);
+        _size?.Written(offset + n, version);
         return (int)n;
     }
 

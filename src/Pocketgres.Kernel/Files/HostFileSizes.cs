@@ -6,7 +6,7 @@ namespace Pocketgres.Kernel.Files;
 /// </summary>
 /// <remarks>
 /// True as long as only this kernel changes these files, which the lock of a data directory sees to. Files that are open for reading only are not here: those belong
-/// to somebody else. Entries are read and written under the global lock; the table has its own, for descriptions that are closed elsewhere.
+/// to somebody else. Thread-safe: an entry changes under its own lock, and what a write has made of the size counts only if nobody had to forget it since the write began.
 /// </remarks>
 internal sealed class HostFileSizes
 {
@@ -62,18 +62,63 @@ internal sealed class HostFileSizes
 
         public int References { get; set; }
 
-        /// <summary>Bytes; negative when the host has to be asked.</summary>
-        public long Size { get; set; } = -1;
+        private long _size = -1; // negative: the host has to be asked
+        private int _version; // counts what is forgotten
+
+        /// <summary>Counts how often the size was forgotten: to be taken before a write, for <see cref="Written"/>.</summary>
+        public int Version => Volatile.Read(ref _version);
+
+        /// <summary>The size, as known or as the host says; negative when the host cannot say.</summary>
+        public long SizeOr(Func<long> ask)
+        {
+            long known = Volatile.Read(ref _size);
+            if (known >= 0)
+            {
+                return known;
+            }
+
+            lock (this)
+            {
+                if (_size < 0)
+                {
+                    // Who writes meanwhile tells afterwards how far.
+                    Volatile.Write(ref _size, ask());
+                }
+
+                return _size;
+            }
+        }
 
         /// <summary>The host has to be asked next time: after a change whose outcome the caller does not know.</summary>
-        public void Forget() => Size = -1;
+        public void Forget()
+        {
+            lock (this)
+            {
+                Volatile.Write(ref _version, _version + 1);
+                Volatile.Write(ref _size, -1);
+            }
+        }
 
         /// <summary>Bytes up to <paramref name="end"/> were written.</summary>
-        public void Written(long end)
+        /// <param name="end">Offset of the first byte behind them.</param>
+        /// <param name="version">The version before the write.</param>
+        public void Written(long end, int version)
         {
-            if (Size >= 0 && end > Size)
+            if (end <= Volatile.Read(ref _size))
             {
-                Size = end;
+                return;
+            }
+
+            lock (this)
+            {
+                if (version != _version)
+                {
+                    Volatile.Write(ref _size, -1); // whether the write or the other change came first is not known
+                }
+                else if (_size >= 0 && end > _size)
+                {
+                    Volatile.Write(ref _size, end);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@ namespace Pocketgres.Kernel.Files;
 
 /// <summary>
 /// One mounted file system. Paths are absolute inside it ("/", "/base/1"), '/'-separated and already normalised (no ".", ".." or "//").
-/// Every call is made by the process that holds the kernel's global lock, so implementations need no lock of their own;
+/// Every call is made by the process that holds the kernel's lock, so implementations need no lock of their own;
 /// only <see cref="OpenFile.Sync"/> runs without it. Errors are return values: Postgres probes for missing files all the time.
 /// </summary>
 public interface IFileSystem

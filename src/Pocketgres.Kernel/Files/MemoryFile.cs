@@ -26,6 +26,18 @@ internal sealed unsafe class MemoryFile : OpenFile
         return Errno.None;
     }
 
+    // Without the file system's lock: Postgres asks in the planning of each query.
+    public override Errno Size(out long size)
+    {
+        if (_node.IsRegular)
+        {
+            size = _node.Size;
+            return Errno.None;
+        }
+
+        return base.Size(out size);
+    }
+
     public override Errno Truncate(long length) =>
         _node.IsDirectory || (Flags & OpenFlags.AccessMode) == OpenFlags.ReadOnly ? Errno.EINVAL : _fileSystem.Truncate(_node, length);
 

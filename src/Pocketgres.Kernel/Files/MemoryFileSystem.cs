@@ -6,7 +6,7 @@ namespace Pocketgres.Kernel.Files;
 /// </summary>
 /// <remarks>
 /// Symbolic links are followed by the <see cref="MountTable"/> (<see cref="FindLink"/>); a path given directly must not lead through one.
-/// Used under one kernel's global lock; a second kernel uses a clone.
+/// Used under one kernel's lock; a second kernel uses a clone.
 /// </remarks>
 public sealed partial class MemoryFileSystem : IFileSystem, IDisposable
 {

@@ -10,6 +10,7 @@ internal sealed class MemoryNode
     public const int SymbolicLink = 0xA000;
 
     private Dictionary<string, MemoryNode>? _children;
+    private long _size;
     private MemoryNode? _origin; // the directory of a frozen file system that this one is an untouched copy of
 
     public required long Inode { get; init; }
@@ -23,7 +24,12 @@ internal sealed class MemoryNode
     /// <summary>Open file descriptions.</summary>
     public int Opens { get; set; }
 
-    public long Size { get; set; }
+    /// <summary>Bytes. Any thread may look.</summary>
+    public long Size
+    {
+        get => Volatile.Read(ref _size);
+        set => Volatile.Write(ref _size, value);
+    }
 
     public long Accessed { get; set; }
 

@@ -8,7 +8,7 @@ namespace Pocketgres.Kernel.Files;
 /// </summary>
 /// <remarks>
 /// Limits: the host follows its own links, so a link on the host never leads into another mount; a directory listing does not show mount
-/// points; "cd link; open ../x" goes by the resolved directory, as with physical paths. Used under the global lock; mount before use.
+/// points; "cd link; open ../x" goes by the resolved directory, as with physical paths. Used under the kernel's lock; mount before use.
 /// </remarks>
 [SkipLocalsInit]
 public sealed class MountTable : IDisposable

@@ -3,7 +3,7 @@ namespace Pocketgres.Kernel.Files;
 /// <summary>
 /// An open file description (POSIX term): what open(2), socket(2) and pipe(2) create and what dup(2) and fork share,
 /// with its offset and status flags. Counted references; the last <see cref="Release"/> closes it.
-/// Used under the kernel's global lock only, except where a member says otherwise.
+/// Used under the kernel's lock only, except where a member says otherwise.
 /// Byte counts are returned as &gt;= 0, errors as negated <see cref="Errno"/>.
 /// </summary>
 public abstract unsafe class OpenFile
@@ -126,10 +126,15 @@ public abstract unsafe class OpenFile
         return total;
     }
 
+    /// <summary>
+    /// Whether transfers at an offset (<see cref="ReadAt"/>, <see cref="WriteAt"/> and those of several buffers) may run without the kernel's lock, beside each other and beside all else.
+    /// </summary>
+    public virtual bool TransfersUnlocked => false;
+
     /// <summary>Whether a read of this range would have to wait for another machine, so that <see cref="Fetch"/> is to be called first.</summary>
     public virtual bool MustFetch(long offset, long count) => false;
 
-    /// <summary>Brings a range here, so that reading it does not wait. Called WITHOUT the global lock, from any thread.</summary>
+    /// <summary>Brings a range here, so that reading it does not wait. Called WITHOUT the kernel's lock, from any thread.</summary>
     public virtual Errno Fetch(long offset, long count) => Errno.None;
 
     /// <summary>fstat(2).</summary>
@@ -149,7 +154,7 @@ public abstract unsafe class OpenFile
     /// <summary>posix_fallocate(3): afterwards writes in the range cannot fail for lack of space.</summary>
     public virtual Errno Allocate(long offset, long length) => Errno.ENODEV;
 
-    /// <summary>fsync(2), or fdatasync(2) with <paramref name="dataOnly"/>. Called WITHOUT the global lock, from any thread.</summary>
+    /// <summary>fsync(2), or fdatasync(2) with <paramref name="dataOnly"/>. Called WITHOUT the kernel's lock, from any thread.</summary>
     public virtual Errno Sync(bool dataOnly) => Errno.None;
 
     /// <summary>
@@ -179,7 +184,7 @@ public abstract unsafe class OpenFile
     /// From then on the file's content lives there: reads, writes and maps see the same bytes.</summary>
     public virtual int ShareAsMemory(long length) => -1;
 
-    /// <summary>What a clone opens in place of this; null when a snapshot cannot hold it. Under the global lock.</summary>
+    /// <summary>What a clone opens in place of this; null when a snapshot cannot hold it. Under the kernel's lock.</summary>
     internal virtual FileSnapshot? Capture(SnapshotFiles files) => Path is null ? null : new NamedFileSnapshot();
 
     /// <summary>Called when the last reference goes.</summary>

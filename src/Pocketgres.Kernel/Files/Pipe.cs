@@ -104,17 +104,16 @@ public sealed unsafe class Pipe : OpenFile
                 return false;
             }
 
-            _created = true;
             (_read, _write) = (ends[0], ends[1]);
+            Volatile.Write(ref _created, true);
             return true;
         }
 
         public int Descriptor(bool reads)
         {
-            if (!_created && Create())
+            if (!Volatile.Read(ref _created))
             {
-                CloseHost(_readClosed, ref _read);
-                CloseHost(_writeClosed, ref _write);
+                CreateLate();
             }
 
             return reads ? _read : _write;
@@ -122,10 +121,26 @@ public sealed unsafe class Pipe : OpenFile
 
         public void Close(bool reads)
         {
-            _readClosed |= reads;
-            _writeClosed |= !reads;
-            CloseHost(_readClosed, ref _read);
-            CloseHost(_writeClosed, ref _write);
+            lock (this)
+            {
+                _readClosed |= reads;
+                _writeClosed |= !reads;
+                CloseHost(_readClosed, ref _read);
+                CloseHost(_writeClosed, ref _write);
+            }
+        }
+
+        // Several processes may come to use it at once.
+        private void CreateLate()
+        {
+            lock (this)
+            {
+                if (!_created && Create())
+                {
+                    CloseHost(_readClosed, ref _read);
+                    CloseHost(_writeClosed, ref _write);
+                }
+            }
         }
 
         private static void CloseHost(bool closed, ref int descriptor)

@@ -36,7 +36,7 @@ internal sealed unsafe partial class AddressSpace
         }
     }
 
-    /// <summary>Copies the private pages below <paramref name="breakAddress"/>. Under the global lock; the space is as it was.</summary>
+    /// <summary>Copies the private pages below <paramref name="breakAddress"/>. Under the kernel's lock; the space is as it was.</summary>
     public MemoryImage Capture(uint breakAddress)
     {
         long end = RoundUp(InstanceLayout.NegativeBytes + breakAddress);

@@ -6,7 +6,7 @@ namespace Pocketgres.Kernel.Memory;
 
 /// <summary>
 /// A process's linear memory with what lies below it (see <see cref="InstanceLayout"/>): one reservation of address space, private
-/// pages, and shared mappings laid over them at the same address in every process. Used by the owning thread under the global lock.
+/// pages, and shared mappings laid over them at the same address in every process. Used by the owning thread under the kernel's lock.
 /// </summary>
 internal sealed unsafe partial class AddressSpace : IDisposable
 {
@@ -157,18 +157,6 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         _layout++;
     }
 
-    /// <summary>Makes the shared mappings of this space read-only, or writable again.</summary>
-    public void ProtectShared(bool readOnly)
-    {
-        foreach (var s in _shared)
-        {
-            if (Libc.mprotect(Base + s.Address, (nint)s.Length, readOnly ? Libc.ProtRead : Libc.ProtReadWrite) != 0)
-            {
-                throw new HostResourceException($"mprotect of {s.Length} bytes failed (errno {Marshal.GetLastPInvokeError()})");
-            }
-        }
-    }
-
     /// <summary>Replaces a shared mapping by fresh private pages; false if there is none at this address.</summary>
     public bool UnmapShared(uint address)
     {
@@ -263,7 +251,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         return ranges;
     }
 
-    /// <summary>What must happen under the global lock before <see cref="Dispose"/>, which needs none: shared memory forgets this space.</summary>
+    /// <summary>What must happen under the kernel's lock before <see cref="Dispose"/>, which needs none: shared memory forgets this space.</summary>
     public void LeaveShared() => _shared.ForEach(s => s.Memory.Leave(this));
 
     /// <summary>Unmaps everything, or keeps it for the next process. The owner must have made sure that no other thread writes here any more.</summary>

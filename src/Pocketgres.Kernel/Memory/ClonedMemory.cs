@@ -6,11 +6,11 @@ namespace Pocketgres.Kernel.Memory;
 
 /// <summary>
 /// The shared memory of a clone: copy-on-write against a snapshot, and yet shared between the clone's processes. Linux has no such mapping,
-/// but only the holder of the global lock runs: the one MAP_PRIVATE mapping with the clone's own pages moves (mremap) into the address space of
+/// as long as it is so, only the holder of the kernel's lock runs (<see cref="PosixKernel.IsExclusive"/>): the one MAP_PRIVATE mapping with the clone's own pages moves (mremap) into the address space of
 /// whoever gets the lock. A move costs about 6 us, because whole page tables move if both addresses lie equally within 2 MiB. A clone that
-/// switches often is busy: then the content moves into a memfd that all processes map, once and for all.
+/// switches often is busy: then the content moves into a memfd that all processes map, once and for all, and they run beside each other.
 /// </summary>
-/// <remarks>Used under the global lock. A process that does not hold it finds the snapshot's pages at this address, so it must not look.</remarks>
+/// <remarks>Used under the kernel's lock. A process that does not hold it finds the snapshot's pages at this address, so it must not look.</remarks>
 internal sealed unsafe class ClonedMemory : SharedMemory
 {
     /// <summary>
@@ -48,6 +48,9 @@ internal sealed unsafe class ClonedMemory : SharedMemory
     /// <summary>The content it started with; null once its processes map a copy of its own.</summary>
     public MemoryImage? Origin => _shared ? null : _origin;
 
+    /// <summary>Whether all processes map the content, which they can then use at once. Any thread.</summary>
+    public bool IsShared => Volatile.Read(ref _shared);
+
     /// <summary>How often the pages moved.</summary>
     public int Moves { get; private set; }
 
@@ -76,7 +79,7 @@ internal sealed unsafe class ClonedMemory : SharedMemory
         _spaces.Add(space);
     }
 
-    /// <summary>Makes the content visible to a process that has just got the global lock.</summary>
+    /// <summary>Makes the content visible to a process that has just got the kernel's lock.</summary>
     /// <exception cref="HostResourceException">The host refuses memory.</exception>
     public void GiveTo(AddressSpace space)
     {
@@ -208,7 +211,7 @@ internal sealed unsafe class ClonedMemory : SharedMemory
         }
 
         FreeParking();
-        _shared = true;
+        Volatile.Write(ref _shared, true);
         _spaces.Clear();
         _holder = null;
         _pages = null;

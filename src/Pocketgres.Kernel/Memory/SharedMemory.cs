@@ -4,7 +4,7 @@ using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Memory;
 
-/// <summary>Memory that several processes map: a memfd with a count of its mappings. Counted under the global lock or at teardown.</summary>
+/// <summary>Memory that several processes map: a memfd with a count of its mappings. Counted under the kernel's lock or at teardown.</summary>
 internal unsafe class SharedMemory
 {
     private int _references;
@@ -76,12 +76,12 @@ internal unsafe class SharedMemory
     public virtual void MapInto(AddressSpace space, uint address, long length) =>
         AddressSpace.MapAt(space.Base + address, length, Libc.MapShared | Libc.MapFixed, Descriptor, 0);
 
-    /// <summary>An address space is about to lose its mapping. Under the global lock.</summary>
+    /// <summary>An address space is about to lose its mapping. Under the kernel's lock.</summary>
     public virtual void Leave(AddressSpace space)
     {
     }
 
-    /// <summary>Copies the content. Under the global lock.</summary>
+    /// <summary>Copies the content. Under the kernel's lock.</summary>
     /// <param name="image">Where to.</param>
     /// <param name="space">An address space that has it, or null when none has.</param>
     /// <param name="address">Where that space has it.</param>

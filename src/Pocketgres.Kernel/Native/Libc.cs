@@ -149,16 +149,6 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int fcntl(int fd, int command, int argument);
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial int sched_getaffinity(int thread, nint size, CpuSet* set);
-
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial int sched_setaffinity(int thread, nint size, CpuSet* set);
-
-    /// <summary>The processor on which the calling thread runs at this moment.</summary>
-    [LibraryImport("libc", EntryPoint = "sched_getcpu")]
-    public static partial int CurrentCore();
-
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial long Syscall6(long number, int* address, long operation, long value, TimeSpec* timeout, void* address2, long value3);
 

@@ -18,7 +18,7 @@ public enum AcceptVerdict
 
 /// <summary>
 /// Decides which connections are ready for accept(2), as the accept filters of BSD do: a connection costs the program nothing until its first request is
-/// complete. Called by the listening process under the global lock.
+/// complete. Called by the listening process under the kernel's lock.
 /// </summary>
 public abstract class AcceptFilter
 {

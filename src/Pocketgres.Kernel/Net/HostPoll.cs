@@ -3,7 +3,7 @@ using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Net;
 
-/// <summary>Blocking reads and writes on a kernel file by a thread of the host that is no process (and so never holds the global lock).</summary>
+/// <summary>Blocking reads and writes on a kernel file by a thread of the host that is no process (and so never holds the kernel's lock).</summary>
 public static unsafe class HostPoll
 {
     /// <summary>read(2), waiting for data; 0 at the end, negated errno on failure.</summary>

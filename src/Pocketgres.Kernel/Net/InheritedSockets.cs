@@ -43,7 +43,7 @@ public sealed unsafe class InheritedSockets : IDisposable
                     continue;
                 }
 
-                // A blocking accept of a connection that vanished after poll had reported it would wait with the global lock held.
+                // A blocking accept of a connection that vanished after poll had reported it would wait with the kernel's lock held.
                 int fd = Libc.fcntl(socket.Descriptor, Libc.DuplicateCloseOnExec, 0);
                 int flags = fd < 0 ? -1 : Libc.fcntl(fd, Libc.GetStatusFlags, 0);
                 if (flags >= 0)

@@ -4,7 +4,7 @@ using Pocketgres.Kernel.Native;
 namespace Pocketgres.Kernel.Net;
 
 /// <summary>
-/// A socket of the host, always non-blocking there: waiting is the kernel's business, because it must give up the global lock.
+/// A socket of the host, always non-blocking there: waiting is the kernel's business, because it must give up the kernel's lock.
 /// </summary>
 public sealed unsafe class SocketFile : OpenFile
 {
@@ -88,9 +88,6 @@ public sealed unsafe class SocketFile : OpenFile
 
         return descriptor;
     }
-
-    /// <summary>Whether <see cref="Send"/> will take so many bytes at once, for all the kernel knows.</summary>
-    internal bool TakesAtOnce(int count) => Memory is null || Memory.RoomToHost >= count;
 
     /// <summary>send(2), never blocking, no SIGPIPE.</summary>
     public int Send(byte* buffer, int count)

@@ -8,7 +8,7 @@ namespace Pocketgres.Kernel.Net;
 /// <summary>
 /// The connections of a listening socket that <see cref="AcceptFilter"/> keeps from accept(2): a host descriptor each, no process and no thread. The one that
 /// waits longest is closed when there are too many, or when descriptors run out: clients that are what they should be wait for milliseconds. Used by the listening process, under the
-/// global lock.
+/// kernel's lock.
 /// </summary>
 internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filter)
 {

@@ -7,41 +7,25 @@ using Pocketgres.Kernel.Scheduling;
 
 namespace Pocketgres.Kernel;
 
-/// <content>Waiting: each blocking host call gives up the global lock and is woken by signals through an eventfd.</content>
+/// <content>Waiting: each blocking host call gives up the kernel's lock and is woken by signals through an eventfd.</content>
 public sealed unsafe partial class Process
 {
-    private const int RequestsPerLook = 8; // at the core of the client, which costs a system call
-
     private BusyWait? _busyWait; // null: always sleeps at once
     private int _waiting;
     private int _semaphore;
-    private uint _requestsInCrowds;
+    private bool _wasLocked; // before EnterBlocking
 
-    /// <summary>Gives up the global lock before a host call that may block. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
-    internal void EnterBlocking()
-    {
-        State = ProcessState.HostCall;
-        Kernel.Scheduler.Release();
-        TrySendDeferred();
-    }
+    /// <summary>Before a host call that may block: gives the kernel's lock up. No linear memory of other processes may be touched until <see cref="LeaveBlocking"/>.</summary>
+    internal void EnterBlocking() => _wasLocked = BeginWait(ProcessState.HostCall);
 
-    /// <summary>Takes the global lock again.</summary>
-    internal void LeaveBlocking()
-    {
-        Kernel.Scheduler.Acquire(this);
-        State = ProcessState.Running;
-        DropFlushed();
-    }
+    /// <summary>After that: takes the lock again, if the process had it.</summary>
+    internal void LeaveBlocking() => EndWait(_wasLocked);
 
-    /// <summary>
-    /// Runs a host call that may block without the global lock, on any core (programs that it starts inherit that). It must not touch linear memory of
-    /// other processes.
-    /// </summary>
+    /// <summary>Runs a host call that may block without the kernel's lock. It must not touch linear memory of other processes.</summary>
     public T RunBlocking<T>(Func<T> call)
     {
         ArgumentNullException.ThrowIfNull(call);
         EnterBlocking();
-        Kernel.Scheduler.Cores.Leave(this);
         try
         {
             return call();
@@ -52,25 +36,43 @@ public sealed unsafe partial class Process
         }
     }
 
-    /// <summary>A preemption point: delivers signals and lets a waiting process run. The program must hold no lock.</summary>
+    /// <summary>
+    /// A preemption point: delivers signals, stays here while all processes shall stop, and gives the kernel's lock to who waits for it, if it has it. The program must hold no lock of its own.
+    /// </summary>
     public void PreemptionPoint()
     {
-        FlushOutputAtPreemption();
         DeliverSignals();
-        Yield();
+        if (Kernel.World.IsRequested)
+        {
+            Park();
+        }
+
+        if (_isLocked && OthersWait)
+        {
+            Yield();
+        }
+
         DeliverSignals();
     }
 
     /// <summary>Lets a waiting process run; signals stay pending.</summary>
     public void Yield()
     {
+        if (!_isLocked)
+        {
+            Thread.Yield();
+            return;
+        }
+
         State = ProcessState.Preempted;
-        Kernel.Scheduler.Yield(this);
+        _isLocked = false;
+        Kernel.Lock.Yield(this);
+        Locked();
         State = ProcessState.Running;
     }
 
-    /// <summary>True when another process waits for the global lock, asleep or spinning.</summary>
-    public bool OthersWait => Kernel.Scheduler.Wanted;
+    /// <summary>True when another thread waits for the kernel's lock.</summary>
+    public bool OthersWait => Kernel.Lock.IsWanted;
 
     /// <summary>
     /// Waits until a descriptor is ready, a signal is pending, another process wakes this one, or the time is over.
@@ -85,7 +87,7 @@ public sealed unsafe partial class Process
         _waitDeadline = timeoutNanoseconds < 0 ? long.MaxValue : Stopwatch.GetTimestamp() + (long)(timeoutNanoseconds * (Stopwatch.Frequency / 1e9));
         Volatile.Write(ref _waiting, 1);
 
-        // A full barrier. Pairs with Wake: either the waker sees _waiting, or we see what it did before.
+        // A full barrier. Pairs with Wake and InterruptWait: either the waker sees _waiting, or we see what it did before.
         bool interrupted = Interlocked.Exchange(ref _waitInterrupted, 0) != 0;
         if (interrupted || HasPendingSignals)
         {
@@ -93,34 +95,26 @@ public sealed unsafe partial class Process
             return true;
         }
 
-        State = ProcessState.Waiting;
         TrimStack();
         int memory = TakeMemoryEntry(fds, count, out short wanted);
-        Kernel.Scheduler.Release();
-        int ready = !HasDeferred ? -1 : FlushOutputBeforeWait(fds, count + 1, ref timeoutNanoseconds);
-        if (ready < 0)
-        {
-            ready = LookAndWait(fds, count + 1, memory >= 0 ? _memorySocket!.Memory : null, wanted, timeoutNanoseconds);
-        }
-
+        bool wasLocked = BeginWait(ProcessState.Waiting);
+        int ready = LookAndWait(fds, count + 1, memory >= 0 ? _memorySocket!.Memory : null, wanted, timeoutNanoseconds);
         if (memory >= 0)
         {
             ready += GiveMemoryEntry(&fds[memory], wanted);
         }
 
-        int clientCore = ready > 0 && Kernel.Scheduler.Cores.Watches ? ClientCore(fds, count) : -1;
-        Kernel.Scheduler.Acquire(this);
-        State = ProcessState.Running;
-        DropFlushed();
+        EndWait(wasLocked);
         Volatile.Write(ref _waiting, 0);
+        if (Volatile.Read(ref _waitInterrupted) != 0)
+        {
+            Interlocked.Exchange(ref _waitInterrupted, 0); // a full barrier: who set it had done before what the caller looks at next
+        }
+
         if (ready > 0 && fds[count].Returned != 0)
         {
             ulong value;
             _ = Libc.read(_wakeDescriptor, &value, sizeof(ulong));
-        }
-        else if (ready > 0)
-        {
-            Kernel.Scheduler.CountRequest(this, clientCore);
         }
 
         return ready != 0;
@@ -175,20 +169,20 @@ public sealed unsafe partial class Process
     /// </summary>
     public void SemaphoreWait()
     {
-        while (_semaphore == 0)
+        while (Volatile.Read(ref _semaphore) == 0)
         {
             Pause();
             DeliverSignals();
         }
 
-        _semaphore--;
+        Interlocked.Decrement(ref _semaphore); // only this thread takes from it
     }
 
-    /// <summary>sem_post on this process's semaphore; called by another process under the global lock.</summary>
+    /// <summary>sem_post on this process's semaphore. Any thread.</summary>
     public void SemaphorePost()
     {
-        _semaphore++;
-        Wake();
+        Interlocked.Increment(ref _semaphore);
+        InterruptWait();
     }
 
     /// <summary>
@@ -221,20 +215,6 @@ public sealed unsafe partial class Process
     /// <summary>What the process would have waited for was there already.</summary>
     internal void DidNotWait() => _busyWait?.Waited(0);
 
-    // Where the client runs whose request has come; negative if this is not one of those that are looked at.
-    private int ClientCore(PollEntry* fds, int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            if (fds[i].Returned != 0)
-            {
-                return ++_requestsInCrowds % RequestsPerLook == 0 ? ClientCores.Of(fds[i].Descriptor) : -1;
-            }
-        }
-
-        return -1;
-    }
-
     private int LookAndWait(PollEntry* fds, int count, MemoryConnection? memory, short wanted, long timeoutNanoseconds)
     {
         if (_busyWait is null || count == 1)
@@ -244,7 +224,7 @@ public sealed unsafe partial class Process
 
         memory?.BeginWait();
         long start = Stopwatch.GetTimestamp();
-        (bool found, int ready) = _busyWait.Look(Kernel.Scheduler, fds, count, memory, wanted);
+        (bool found, int ready) = _busyWait.Look(Kernel.Running, fds, count, memory, wanted);
         if (!found)
         {
             ready = WaitFor(memory, wanted, fds, count, timeoutNanoseconds);

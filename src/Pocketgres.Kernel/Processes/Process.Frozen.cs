@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Memory;
-using Pocketgres.Kernel.Scheduling;
 
 namespace Pocketgres.Kernel;
 
@@ -57,12 +56,11 @@ public sealed unsafe partial class Process
             return;
         }
 
-        Waiter = new SchedulerWaiter();
         StartThread();
     }
 
     /// <summary>
-    /// For a thread of the host that looks at a process's memory under the global lock (<see cref="PosixKernel.RunStopped"/>): makes shared memory
+    /// For a thread of the host that looks at a process's memory under the kernel's lock (<see cref="PosixKernel.TrySnapshot"/>): makes shared memory
     /// visible in it, which in a clone only the process that runs can see. False for a frozen process.
     /// </summary>
     public bool ShowSharedMemory()
@@ -76,7 +74,7 @@ public sealed unsafe partial class Process
         return true;
     }
 
-    /// <summary>Reads an int of a process's private memory, frozen or not. Under the global lock.</summary>
+    /// <summary>Reads an int of a process's private memory, frozen or not. Under the kernel's lock.</summary>
     public int ReadInt32(int address)
     {
         if (_memory is { } memory)
@@ -89,7 +87,7 @@ public sealed unsafe partial class Process
         return value;
     }
 
-    /// <summary>Ends a frozen process that nobody will wake, without thawing it. Under the global lock. False when it is not frozen.</summary>
+    /// <summary>Ends a frozen process that nobody will wake, without thawing it. Under the kernel's lock. False when it is not frozen.</summary>
     internal bool TryDiscard(int status)
     {
         if (_frozen is null || Interlocked.Exchange(ref _thawing, 1) != 0)
@@ -109,10 +107,10 @@ public sealed unsafe partial class Process
         return true;
     }
 
-    /// <summary>Shared memory that the process maps, or will when it is thawed. Under the global lock.</summary>
+    /// <summary>Shared memory that the process maps, or will when it is thawed. Under the kernel's lock.</summary>
     internal IReadOnlyList<AddressSpace.SharedMapping> SharedMappings => _memory?.SharedMappings ?? _frozen?.Memory.SharedMappings(Kernel) ?? [];
 
-    /// <summary>Copies the process. Under the global lock; null when one of its descriptors cannot be copied.</summary>
+    /// <summary>Copies the process. Under the kernel's lock; null when one of its descriptors cannot be copied.</summary>
     internal ProcessSnapshot? Capture(SnapshotFiles files, List<SharedMemory> segments)
     {
         var descriptors = new List<DescriptorSnapshot>();

@@ -14,7 +14,23 @@ public sealed unsafe partial class Process
     public int PollDescriptor(int fd) => Files.TryGet(fd, out var file) ? file.PollDescriptor : -1;
 
     /// <summary>Whether a descriptor that the host reports is ready for the process too: a listening socket may have no connection for it yet.</summary>
-    public bool IsReady(int fd) => !Files.TryGet(fd, out var file) || file is not SocketFile { IsListening: true } socket || socket.HasConnection(this);
+    public bool IsReady(int fd)
+    {
+        if (!Files.TryGet(fd, out var file) || file is not SocketFile { IsListening: true } socket)
+        {
+            return true;
+        }
+
+        EnterKernel();
+        try
+        {
+            return socket.HasConnection(this);
+        }
+        finally
+        {
+            LeaveKernel();
+        }
+    }
 
     /// <summary>Looks, without waiting, which entries are ready; returns how many.</summary>
     public int PollNow(PollEntry* entries, int count)
@@ -31,7 +47,7 @@ public sealed unsafe partial class Process
 
     /// <summary>
     /// From now on the bytes of this process's only connected socket go through memory; the host's socket stays, to tell when the peer is gone. Under the
-    /// global lock, while nothing is on its way in that socket.
+    /// kernel's lock, while nothing is on its way in that socket.
     /// </summary>
     /// <returns>The connection; null when the process has no such socket, or several.</returns>
     internal MemoryConnection? MoveSocketToMemory()
@@ -42,7 +58,7 @@ public sealed unsafe partial class Process
         }
 
         socket.Memory = new MemoryConnection(this);
-        _memorySocket = socket;
+        Volatile.Write(ref _memorySocket, socket);
         return socket.Memory;
     }
 

@@ -8,7 +8,7 @@ public sealed unsafe partial class Process
     private IntervalTimer? _alarm;
 
     /// <summary>
-    /// Raised for each signal as it is posted, on the poster's thread, perhaps under the global lock: be quick. For what the process runs on the host,
+    /// Raised for each signal as it is posted, on the poster's thread, perhaps under the kernel's lock: be quick. For what the process runs on the host,
     /// which a signal to a process group would reach too.
     /// </summary>
     public event Action<int>? SignalPosted;
@@ -44,6 +44,7 @@ public sealed unsafe partial class Process
         Thaw();
         RequestReschedule();
         Wake();
+        RemindOfSignals();
         SignalPosted?.Invoke(signal);
     }
 
@@ -54,6 +55,7 @@ public sealed unsafe partial class Process
         Thaw();
         RequestReschedule();
         Wake();
+        RemindOfSignals();
     }
 
     /// <summary>Runs the handlers of pending signals; may unwind (longjmp, exit).</summary>
@@ -78,7 +80,7 @@ public sealed unsafe partial class Process
                 set &= set - 1;
                 try
                 {
-                    Raise(signal);
+                    RaiseUnlocked(signal);
                 }
                 catch when (KeepPending(set))
                 {
@@ -116,6 +118,15 @@ public sealed unsafe partial class Process
 
         _alarm ??= new IntervalTimer(this);
         _alarm.Set(milliseconds);
+    }
+
+    // A process that waits looks for signals when it goes on.
+    private void RemindOfSignals()
+    {
+        if (Volatile.Read(ref _waiting) == 0)
+        {
+            Kernel.Reminder.Arm();
+        }
     }
 
     private bool KeepPending(ulong set)

@@ -42,11 +42,6 @@ public sealed unsafe partial class Process
     /// <summary>A bounded function was called beyond the limit: an error of the program where it can report one, otherwise the process's crash.</summary>
     internal void StackLimitReached()
     {
-        if (InPrivateSection)
-        {
-            EndPrivateSection();
-        }
-
         _stackWasDeep = true;
         if (StackLimit == _stackBase - MaximumStackDepth && Program.Abi.StackLimitReached is { } report)
         {

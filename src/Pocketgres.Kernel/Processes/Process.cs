@@ -10,8 +10,8 @@ using Pocketgres.Wasm.Abi;
 namespace Pocketgres.Kernel;
 
 /// <summary>
-/// A process: one thread, one linear memory, a descriptor table, signals. Members are used by the process's own thread under the
-/// global lock unless they say otherwise.
+/// A process: one thread, one linear memory, a descriptor table, signals. Members are used by the process's own thread, those that
+/// concern other processes too under the kernel's lock, unless they say otherwise.
 /// </summary>
 public sealed unsafe partial class Process
 {
@@ -31,16 +31,7 @@ public sealed unsafe partial class Process
         Files = files;
         _body = body;
         Linker = linkerOfParent is null ? new DynamicLinker(this) : linkerOfParent.CopyFor(this);
-        Waiter = new SchedulerWaiter();
-        try
-        {
-            Attach(memory);
-        }
-        catch
-        {
-            Waiter.Dispose();
-            throw;
-        }
+        Attach(memory);
     }
 
     /// <summary>The kernel this process runs on.</summary>
@@ -80,22 +71,17 @@ public sealed unsafe partial class Process
     /// <summary>Completes with <see cref="ExitStatus"/> when the process has ended and its memory is gone. Any thread.</summary>
     public Task<int> Exited => _exitedSource.Task;
 
-    /// <summary>How often it got the global lock. Under the global lock.</summary>
-    public long Runs { get; internal set; }
+    /// <summary>Changes whenever it has got the kernel's lock or ended a wait: if it does not, and the process waits, it has done nothing. Under the kernel's lock.</summary>
+    public long Runs { get; private set; }
 
-    /// <summary>What it does. Under the global lock.</summary>
-    public ProcessState State { get; private set; }
+    /// <summary>What it does. Any thread; only what is neither <see cref="ProcessState.Running"/> nor <see cref="ProcessState.HostCall"/> stays as it is while a thread holds the world (<see cref="WorldStop"/>).</summary>
+    public ProcessState State
+    {
+        get => _state;
+        internal set => _state = value;
+    }
 
-    internal SchedulerWaiter Waiter { get; private set; } = null!;
-
-    /// <summary>Requests that it had in the window <see cref="RequestsWindow"/>. Under the global lock.</summary>
-    internal int Requests { get; set; }
-
-    /// <summary>The last <see cref="CorePacking.Window"/> in which it had one. Under the global lock.</summary>
-    internal int RequestsWindow { get; set; }
-
-    /// <summary>The core that its thread is kept on, or <see cref="CorePacking.AnyCore"/>. The process's own thread.</summary>
-    internal int Core { get; set; } = CorePacking.AnyCore;
+    private volatile ProcessState _state;
 
     /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
     private LongjmpException Longjmp { get; } = new();
@@ -139,7 +125,7 @@ public sealed unsafe partial class Process
     /// <param name="title">Label of the child.</param>
     /// <param name="tag">The child's <see cref="Tag"/>.</param>
     /// <param name="body">What the child does instead of returning from fork; ends by returning or by <see cref="ExitException"/>.</param>
-    /// <returns>The child, already started (it runs when it gets the global lock).</returns>
+    /// <returns>The child, already started.</returns>
     /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
     public Process Fork(string title, object? tag, Action<Process> body)
     {
@@ -233,13 +219,23 @@ public sealed unsafe partial class Process
 
     private void Run()
     {
-        Kernel.Scheduler.Acquire(this);
         int status;
+        Exception? crash = null;
         try
         {
-            Unfreeze();
-            BeginStack();
-            State = ProcessState.Running;
+            EnterKernel();
+            try
+            {
+                Unfreeze();
+                BeginStack();
+                State = ProcessState.Running;
+                Kernel.Running.Begin(this);
+            }
+            finally
+            {
+                LeaveKernel();
+            }
+
             _body(this);
             status = 0;
         }
@@ -251,10 +247,15 @@ public sealed unsafe partial class Process
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            EndPrivateSectionAfterCrash();
             var fault = _memory!.LastFault;
             status = fault?.Signal ?? (e is StackLimitException ? Signal.SegmentationFault : Signal.Abort);
-            Kernel.ReportCrash(this, fault is null ? e : new MemoryFaultException(fault, _memory.Size, e));
+            crash = fault is null ? e : new MemoryFaultException(fault, _memory.Size, e);
+        }
+
+        EnterKernel();
+        if (crash is not null)
+        {
+            Kernel.ReportCrash(this, crash);
         }
 
         Exit(status);
@@ -263,10 +264,14 @@ public sealed unsafe partial class Process
     private void Exit(int status)
     {
         ExitStatus = status;
+        if (State == ProcessState.Running)
+        {
+            Kernel.Running.End();
+        }
+
         State = ProcessState.Ended;
         TrimStack();
         _alarm?.Dispose();
-        FinishOutput();
         Files.CloseAll();
         LearnWorkingSets();
         var memory = Detach();
@@ -278,8 +283,7 @@ public sealed unsafe partial class Process
         memory?.LeaveShared();
         Volatile.Write(ref _exited, true);
         Kernel.Processes.Exited(this);
-        Kernel.Scheduler.Release();
-        Kernel.Scheduler.Cores.Leave(this); // the thread goes back to the pool
+        Unlock();
 
         // Unmapping gigabytes of reservation is slow enough to do without the lock.
         memory?.Dispose();
@@ -323,7 +327,5 @@ public sealed unsafe partial class Process
         {
             _handle.Free();
         }
-
-        Waiter.Dispose();
     }
 }

@@ -28,7 +28,7 @@ internal sealed unsafe class DynamicLinker
         _isShared = parent._isShared = true;
     }
 
-    /// <summary>The same bookkeeping for no process, to copy from later. Under the global lock, as everything here.</summary>
+    /// <summary>The same bookkeeping for no process, to copy from later. Under the kernel's lock, as everything here.</summary>
     public DynamicLinker Detached() => new(null!, this);
 
     /// <summary>The bookkeeping, to be changed.</summary>

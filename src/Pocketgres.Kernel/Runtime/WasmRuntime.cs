@@ -124,9 +124,11 @@ public static unsafe partial class WasmRuntime
         return new UnresolvedImportException(name);
     }
 
-    /// <summary>Before private code calls other code: takes the global lock again.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void EndPrivateSection(byte* m) => Process.From(m).EndPrivateSection();
+    /// <summary>Before a locked host function (<see cref="KernelLocking"/>).</summary>
+    public static void EnterKernel(byte* m) => Process.From(m).EnterKernel();
+
+    /// <summary>After it, in a finally block.</summary>
+    public static void LeaveKernel(byte* m) => Process.From(m).LeaveKernel();
 
     /// <summary>At the entry of a bounded function that is called with less stack left than it must have.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -38,23 +38,23 @@ internal sealed class BusyWait
     private int _short; // waits, less what long ones took back; up to LastTrial
     private int _needed = FirstTrial;
     private int _credit; // up to Proof
-    private long _switches; // the scheduler's, at the last wait
+    private long _switches; // at the last wait
 
     /// <summary>True when the next wait is likely to be short.</summary>
     public bool Promising => _short >= _needed;
 
-    /// <summary>Looks without sleeping, if that is likely to find something. Called by a process's thread without the global lock.</summary>
-    /// <param name="scheduler">Of the process's kernel.</param>
+    /// <summary>Looks without sleeping, if that is likely to find something. Called by a process's thread without the kernel's lock.</summary>
+    /// <param name="running">The other processes of the kernel.</param>
     /// <param name="fds">What the process waits for, the descriptor that wakes it included.</param>
     /// <param name="count">How many.</param>
     /// <param name="memory">What it waits for in memory; null for nothing there.</param>
     /// <param name="wanted">The events there.</param>
     /// <returns>Whether something is ready; false when the process shall sleep. The number of descriptors among it.</returns>
-    public unsafe (bool Found, int Descriptors) Look(Scheduler scheduler, PollEntry* fds, int count, MemoryConnection? memory, short wanted)
+    public unsafe (bool Found, int Descriptors) Look(RunningProcesses running, PollEntry* fds, int count, MemoryConnection? memory, short wanted)
     {
-        bool alone = scheduler.Switches == _switches;
-        _switches = scheduler.Switches;
-        if (!alone || !Promising || scheduler.Busy)
+        bool alone = running.Switches == _switches;
+        _switches = running.Switches;
+        if (!alone || !Promising || running.Count != 0)
         {
             return (false, 0);
         }
@@ -80,7 +80,7 @@ internal sealed class BusyWait
                 return (true, ready);
             }
         }
-        while (Stopwatch.GetTimestamp() - start < Patience && !scheduler.Busy);
+        while (Stopwatch.GetTimestamp() - start < Patience && running.Count == 0);
         Looked(false);
         return (false, 0);
     }

@@ -44,6 +44,7 @@ internal sealed class FutexTable
     /// <summary>Wakes at most so many waiters, those who came first first, and returns how many it woke.</summary>
     public uint Notify(int address, uint count)
     {
+        List<FutexWaiter> woken;
         lock (_lock)
         {
             if (!_waiters.TryGetValue(address, out var list))
@@ -51,20 +52,17 @@ internal sealed class FutexTable
                 return 0;
             }
 
-            int woken = (int)Math.Min(count, (uint)list.Count);
-            for (int i = 0; i < woken; i++)
-            {
-                list[i].Signal();
-            }
-
-            list.RemoveRange(0, woken);
+            woken = list.GetRange(0, (int)Math.Min(count, (uint)list.Count));
+            list.RemoveRange(0, woken.Count);
             if (list.Count == 0)
             {
                 _waiters.Remove(address);
             }
-
-            return (uint)woken;
         }
+
+        // Without the lock: to wake somebody is a system call.
+        woken.ForEach(static w => w.Signal());
+        return (uint)woken.Count;
     }
 }
 

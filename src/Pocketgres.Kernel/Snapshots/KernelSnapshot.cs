@@ -89,7 +89,7 @@ public sealed class KernelSnapshot : IDisposable
         }
     }
 
-    /// <summary>Takes a snapshot, if the processes allow it now. Under the global lock, on a thread that is no process.</summary>
+    /// <summary>Takes a snapshot, if the processes allow it now. Under the kernel's lock, on a thread that is no process.</summary>
     internal static KernelSnapshot? TryTake(PosixKernel kernel, Func<Process, SnapshotDecision> decide, out SnapshotDecision obstacle, out string reason)
     {
         obstacle = SnapshotDecision.Include;

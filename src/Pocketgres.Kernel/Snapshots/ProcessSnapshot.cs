@@ -78,7 +78,7 @@ internal sealed unsafe class ProcessMemory
     public IReadOnlyList<AddressSpace.SharedMapping> SharedMappings(PosixKernel clone) =>
         [.. _shared.Select(s => new AddressSpace.SharedMapping(s.Address, s.Length, clone.Segment(s.Segment)))];
 
-    /// <summary>Copies the private memory of a process. Under the global lock.</summary>
+    /// <summary>Copies the private memory of a process. Under the kernel's lock.</summary>
     /// <param name="process">The process.</param>
     /// <param name="segments">The shared memory in the snapshot, by number.</param>
     public static ProcessMemory Capture(Process process, List<SharedMemory> segments)

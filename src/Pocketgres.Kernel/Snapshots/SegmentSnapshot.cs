@@ -11,7 +11,7 @@ namespace Pocketgres.Kernel;
 /// <param name="Mount">Which file system the file is in.</param>
 internal sealed record SegmentSnapshot(long Length, MemoryImage? Image, uint? Address, FrozenFile? File, int Mount)
 {
-    /// <summary>Copies shared memory. Under the global lock.</summary>
+    /// <summary>Copies shared memory. Under the kernel's lock.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="uses">Its mappings.</param>
     /// <param name="processes">All processes of the snapshot.</param>

@@ -33,7 +33,7 @@ public static unsafe class ChildCalls
     }
 
     /// <summary>kill(2). There are no process groups: a negative id means the process of that number.</summary>
-    [HostFunction("pocket_kill")]
+    [HostFunction("pocket_kill", Locking = KernelLocking.None)]
     public static int Kill(byte* m, int pid, int signal)
     {
         var process = Process.From(m);
@@ -49,15 +49,15 @@ public static unsafe class ChildCalls
     }
 
     /// <summary>getpid(2).</summary>
-    [HostFunction("pocket_getpid")]
+    [HostFunction("pocket_getpid", Locking = KernelLocking.None)]
     public static int GetProcessId(byte* m) => Process.From(m).Pid;
 
     /// <summary>getppid(2): 1 once the parent has ended, as POSIX has it.</summary>
-    [HostFunction("pocket_getppid")]
+    [HostFunction("pocket_getppid", Locking = KernelLocking.None)]
     public static int GetParentId(byte* m) => Math.Max(1, Process.From(m).ParentPid);
 
     /// <summary>setsid(2): there are no sessions.</summary>
-    [HostFunction("__syscall_setsid")]
+    [HostFunction("__syscall_setsid", Locking = KernelLocking.None)]
     public static int SetSession(byte* m) => Process.From(m).Pid;
 
     /// <summary>waitpid(2).</summary>
@@ -101,7 +101,7 @@ public static unsafe class ChildCalls
     }
 
     /// <summary>nanosleep(2): -EINTR after a signal.</summary>
-    [HostFunction("pocket_nanosleep")]
+    [HostFunction("pocket_nanosleep", Locking = KernelLocking.None)]
     public static int Sleep(byte* m, long seconds, int nanoseconds)
     {
         var process = Process.From(m);

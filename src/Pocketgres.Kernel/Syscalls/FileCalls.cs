@@ -118,8 +118,7 @@ public static unsafe class FileCalls
         finally
         {
             process.LeaveBlocking();
-            KeepUnsynced(file, error);
-
+            KeepUnsynced(process, file, error);
             file.Release();
         }
 
@@ -131,8 +130,8 @@ public static unsafe class FileCalls
     /// to show what the disk does not have. Postgres' recovery would build on log it has read from there. So write the file's contents over
     /// themselves: what is read is then what the next fsync has to bring to the disk, or fails again.
     /// </summary>
-    /// <remarks>Under the global lock, so that no process writes between our reading and our writing. Best effort: the error is reported anyway.</remarks>
-    internal static void KeepUnsynced(OpenFile file, Errno error)
+    /// <remarks>While no process writes, between our reading and our writing. Best effort: the error is reported anyway.</remarks>
+    internal static void KeepUnsynced(Process process, OpenFile file, Errno error)
     {
         const int step = 256 * 1024, regular = 0x8000;
         if (error is not (Errno.EIO or Errno.ENOSPC or Errno.EDQUOT) || (file.Flags & OpenFlags.AccessMode) != OpenFlags.ReadWrite || !file.IsSeekable
@@ -142,12 +141,16 @@ public static unsafe class FileCalls
         }
 
         byte* buffer = (byte*)NativeMemory.Alloc(step);
+        process.EnterKernel();
+        process.Kernel.HoldWrites();
         long offset = 0;
         for (int n; (n = file.ReadAt(buffer, step, offset)) > 0 && file.WriteAt(buffer, n, offset) == n;)
         {
             offset += n;
         }
 
+        process.Kernel.ReleaseWrites();
+        process.LeaveKernel();
         NativeMemory.Free(buffer);
     }
 }

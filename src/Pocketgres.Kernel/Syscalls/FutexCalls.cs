@@ -4,7 +4,7 @@ namespace Pocketgres.Kernel.Syscalls;
 public static unsafe class FutexCalls
 {
     /// <summary>memory.atomic.wait32: 0 when notified, 1 when the value is another one, 2 when the time (nanoseconds; negative: none) was over.</summary>
-    [HostFunction("memory.atomic.wait32")]
+    [HostFunction("memory.atomic.wait32", Locking = KernelLocking.None)]
     public static int Wait(byte* m, int address, int expected, long timeout)
     {
         int* value = (int*)(m + (uint)address);
@@ -12,7 +12,7 @@ public static unsafe class FutexCalls
     }
 
     /// <summary>memory.atomic.wait64; see <see cref="Wait(byte*, int, int, long)"/>.</summary>
-    [HostFunction("memory.atomic.wait64")]
+    [HostFunction("memory.atomic.wait64", Locking = KernelLocking.None)]
     public static int Wait(byte* m, int address, long expected, long timeout)
     {
         long* value = (long*)(m + (uint)address);
@@ -20,14 +20,14 @@ public static unsafe class FutexCalls
     }
 
     /// <summary>Orders loads. The translator puts the barrier in the place of a call; this is for calls through a pointer.</summary>
-    [HostFunction("pocket_read_barrier")]
+    [HostFunction("pocket_read_barrier", Locking = KernelLocking.None)]
     public static void ReadBarrier(byte* m) => Volatile.ReadBarrier();
 
     /// <summary>Orders stores; see <see cref="ReadBarrier"/>.</summary>
-    [HostFunction("pocket_write_barrier")]
+    [HostFunction("pocket_write_barrier", Locking = KernelLocking.None)]
     public static void WriteBarrier(byte* m) => Volatile.WriteBarrier();
 
     /// <summary>memory.atomic.notify: wakes at most so many (unsigned) and returns how many it woke.</summary>
-    [HostFunction("memory.atomic.notify")]
+    [HostFunction("memory.atomic.notify", Locking = KernelLocking.None)]
     public static int Notify(byte* m, int address, int count) => (int)Process.From(m).Kernel.Futexes.Notify(address, (uint)count);
 }

@@ -39,7 +39,7 @@ public static unsafe class LimitCalls
     public static int GetLimit(byte* m, int resource, int limit) => Limit(m, 0, resource, 0, limit);
 
     /// <summary>getrusage(2): the processor time of the calling process, which is a thread; {i64 seconds, long microseconds} of user and system time, in 16 bytes each.</summary>
-    [HostFunction("__syscall_getrusage")]
+    [HostFunction("__syscall_getrusage", Locking = KernelLocking.None)]
     public static int Usage(byte* m, int who, int usage)
     {
         const int thread = 1, children = -1, counters = 14; // RUSAGE_THREAD, RUSAGE_CHILDREN
@@ -62,7 +62,7 @@ public static unsafe class LimitCalls
     }
 
     /// <summary>uname(2): six strings of 65 bytes.</summary>
-    [HostFunction("__syscall_uname")]
+    [HostFunction("__syscall_uname", Locking = KernelLocking.None)]
     public static int Name(byte* m, int buffer)
     {
         const int length = 65;

@@ -18,7 +18,7 @@ public static unsafe class MemoryCalls
     private const int StepShare = 4;
 
     /// <summary>The memory.grow instruction: old size in pages, or -1.</summary>
-    [HostFunction("memory.grow")]
+    [HostFunction("memory.grow", Locking = KernelLocking.None)]
     public static int Grow(byte* m, int pages)
     {
         int old = *(int*)(m + InstanceLayout.MemoryPages);
@@ -28,11 +28,11 @@ public static unsafe class MemoryCalls
     }
 
     /// <summary>Makes at least <paramref name="size"/> bytes accessible; 1 on success.</summary>
-    [HostFunction("emscripten_resize_heap")]
+    [HostFunction("emscripten_resize_heap", Locking = KernelLocking.None)]
     public static int ResizeHeap(byte* m, int size) => ResizeHeap(m, (long)(uint)size);
 
     /// <inheritdoc cref="ResizeHeap(byte*, int)"/>
-    [HostFunction("emscripten_resize_heap", Memory64 = true)]
+    [HostFunction("emscripten_resize_heap", Memory64 = true, Locking = KernelLocking.None)]
     public static int ResizeHeap(byte* m, long size)
     {
         long wanted = size, maximum = Process.From(m).Program.DataModel.MaximumMemory;
@@ -56,11 +56,11 @@ public static unsafe class MemoryCalls
         size <= process.AddressSpace.Size || (process.Kernel.Options.Memory.HasRoom(size - process.AddressSpace.Size) && process.AddressSpace.Grow(size));
 
     /// <summary>The largest size linear memory can have.</summary>
-    [HostFunction("emscripten_get_heap_max")]
+    [HostFunction("emscripten_get_heap_max", Locking = KernelLocking.None)]
     public static int HeapMaximum(byte* m) => unchecked((int)DataModel.Ilp32.MaximumMemory);
 
     /// <inheritdoc cref="HeapMaximum(byte*)"/>
-    [HostFunction("emscripten_get_heap_max", Memory64 = true)]
+    [HostFunction("emscripten_get_heap_max", Memory64 = true, Locking = KernelLocking.None)]
     public static long HeapMaximum64(byte* m) => DataModel.Lp64.MaximumMemory;
 
     /// <summary>

@@ -8,56 +8,56 @@ namespace Pocketgres.Kernel.Syscalls;
 public static unsafe class ProcessCalls
 {
     /// <summary>exit(3).</summary>
-    [HostFunction("exit")]
+    [HostFunction("exit", Locking = KernelLocking.None)]
     public static void Exit(byte* m, int code) => throw ExitException.WithCode(code);
 
     /// <summary>_exit(2).</summary>
-    [HostFunction("proc_exit")]
+    [HostFunction("proc_exit", Locking = KernelLocking.None)]
     public static void ExitNow(byte* m, int code) => throw ExitException.WithCode(code);
 
     /// <summary>abort(3).</summary>
-    [HostFunction("_abort_js")]
+    [HostFunction("_abort_js", Locking = KernelLocking.None)]
     public static void Abort(byte* m) => throw new TrapException("abort() called");
 
     /// <summary>assert(3) failed.</summary>
-    [HostFunction("__assert_fail")]
+    [HostFunction("__assert_fail", Locking = KernelLocking.None)]
     public static void AssertFail(byte* m, int condition, int file, int line, int function) =>
         throw new TrapException($"assertion failed: {CString.Read(m, condition)} at {CString.Read(m, file)}:{line}");
 
     /// <summary>longjmp(3)'s second half: unwinds to the invoke_ thunk whose setjmp it was.</summary>
-    [HostFunction("_emscripten_throw_longjmp")]
+    [HostFunction("_emscripten_throw_longjmp", Locking = KernelLocking.None)]
     public static void ThrowLongjmp(byte* m) => throw Process.From(m).NewLongjmp();
 
     /// <summary>Runtime life-time bookkeeping of a browser: nothing to do for a process.</summary>
-    [HostFunction("_emscripten_runtime_keepalive_clear")]
+    [HostFunction("_emscripten_runtime_keepalive_clear", Locking = KernelLocking.None)]
     public static void KeepAliveClear(byte* m)
     {
         // The process lives until main returns or exits.
     }
 
     /// <summary>Calls a signal handler.</summary>
-    [HostFunction("__call_sighandler")]
+    [HostFunction("__call_sighandler", Locking = KernelLocking.None)]
     public static void CallSignalHandler(byte* m, int handler, int signal) =>
         ((delegate*<byte*, int, void>)FunctionTable.Get(m, handler))(m, signal);
 
     /// <summary>getuid(2): the program runs as the owner of its files, whoever that is on the host; file status reports the same.</summary>
-    [HostFunction("__syscall_getuid32")]
+    [HostFunction("__syscall_getuid32", Locking = KernelLocking.None)]
     public static int GetUserId(byte* m) => Process.From(m).Program.Abi.UserId;
 
     /// <inheritdoc cref="GetUserId"/>
-    [HostFunction("__syscall_geteuid32")]
+    [HostFunction("__syscall_geteuid32", Locking = KernelLocking.None)]
     public static int GetEffectiveUserId(byte* m) => Process.From(m).Program.Abi.UserId;
 
     /// <inheritdoc cref="GetUserId"/>
-    [HostFunction("__syscall_getgid32")]
+    [HostFunction("__syscall_getgid32", Locking = KernelLocking.None)]
     public static int GetGroupId(byte* m) => Process.From(m).Program.Abi.UserId;
 
     /// <inheritdoc cref="GetUserId"/>
-    [HostFunction("__syscall_getegid32")]
+    [HostFunction("__syscall_getegid32", Locking = KernelLocking.None)]
     public static int GetEffectiveGroupId(byte* m) => Process.From(m).Program.Abi.UserId;
 
     /// <summary>Number and total size of the environment strings.</summary>
-    [HostFunction("environ_sizes_get")]
+    [HostFunction("environ_sizes_get", Locking = KernelLocking.None)]
     public static int EnvironmentSizes(byte* m, int count, int size)
     {
         var process = Process.From(m);
@@ -74,7 +74,7 @@ public static unsafe class ProcessCalls
     }
 
     /// <summary>The environment strings and pointers to them.</summary>
-    [HostFunction("environ_get")]
+    [HostFunction("environ_get", Locking = KernelLocking.None)]
     public static int EnvironmentGet(byte* m, int pointers, int buffer)
     {
         var process = Process.From(m);
@@ -92,7 +92,7 @@ public static unsafe class ProcessCalls
     }
 
     /// <summary>getrandom(2).</summary>
-    [HostFunction("random_get")]
+    [HostFunction("random_get", Locking = KernelLocking.None)]
     public static int RandomGet(byte* m, int buffer, int count)
     {
         if (count < 0 || !LinearMemory.Contains(m, buffer, count))
@@ -169,7 +169,7 @@ public static unsafe class ProcessCalls
     }
 
     /// <summary>What program_invocation_name is set to: the process's label.</summary>
-    [HostFunction("_emscripten_get_progname")]
+    [HostFunction("_emscripten_get_progname", Locking = KernelLocking.None)]
     public static void ProgramName(byte* m, int buffer, int size) => _ = CString.TryWrite(m, buffer, size, Process.From(m).Title);
 
     /// <summary>The name of a user of the host, as getpwuid_r(3) finds it.</summary>

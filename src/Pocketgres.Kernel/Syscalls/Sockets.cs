@@ -105,7 +105,7 @@ public static unsafe class Sockets
         return process.Files.Add(new SocketFile(accepted));
     }
 
-    /// <summary>connect(2); waits for the connection without the global lock.</summary>
+    /// <summary>connect(2); waits for the connection without the kernel's lock.</summary>
     [HostFunction("__syscall_connect")]
     public static int Connect(byte* m, int fd, int address, int length, int unused1, int unused2, int unused3)
     {
@@ -142,7 +142,7 @@ public static unsafe class Sockets
     }
 
     /// <summary>recvfrom(2) on a connected socket.</summary>
-    [HostFunction("__syscall_recvfrom")]
+    [HostFunction("__syscall_recvfrom", Locking = KernelLocking.None)]
     public static int ReceiveFrom(byte* m, int fd, int buffer, int count, int flags, int address, int length)
     {
         int error = Find(Process.From(m), fd, out var socket);
@@ -152,7 +152,7 @@ public static unsafe class Sockets
     }
 
     /// <summary>sendto(2) on a connected socket.</summary>
-    [HostFunction("__syscall_sendto")]
+    [HostFunction("__syscall_sendto", Locking = KernelLocking.None)]
     public static int SendTo(byte* m, int fd, int buffer, int count, int flags, int address, int length)
     {
         int error = Find(Process.From(m), fd, out var socket);
@@ -162,7 +162,7 @@ public static unsafe class Sockets
     }
 
     /// <summary>poll(2). Entries in linear memory have the host's layout.</summary>
-    [HostFunction("__syscall_poll")]
+    [HostFunction("__syscall_poll", Locking = KernelLocking.None)]
     public static int Poll(byte* m, int entries, int count, int timeoutMilliseconds)
     {
         var process = Process.From(m);
@@ -211,11 +211,11 @@ public static unsafe class Sockets
     }
 
     /// <summary>poll(2) with a time limit of 0, which newer emscripten calls by another name.</summary>
-    [HostFunction("__syscall_poll_nonblocking")]
+    [HostFunction("__syscall_poll_nonblocking", Locking = KernelLocking.None)]
     public static int PollNow(byte* m, int entries, int count) => Poll(m, entries, count, 0);
 
     /// <summary>getaddrinfo(3) for numeric addresses: names are the host's business. EAI_NONAME is -2.</summary>
-    [HostFunction("getaddrinfo")]
+    [HostFunction("getaddrinfo", Locking = KernelLocking.None)]
     public static int GetAddressInfo(byte* m, int node, int service, int hint, int result)
     {
         const int noName = -2, outOfMemory = -10;
@@ -281,7 +281,7 @@ public static unsafe class Sockets
     }
 
     /// <summary>getnameinfo(3), numeric. EAI_FAMILY is -6, EAI_OVERFLOW -12.</summary>
-    [HostFunction("getnameinfo")]
+    [HostFunction("getnameinfo", Locking = KernelLocking.None)]
     public static int GetNameInfo(byte* m, int address, int length, int host, int hostSize, int service, int serviceSize, int flags)
     {
         byte* a = m + (uint)address;

@@ -9,7 +9,7 @@ public static unsafe class TimeCalls
     private const int IntervalReal = 0;
 
     /// <summary>clock_gettime(2), nanoseconds.</summary>
-    [HostFunction("clock_time_get")]
+    [HostFunction("clock_time_get", Locking = KernelLocking.None)]
     public static int ClockTimeGet(byte* m, int clock, long precision, int result)
     {
         if ((uint)clock > LastClock)
@@ -22,32 +22,32 @@ public static unsafe class TimeCalls
     }
 
     /// <summary>Whether the clock of <see cref="Now"/> is monotonic.</summary>
-    [HostFunction("_emscripten_get_now_is_monotonic")]
+    [HostFunction("_emscripten_get_now_is_monotonic", Locking = KernelLocking.None)]
     public static int IsMonotonic(byte* m) => 1;
 
     /// <summary>Resolution of that clock in nanoseconds.</summary>
-    [HostFunction("emscripten_get_now_res")]
+    [HostFunction("emscripten_get_now_res", Locking = KernelLocking.None)]
     public static double Resolution(byte* m) => Math.Max(1, 1e9 / Stopwatch.Frequency);
 
     /// <summary>Milliseconds since 1970.</summary>
-    [HostFunction("emscripten_date_now")]
+    [HostFunction("emscripten_date_now", Locking = KernelLocking.None)]
     public static double DateNow(byte* m) => (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerMillisecond;
 
     /// <summary>Milliseconds of the monotonic clock.</summary>
-    [HostFunction("emscripten_get_now")]
+    [HostFunction("emscripten_get_now", Locking = KernelLocking.None)]
     public static double Now(byte* m) => Stopwatch.GetTimestamp() * 1000.0 / Stopwatch.Frequency;
 
     /// <summary>gmtime_r(3).</summary>
-    [HostFunction("_gmtime_js")]
+    [HostFunction("_gmtime_js", Locking = KernelLocking.None)]
     public static int GmTime(byte* m, long time, int result) => WriteTm(m, time, result);
 
     /// <summary>localtime_r(3), in UTC.</summary>
-    [HostFunction("_localtime_js")]
+    [HostFunction("_localtime_js", Locking = KernelLocking.None)]
     public static int LocalTime(byte* m, long time, int result) => WriteTm(m, time, result);
 
     /// <summary>timegm(3), and mktime(3) in UTC: seconds since 1970 of the given struct tm, or -1.</summary>
-    [HostFunction("_timegm_js")]
-    [HostFunction("_mktime_js")]
+    [HostFunction("_timegm_js", Locking = KernelLocking.None)]
+    [HostFunction("_mktime_js", Locking = KernelLocking.None)]
     public static long MakeTime(byte* m, int tm)
     {
         int* t = (int*)(m + (uint)tm);
@@ -66,7 +66,7 @@ public static unsafe class TimeCalls
     }
 
     /// <summary>tzset(3): UTC.</summary>
-    [HostFunction("_tzset_js")]
+    [HostFunction("_tzset_js", Locking = KernelLocking.None)]
     public static void SetTimeZone(byte* m, int timeZone, int daylight, int standardName, int daylightName)
     {
         *(int*)(m + (uint)timeZone) = 0;
@@ -76,7 +76,7 @@ public static unsafe class TimeCalls
     }
 
     /// <summary>setitimer(2): one expiry after so many milliseconds, 0 disarms.</summary>
-    [HostFunction("_setitimer_js")]
+    [HostFunction("_setitimer_js", Locking = KernelLocking.None)]
     public static int SetIntervalTimer(byte* m, int which, double milliseconds)
     {
         if (which != IntervalReal)

@@ -23,17 +23,17 @@ public static unsafe class TransferCalls
     public static int Write(byte* m, int fd, int vectors, int count, int transferred) => (int)Stream(m, fd, vectors, count, transferred, write: true);
 
     /// <summary>preadv(2).</summary>
-    [HostFunction("fd_pread")]
+    [HostFunction("fd_pread", Locking = KernelLocking.None)]
     public static int ReadAt(byte* m, int fd, int vectors, int count, long offset, int transferred) =>
         (int)At(m, fd, vectors, count, offset, transferred, write: false);
 
     /// <summary>pwritev(2).</summary>
-    [HostFunction("fd_pwrite")]
+    [HostFunction("fd_pwrite", Locking = KernelLocking.None)]
     public static int WriteAt(byte* m, int fd, int vectors, int count, long offset, int transferred) =>
         (int)At(m, fd, vectors, count, offset, transferred, write: true);
 
     /// <summary>lseek(2) with SEEK_SET 0, SEEK_CUR 1, SEEK_END 2.</summary>
-    [HostFunction("fd_seek")]
+    [HostFunction("fd_seek", Locking = KernelLocking.None)]
     public static int Seek(byte* m, int fd, long offset, int origin, int result)
     {
         if (!Process.From(m).Files.TryGet(fd, out var file))
@@ -226,50 +226,71 @@ public static unsafe class TransferCalls
             return Errno.EINVAL;
         }
 
-        error = write ? Errno.None : Fetch(m, file, offset, TotalLength(m, vectors, count));
-        if (error != Errno.None)
+        var process = Process.From(m);
+        bool unlocked = file.TransfersUnlocked && (!write || process.TryBeginWrite());
+        if (!unlocked)
         {
-            return error;
+            process.EnterKernel();
         }
 
         long n;
-        if (count == 1)
+        try
         {
-            var (buffer, length) = Vector(m, vectors, 0, out error);
-            n = error != Errno.None ? -(int)error : TransferAt(file, buffer, length, offset, write);
+            error = write ? Errno.None : Fetch(m, file, offset, TotalLength(m, vectors, count));
+            n = error != Errno.None ? -(int)error : TransferAt(m, file, vectors, count, offset, write);
         }
-        else
+        finally
         {
-            var host = stackalloc IoVector[count];
-            long total = 0;
-            for (int i = 0; i < count; i++)
+            if (!unlocked)
             {
-                var (buffer, length) = Vector(m, vectors, i, out error);
-                if (error != Errno.None)
-                {
-                    return error;
-                }
-
-                total += length;
-                host[i] = new IoVector((nint)buffer, length);
+                process.LeaveKernel();
             }
-
-            n = total >= int.MaxValue ? -(int)Errno.EINVAL
-                : write ? file.WriteVectorAt(host, count, offset) : file.ReadVectorAt(host, count, offset);
+            else if (write)
+            {
+                process.EndWrite();
+            }
         }
 
         if (n < 0)
         {
             if (n == -(int)Errno.EIO && write && (file.Flags & OpenFlags.DataSync) != 0)
             {
-                FileCalls.KeepUnsynced(file, Errno.EIO);
+                FileCalls.KeepUnsynced(process, file, Errno.EIO);
             }
 
             return (Errno)(-n);
         }
 
-        Process.From(m).Program.DataModel.WritePointer(m, transferred, (int)n);
+        process.Program.DataModel.WritePointer(m, transferred, (int)n);
         return Errno.None;
+    }
+
+    // Returns the bytes, or a negated errno.
+    private static long TransferAt(byte* m, OpenFile file, int vectors, int count, long offset, bool write)
+    {
+        Errno error;
+        if (count == 1)
+        {
+            var (buffer, length) = Vector(m, vectors, 0, out error);
+            return error != Errno.None ? -(int)error : TransferAt(file, buffer, length, offset, write);
+        }
+
+        var host = stackalloc IoVector[count];
+        long total = 0;
+        for (int i = 0; i < count; i++)
+        {
+            var (buffer, length) = Vector(m, vectors, i, out error);
+            if (error != Errno.None)
+            {
+                return -(int)error;
+            }
+
+            total += length;
+            host[i] = new IoVector((nint)buffer, length);
+        }
+
+        return total >= int.MaxValue ? -(int)Errno.EINVAL
+            : write ? file.WriteVectorAt(host, count, offset) : file.ReadVectorAt(host, count, offset);
     }
 
     // What is on another machine is waited for without the lock: other processes run meanwhile. Our own reference keeps the description open.

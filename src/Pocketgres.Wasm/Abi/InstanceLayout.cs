@@ -13,7 +13,6 @@ namespace Pocketgres.Wasm.Abi;
 ///   m -   0x1808   scratch for outlined code (return value, then the locals it hands back)
 ///   m -    0x828   lowest stack pointer that the thread may have (8 bytes)
 ///   m -    0x820   lowest stack pointer that the program wants the thread to have (8 bytes)
-///   m -    0x818   private section: nonzero inside one, nonzero if one is wanted (4 bytes each, see <c>PrivateCode</c> of Pocketgres.Wasm)
 ///   m -    0x810   guards on the stack (4 bytes), message of the guest exception caught last (4 bytes)
 ///   m -    0x808   GCHandle of the kernel's process object (8 bytes)
 ///   m -    0x800   memory size in 64 KiB pages (4 bytes)
@@ -69,12 +68,6 @@ internal static class InstanceLayout
 
     /// <summary>Offset of the same for the program's own checks (see <c>StackDepthCheck</c> of Pocketgres.Wasm).</summary>
     public const int StackDepthLimit = -0x820;
-
-    /// <summary>Offset of a flag (int): the process runs private functions without the global lock. Written by its own thread only.</summary>
-    public const int PrivateSection = -0x818;
-
-    /// <summary>Offset of a flag (int): the next place where a private section can begin shall begin one.</summary>
-    public const int PrivateSectionWanted = -0x814;
 
     /// <summary>Offset of the number of guards (int, see <c>FunctionGuard</c> of Pocketgres.Wasm) on the process's stack.</summary>
     public const int GuardDepth = -0x810;

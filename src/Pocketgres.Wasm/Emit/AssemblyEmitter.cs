@@ -112,12 +112,21 @@ internal sealed class AssemblyEmitter
         return body.Offset;
     }
 
-    /// <summary>Adds a method body with one catch clause.</summary>
-    public int AddBody(IlWriter code, IReadOnlyList<WasmType> locals, in CatchClause clause)
+    /// <summary>Adds a method body with one protected region.</summary>
+    public int AddBody(IlWriter code, IReadOnlyList<WasmType> locals, in ProtectedRegion region)
     {
-        var body = bodies.AddMethodBody(code.Length, code.MaxStack + 1, 1, clause.FitsSmallForm, LocalSignature(locals), LocalAttributes(locals), false);
+        var body = bodies.AddMethodBody(code.Length, code.MaxStack + 1, 1, region.FitsSmallForm, LocalSignature(locals), LocalAttributes(locals), false);
         code.Code.CopyTo(body.Instructions.GetBytes().AsSpan());
-        body.ExceptionRegions.AddCatch(clause.TryStart, clause.TryEnd - clause.TryStart, clause.TryEnd, clause.HandlerEnd - clause.TryEnd, clause.Type);
+        int length = region.TryEnd - region.TryStart, handlerLength = region.HandlerEnd - region.TryEnd;
+        if (region.Caught is { } caught)
+        {
+            body.ExceptionRegions.AddCatch(region.TryStart, length, region.TryEnd, handlerLength, caught);
+        }
+        else
+        {
+            body.ExceptionRegions.AddFinally(region.TryStart, length, region.TryEnd, handlerLength);
+        }
+
         return body.Offset;
     }
 
@@ -310,8 +319,8 @@ internal sealed class AssemblyEmitter
     }
 }
 
-/// <summary>One try/catch: the handler starts where the protected region ends.</summary>
-internal readonly record struct CatchClause(int TryStart, int TryEnd, int HandlerEnd, TypeReferenceHandle Type)
+/// <summary>One try/catch, or without an exception type to catch one try/finally: the handler starts where the protected region ends.</summary>
+internal readonly record struct ProtectedRegion(int TryStart, int TryEnd, int HandlerEnd, TypeReferenceHandle? Caught = null)
 {
     /// <summary>Limits of the small exception header, ECMA-335 II.25.4.6.</summary>
     public bool FitsSmallForm => TryEnd <= ushort.MaxValue && TryEnd - TryStart <= byte.MaxValue && HandlerEnd - TryEnd <= byte.MaxValue;

@@ -22,7 +22,7 @@ internal sealed partial class FunctionTranslator
             LoadLocal(local);
         }
 
-        Il.Call(context.Emitter.Method(host), -patch.Arguments.Count);
+        Il.Call(context.Locked.Method(host), -patch.Arguments.Count);
         int turns = NewTemp(WasmType.I32);
         Il.StoreLocal(turns);
         foreach (int local in patch.Advanced)

@@ -7,6 +7,7 @@ namespace Pocketgres.Wasm.Emit;
 /// <summary>Calls, and dropping values.</summary>
 internal sealed partial class FunctionTranslator
 {
+    private int current; // the function that is translated, also in its outlined parts
     private string method = ""; // the one that is written, with its namespace and type
 
     /// <summary>Direct calls of defined functions in the method and in what was split off it.</summary>
@@ -27,18 +28,10 @@ internal sealed partial class FunctionTranslator
             return;
         }
 
-        BeforeCall(callee);
         var calleeType = context.Module.TypeOf(callee);
         var arguments = Pop(calleeType.Parameters.Length);
         var call = PatchedCall(callee, arguments) ?? Expression.Call(WasmOpcode.Call, calleeType.Result, callee, arguments);
-        if (!isPrivate && context.PrivateCode.MayReturnUnlocked(callee))
-        {
-            FinishAndTakeLock(call);
-        }
-        else
-        {
-            Finish(call);
-        }
+        Finish(call);
     }
 
     private Expression? PatchedCall(int callee, Expression[] arguments)
@@ -81,18 +74,7 @@ internal sealed partial class FunctionTranslator
         var tableIndex = Pop();
         var arguments = Pop(calleeType.Parameters.Length);
         var call = Expression.Call(WasmOpcode.CallIndirect, calleeType.Result, typeIndex, arguments, tableIndex);
-        if (patches?.TakeSectionStart() is { } start)
-        {
-            FinishAndStartSection(call, start);
-        }
-        else if (!isPrivate && context.PrivateCode.MayReturnUnlocked(current, calleeType))
-        {
-            FinishAndTakeLock(call);
-        }
-        else
-        {
-            Finish(call);
-        }
+        Finish(call);
     }
 
     /// <summary>A call with a result waits for its consumer; one without is a statement.</summary>
@@ -133,7 +115,7 @@ internal sealed partial class FunctionTranslator
     private void EmitHostCall(Expression call)
     {
         EmitArguments(call);
-        Il.Call(context.Emitter.Method(call.Host!), (call.Type == WasmType.None ? 0 : 1) - (call.Arguments.Length + 1));
+        Il.Call(context.Locked.Method(call.Host!), (call.Type == WasmType.None ? 0 : 1) - (call.Arguments.Length + 1));
     }
 
     /// <summary>

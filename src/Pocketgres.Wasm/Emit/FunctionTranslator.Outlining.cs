@@ -193,7 +193,6 @@ internal sealed partial class FunctionTranslator
         isWide = parent.isWide;
         patches = parent.patches;
         current = parent.current;
-        isPrivate = parent.isPrivate;
         StartMemory64(parent);
         live = true;
         PlaceLocals(parameters, scan.Writes.Except(parameters));

@@ -29,13 +29,8 @@ internal sealed partial class FunctionTranslator
         int shallow = BranchIfAbove(InstanceLayout.StackDepthLimit);
         if (check.Host is { } host)
         {
-            if (isPrivate)
-            {
-                TakeLock();
-            }
-
             Il.LoadArgument(0);
-            Il.Call(context.Emitter.Method(host), -1);
+            Il.Call(context.Locked.Method(host), -1);
         }
         else
         {

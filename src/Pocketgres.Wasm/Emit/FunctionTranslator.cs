@@ -13,7 +13,7 @@ namespace Pocketgres.Wasm.Emit;
 /// every statement; block results travel in temporaries; comparisons fuse with the branch that tests them; an address is
 /// <c>conv.u(address) + offset + m</c>, without a conversion of the constant, and locals that serve as addresses are kept converted. Trees, not a
 /// stack machine in IL, because the JIT spills whatever lies on the IL stack across a branch.
-/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Atomics, Memory64, Outlining, Resuming, Accelerating, PrivateCode and StackChecks.
+/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Atomics, Memory64, Outlining, Resuming, Accelerating and StackChecks.
 /// </remarks>
 internal sealed partial class FunctionTranslator(ModuleContext context)
 {
@@ -53,7 +53,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         StartMemory64();
         PlaceLocals(Enumerable.Range(0, type.Parameters.Length), Enumerable.Range(type.Parameters.Length, localTypes.Count - type.Parameters.Length));
         StartOutlining(minimumOutlined);
-        StartPrivateCode(function);
+        current = function;
         CheckStack(function);
         StartResumable(function);
         StartAcceleration();
@@ -66,7 +66,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
                 Il.LoadArgument(i);
             }
 
-            Il.Call(context.Emitter.Method(hook), -hook.Signature.Length);
+            Il.Call(context.Locked.Method(hook), -hook.Signature.Length);
         }
 
         TranslateUntil(body.End);
@@ -77,13 +77,13 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
     public void Forward(int function, HostFunction host)
     {
         Reset(default, context.Module.TypeOf(function), null);
-        StartPrivateCode(function);
+        current = function;
         for (int i = 0; i <= type.Parameters.Length; i++)
         {
             Il.LoadArgument(i);
         }
 
-        Il.Call(context.Emitter.Method(host), type.CallStackDelta);
+        Il.Call(context.Locked.Method(host), type.CallStackDelta);
         Il.Return();
         Il.ResolveLabels();
     }

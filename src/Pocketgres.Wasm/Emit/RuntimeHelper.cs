@@ -20,7 +20,8 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper RefusedImport = new(HelperOwner.WasmRuntime, "RefusedImport", "xps");
     public static readonly RuntimeHelper IsGuestException = new(HelperOwner.WasmRuntime, "IsGuestException", "ix");
     public static readonly RuntimeHelper GuestException = new(HelperOwner.WasmRuntime, "NewGuestException", "x");
-    public static readonly RuntimeHelper EndPrivateSection = new(HelperOwner.WasmRuntime, "EndPrivateSection", "vp");
+    public static readonly RuntimeHelper EnterKernel = new(HelperOwner.WasmRuntime, "EnterKernel", "vp");
+    public static readonly RuntimeHelper LeaveKernel = new(HelperOwner.WasmRuntime, "LeaveKernel", "vp");
     public static readonly RuntimeHelper StackLimitReached = new(HelperOwner.WasmRuntime, "StackLimitReached", "vp");
     public static readonly RuntimeHelper SingleFromBits = new(HelperOwner.WasmRuntime, "SingleFromBits", "fi");
     public static readonly RuntimeHelper MemoryBarrier = new(HelperOwner.Interlocked, "MemoryBarrier", "v");

@@ -37,7 +37,7 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
                 nameof(FunctionBindingKind.CallReplacement) => new(FunctionBindingKind.CallReplacement, name, blob.ReadSerializedString(), blob.ReadInt32()),
                 _ => new(FunctionBindingKind.StackDepthCheck, name),
             };
-            bool isMemory64 = mark == Import && HasTrue(ref blob, "Memory64");
+            var (isMemory64, isLocked) = ReadProperties(ref blob);
             var method = metadata.GetMethodDefinition((MethodDefinitionHandle)attribute.Parent);
             var (ns, type, isPublic) = DeclaringType(method.GetDeclaringType());
             string methodName = metadata.GetString(method.Name);
@@ -58,26 +58,40 @@ internal sealed class HostFunctionScanner(MetadataReader metadata)
                     $"host function \"{name}\": {type}.{methodName} must take byte* and then only int, long, float and double, and return one of these or void");
             }
 
-            yield return new HostFunction(name, assemblyName, assembly.Version, ns, type, methodName, letters, isMemory64, binding);
+            yield return new HostFunction(name, assemblyName, assembly.Version, ns, type, methodName, letters, isMemory64, isLocked, binding);
         }
     }
 
-    /// <summary>Whether an attribute's value, from its named arguments on, sets this property (ECMA-335 II.23.3).</summary>
-    private static bool HasTrue(ref BlobReader blob, string property)
+    /// <summary>
+    /// Reads the properties that a mark sets, from the number of its named arguments on (ECMA-335 II.23.3): <c>Memory64</c>, and <c>Locking</c>, whose value 0 is that
+    /// the kernel's lock is taken.
+    /// </summary>
+    private static (bool IsMemory64, bool IsLocked) ReadProperties(ref BlobReader blob)
     {
-        bool found = false;
+        bool isMemory64 = false, isLocked = true;
         for (int named = blob.ReadUInt16(); named > 0; named--)
         {
             blob.ReadByte(); // a property
-            if (blob.ReadByte() != (byte)SerializationTypeCode.Boolean)
+            var type = (SerializationTypeCode)blob.ReadByte();
+            if (type == SerializationTypeCode.Enum)
             {
-                throw new TranslationException("a property of a [HostFunction] is not a bool");
+                blob.ReadSerializedString(); // KernelLocking, the only one
             }
 
-            found |= blob.ReadSerializedString() == property & blob.ReadBoolean();
+            switch (blob.ReadSerializedString())
+            {
+                case "Memory64" when type == SerializationTypeCode.Boolean:
+                    isMemory64 = blob.ReadBoolean();
+                    break;
+                case "Locking" when type == SerializationTypeCode.Enum:
+                    isLocked = blob.ReadInt32() == 0;
+                    break;
+                case var property:
+                    throw new TranslationException($"a mark of a host function sets a property that the build does not know: {property}");
+            }
         }
 
-        return found;
+        return (isMemory64, isLocked);
     }
 
     /// <summary>The name of the mark that an attribute is, or null.</summary>

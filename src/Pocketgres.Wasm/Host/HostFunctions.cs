@@ -24,7 +24,7 @@ public sealed class HostFunctions
     public IReadOnlyCollection<HostFunction> All => [.. functions.Values, .. functions64.Values];
 
     /// <summary>
-    /// SHA-256 (hex) over names, types and signatures: changes when translated code would have to be translated again. The methods'
+    /// SHA-256 (hex) over names, types and signatures: changes, also by how they are locked, when translated code would have to be translated again. The methods'
     /// bodies do not matter.
     /// </summary>
     public string Fingerprint
@@ -35,7 +35,7 @@ public sealed class HostFunctions
             foreach (var f in All)
             {
                 text.Append(f.Name).Append('\t').Append(f.AssemblyName).Append('\t').Append(f.AssemblyVersion).Append('\t')
-                    .Append(f.FullName).Append('\t').Append(f.Signature).Append('\n');
+                    .Append(f.FullName).Append('\t').Append(f.Signature).Append(f.IsLocked ? "\tlocked\n" : "\n");
             }
 
             return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));

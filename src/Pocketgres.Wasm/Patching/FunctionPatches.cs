@@ -14,7 +14,6 @@ internal sealed class FunctionPatches
     private readonly Dictionary<ModulePatch, int> matches = new(ReferenceEqualityComparer.Instance);
     private (ModulePatch Patch, HostFunction Host)? replacement;
     private (ModulePatch Patch, HostFunction Host)? hook;
-    private (ModulePatch Patch, HostFunction Host)? sectionStart;
     private (StackDepthCheck Patch, HostFunction? Host)? depthCheck;
 
     /// <summary>The loop that must be resumable, or null.</summary>
@@ -38,11 +37,6 @@ internal sealed class FunctionPatches
 
     /// <summary>The accelerated loop was translated.</summary>
     public void TakeAcceleration() => Matched(Accelerated!.Value.Patch, (HostFunction?)null);
-
-    /// <summary>The host function to call after an indirect call when a private section is wanted, or null.</summary>
-    public HostFunction? TakeSectionStart() => sectionStart is { } s ? Matched(s.Patch, s.Host) : null;
-
-    public void AddSectionStart(PrivateSectionStart patch, HostFunction host) => sectionStart = (patch, host);
 
     public void AddDepthCheck(StackDepthCheck patch, HostFunction? host) => depthCheck = (patch, host);
 
@@ -90,9 +84,6 @@ internal sealed class FunctionPatches
 
         return found is { } f ? Matched(f.Patch, found) : null;
     }
-
-    /// <summary>Whether some calls of this function are replaced.</summary>
-    public bool ReplacesCall(int callee) => calls.Exists(c => c.Patch.Callee == callee);
 
     /// <summary>Locals that a replaced call of this function reads instead of its arguments.</summary>
     public IEnumerable<int> LocalsReadByCall(int callee) => calls.Where(c => c.Patch.Callee == callee).SelectMany(c => c.Patch.FromLocals ?? []);

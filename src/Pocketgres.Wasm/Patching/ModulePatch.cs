@@ -64,18 +64,6 @@ public sealed record StackDepthCheck(string Name, int Function) : ModulePatch(Na
 }
 
 /// <summary>
-/// Calls a host function of signature <c>v</c> after each indirect call of a function, if a private section is wanted then (<see cref="PrivateCode"/>).
-/// </summary>
-/// <param name="Name"><inheritdoc/></param>
-/// <param name="Function"><inheritdoc/></param>
-/// <param name="HostFunction">Name of the host function.</param>
-/// <param name="Count">How many indirect calls there are.</param>
-public sealed record PrivateSectionStart(string Name, int Function, string HostFunction, int Count) : ModulePatch(Name, Function)
-{
-    internal override int ExpectedMatches => Count;
-}
-
-/// <summary>
 /// Turns calls of one function, inside another, into calls of a host function. With several such patches the calls go to them in code order, to each as
 /// many as its <paramref name="Count"/>.
 /// </summary>

@@ -5,6 +5,7 @@ internal sealed class PatchPlan
 {
     private readonly Dictionary<int, FunctionPatches> byFunction = [];
     private readonly List<string> mismatches = [];
+    private readonly SortedDictionary<string, HostFunction> locked = new(StringComparer.Ordinal);
     private readonly ModulePatches patches;
     private readonly WasmModule module;
     private readonly HostFunctions hosts;
@@ -25,6 +26,9 @@ internal sealed class PatchPlan
             throw new PatchException(mismatches);
         }
     }
+
+    /// <summary>The host functions that patches call and around which the kernel's lock is taken, in order of their names.</summary>
+    public IEnumerable<HostFunction> Locked => locked.Values;
 
     /// <summary>The patches of a function, or null if it is translated as it is.</summary>
     public FunctionPatches? For(int function) => byFunction.GetValueOrDefault(function);
@@ -87,9 +91,6 @@ internal sealed class PatchPlan
                 break;
             case StackDepthCheck p:
                 AddDepthCheck(list, p);
-                break;
-            case PrivateSectionStart p when Host(p, p.HostFunction, "v") is { } host:
-                list.AddSectionStart(p, host);
                 break;
             case CallReplacement p:
                 AddCall(list, p);
@@ -190,6 +191,11 @@ internal sealed class PatchPlan
         if (!(module.IsMemory64 ? hosts.TryGetMemory64(name, out var host) : hosts.TryGet(name, out host)))
         {
             return Fail(patch, $"host function \"{name}\" does not exist");
+        }
+
+        if (host.IsLocked)
+        {
+            locked[host.Name] = host;
         }
 
         return host.Signature == signature

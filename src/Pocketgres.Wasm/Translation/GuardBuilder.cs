@@ -75,7 +75,7 @@ internal sealed class GuardBuilder(ModuleContext context, ModuleLinkage linkage)
         il.Return();
         il.ResolveLabels();
         WasmType[] locals = [WasmType.I32, WasmType.I32, .. hasResult ? [type.Result] : Array.Empty<WasmType>()];
-        return emitter.AddBody(il, locals, new CatchClause(tryStart, tryEnd, handlerEnd, emitter.Exception));
+        return emitter.AddBody(il, locals, new ProtectedRegion(tryStart, tryEnd, handlerEnd, emitter.Exception));
     }
 
     private void Handle(IlWriter il, FunctionGuard guard, int function, FunctionType type, int alternatives)

@@ -15,7 +15,7 @@ internal sealed class ImportBinder
     private readonly TranslationOptions options;
     private readonly ModuleLinkage self;
     private readonly EntityHandle[] handles;
-    private readonly Dictionary<int, HostFunction> adapted = [];
+    private readonly Dictionary<int, HostFunction> behindThunks = [];
 
     public ImportBinder(AssemblyEmitter emitter, TranslationOptions options, ModuleLinkage self)
     {
@@ -28,7 +28,7 @@ internal sealed class ImportBinder
         {
             var binding = Bind(i);
             Bindings.Add(binding);
-            if (adapted.ContainsKey(i) || binding.Kind is ImportBindingKind.Invoke or ImportBindingKind.Unresolved or ImportBindingKind.Refused)
+            if (behindThunks.ContainsKey(i) || binding.Kind is ImportBindingKind.Invoke or ImportBindingKind.Unresolved or ImportBindingKind.Refused)
             {
                 handles[i] = MetadataTokens.MethodDefinitionHandle(module.Bodies.Count + Thunks.Count + 1);
                 Thunks.Add(i);
@@ -42,8 +42,8 @@ internal sealed class ImportBinder
     /// <summary>Imported functions that need a thunk; thunk k is method row <c>defined functions + k + 1</c>.</summary>
     public List<int> Thunks { get; } = [];
 
-    /// <summary>The host function behind an imported function whose thunk converts what goes in and out; null: it has another thunk, or none.</summary>
-    public HostFunction? Adapted(int import) => adapted.GetValueOrDefault(import);
+    /// <summary>The host function behind an imported function whose thunk takes the kernel's lock or converts what goes in and out; null: it has another thunk, or none.</summary>
+    public HostFunction? Host(int import) => behindThunks.GetValueOrDefault(import);
 
     /// <summary>The functions of the module itself that imported functions are bound to.</summary>
     public Dictionary<int, int> OwnFunctions { get; } = [];
@@ -107,18 +107,20 @@ internal sealed class ImportBinder
 
         if (mismatch is null && FindHost(name) is { } host)
         {
-            if (host.Signature != signature && IsAdaptable(host.Signature, signature))
-            {
-                adapted[import] = host;
-                return Bound(ImportBindingKind.Host, host.FullName);
-            }
-
-            if (host.Signature != signature)
+            if (host.Signature != signature && !IsAdaptable(host.Signature, signature))
             {
                 throw new TranslationException($"import {from}.{name} has the signature {signature}, but host function {host.FullName} has {host.Signature}");
             }
 
-            handles[import] = emitter.Method(host);
+            if (host.IsLocked || host.Signature != signature)
+            {
+                behindThunks[import] = host;
+            }
+            else
+            {
+                handles[import] = emitter.Method(host);
+            }
+
             return Bound(ImportBindingKind.Host, host.FullName);
         }
 

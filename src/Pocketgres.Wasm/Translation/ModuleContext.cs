@@ -8,13 +8,15 @@ namespace Pocketgres.Wasm;
 
 /// <summary>What the translation of every function of one module shares.</summary>
 internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ModuleLinkage linkage, ImportBinder imports, GlobalLayout globals, PatchPlan patches,
-    PrivateCodePlan privateCode, RecursionPlan recursion, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts)
+    RecursionPlan recursion, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts)
 {
     /// <summary>Name of the type that holds methods split off functions.</summary>
     public const string OutlinedType = "Outlined";
 
     /// <summary>Methods per type: a type with all 13,725 of them loads slowly.</summary>
     public const int MethodsPerType = 1000;
+
+    private InliningPlan? inlining; // needs the rows before it
 
     public AssemblyEmitter Emitter { get; } = emitter;
 
@@ -28,11 +30,12 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
 
     public PatchPlan Patches { get; } = patches;
 
-    public PrivateCodePlan PrivateCode { get; } = privateCode;
-
     public RecursionPlan Recursion { get; } = recursion;
 
-    public InliningPlan Inlining { get; } = new(module, inlined, module.DefinedFunctionCount + imports.Thunks.Count + 1);
+    /// <summary>Methods that take the kernel's lock around host functions.</summary>
+    public LockedMethods Locked { get; } = new(emitter, patches.Locked.Concat(HostInstructions(memoryGrow, hosts)), module.DefinedFunctionCount + imports.Thunks.Count + 1);
+
+    public InliningPlan Inlining => inlining ??= new(Module, inlined, FirstInlinedRow);
 
     /// <summary>The host function behind the <c>memory.grow</c> instruction, if there is one.</summary>
     public HostFunction? MemoryGrow { get; } = memoryGrow;
@@ -54,8 +57,11 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
     /// <summary>Methods split off the functions translated so far, in row order.</summary>
     public List<(string Name, OutlinedMethod Method)> Outlined { get; } = [];
 
-    /// <summary>Row of the next outlined method: rows are defined functions, thunks, inlined functions, outlined methods, table initialisers.</summary>
-    public int NextOutlinedRow => Module.DefinedFunctionCount + Imports.Thunks.Count + Inlining.Functions.Count + Outlined.Count + 1;
+    /// <summary>Row of the first method that exists to be inlined: rows are defined functions, thunks, locked methods, inlined functions, outlined methods, table initialisers.</summary>
+    public int FirstInlinedRow => Locked.FirstRow + Locked.Hosts.Count;
+
+    /// <summary>Row of the next outlined method.</summary>
+    public int NextOutlinedRow => FirstInlinedRow + Inlining.Functions.Count + Outlined.Count;
 
     /// <summary>Name of a method that is split off a function.</summary>
     public string OutlinedName(int function, int part) => $"{Linkage.MethodName(function)}_part{part}";
@@ -66,12 +72,6 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
     /// <summary>Name of the type that holds a defined function, counted without imports.</summary>
     public static string TypeName(int definedIndex) => $"F{definedIndex / MethodsPerType}";
 
-    /// <summary>The method whose address stands in the table. A host function takes no lock: its forwarding method does, if that is needed.</summary>
-    public EntityHandle TableEntry(int index) =>
-        PrivateCode.TakesLockAtEntry(index) && Module.IsDefinedFunction(index)
-            ? MetadataTokens.MethodDefinitionHandle(index - Module.ImportedFunctionCount + 1)
-            : Function(index);
-
     /// <summary>The method to call for a function index.</summary>
     public EntityHandle Function(int index)
     {
@@ -81,6 +81,10 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
             return Imports.Handle(index);
         }
 
-        return Patches.For(index)?.Replacement is { } host ? Emitter.Method(host) : MetadataTokens.MethodDefinitionHandle(defined + 1);
+        return Patches.For(index)?.Replacement is { } host ? Locked.Method(host) : MetadataTokens.MethodDefinitionHandle(defined + 1);
     }
+
+    // The host functions behind instructions.
+    private static IEnumerable<HostFunction> HostInstructions(HostFunction? memoryGrow, HostFunctions hosts) =>
+        hosts.All.Where(h => h.IsLocked && (h == memoryGrow || h.Name.StartsWith("memory.atomic.", StringComparison.Ordinal)));
 }

@@ -47,7 +47,7 @@ internal sealed class ModuleTranslation
         }
 
         var patches = new PatchPlan(module, options.Patches, hosts);
-        context = new ModuleContext(emitter, module, linkage, imports, globals, patches, new PrivateCodePlan(module, linkage, options.Main, options.PrivateCode),
+        context = new ModuleContext(emitter, module, linkage, imports, globals, patches,
             new RecursionPlan(module, imports, patches, options.Main, options.Recursion), options.Inlined, grow, hosts);
         foreach (var guard in options.Guards)
         {
@@ -141,17 +141,24 @@ internal sealed class ModuleTranslation
         foreach (int import in context.Imports.Thunks)
         {
             emitter.AddMethod(module.FunctionImports[import].Name, emitter.Signature(module.TypeOf(import).Signature), thunks.Import(import),
-                context.Imports.Adapted(import) is null ? MethodImplAttributes.NoInlining : MethodImplAttributes.IL);
+                context.Imports.Host(import) is null ? MethodImplAttributes.NoInlining : MethodImplAttributes.IL);
         }
 
-        emitter.DefineType(ModuleTranslator.InlinedType, defined + context.Imports.Thunks.Count + 1);
+        emitter.DefineType("Locked", context.Locked.FirstRow);
+        for (int i = 0; i < context.Locked.Hosts.Count; i++)
+        {
+            var host = context.Locked.Hosts[i];
+            emitter.AddMethod($"{host.Method}_{i}", emitter.Signature(host.Signature), thunks.Locked(host));
+        }
+
+        emitter.DefineType(ModuleTranslator.InlinedType, context.FirstInlinedRow);
         foreach (int function in context.Inlining.Functions)
         {
             emitter.AddMethod(linkage.MethodName(function), emitter.Signature(module.TypeOf(function).Signature), bodyOffsets[function - module.ImportedFunctionCount],
                 MethodImplAttributes.AggressiveInlining);
         }
 
-        emitter.DefineType(ModuleContext.OutlinedType, defined + context.Imports.Thunks.Count + context.Inlining.Functions.Count + 1);
+        emitter.DefineType(ModuleContext.OutlinedType, context.FirstInlinedRow + context.Inlining.Functions.Count);
         foreach (var (name, method) in context.Outlined)
         {
             emitter.AddMethod(name, emitter.Signature(method.Signature), emitter.AddBody(method.Code, MaxStack(method.MaxStack), method.Locals),

@@ -5,7 +5,7 @@ using Pocketgres.Wasm.Reading;
 
 namespace Pocketgres.Wasm.Translation;
 
-/// <summary>Bodies of the methods that have no WebAssembly body: <c>invoke_*</c>, unresolved imports, table initialisers.</summary>
+/// <summary>Bodies of the methods that have no WebAssembly body: <c>invoke_*</c>, host functions that are locked or adapted, unresolved imports, table initialisers.</summary>
 internal sealed class ThunkBuilder(ModuleContext context)
 {
     private readonly AssemblyEmitter emitter = context.Emitter;
@@ -14,9 +14,9 @@ internal sealed class ThunkBuilder(ModuleContext context)
     public int Import(int import)
     {
         string name = context.Module.FunctionImports[import].Name;
-        if (context.Imports.Adapted(import) is { } host)
+        if (context.Imports.Host(import) is { } host)
         {
-            return Adapted(host, context.Module.TypeOf(import).Signature);
+            return Host(host, context.Module.TypeOf(import).Signature);
         }
 
         return context.Imports.Bindings[import].Kind switch
@@ -26,6 +26,9 @@ internal sealed class ThunkBuilder(ModuleContext context)
             _ => Unresolved(name),
         };
     }
+
+    /// <summary>Builds the method that takes the lock around a host function, and returns its body's offset.</summary>
+    public int Locked(HostFunction host) => Host(host, host.Signature);
 
     /// <summary>
     /// <c>Init.Tn(byte* firstSlot)</c>: stores the addresses of a stretch of an element segment's functions. The addresses come from
@@ -40,7 +43,7 @@ internal sealed class ThunkBuilder(ModuleContext context)
             il.Int32Constant((firstSlot + i) * 8);
             il.Unary(ILOpCode.Conv_i);
             il.Binary(ILOpCode.Add);
-            il.Token(ILOpCode.Ldftn, context.TableEntry(functions[i]), 1);
+            il.Token(ILOpCode.Ldftn, context.Function(functions[i]), 1);
             il.StoreIndirect(ILOpCode.Stind_i);
         }
 
@@ -48,10 +51,49 @@ internal sealed class ThunkBuilder(ModuleContext context)
         return emitter.AddBody(il.Code, il.MaxStack, []);
     }
 
-    /// <summary>Calls a host function of 32-bit addresses from a program of 64-bit ones: cuts what is passed, and fills up a result with zeros or drops it.</summary>
-    private int Adapted(HostFunction host, string signature)
+    /// <summary>
+    /// Calls a host function, under the kernel's lock if it asks for it: <c>EnterKernel(m); try { call } finally { LeaveKernel(m); }</c>. A program of 64-bit addresses may
+    /// pass more than the function takes, and expect more: what is passed is cut, and a result filled up with zeros or dropped.
+    /// </summary>
+    private int Host(HostFunction host, string signature)
     {
         var il = new IlWriter();
+        if (!host.IsLocked)
+        {
+            CallHost(il, host, signature);
+            il.Return();
+            return emitter.AddBody(il.Code, il.MaxStack, []);
+        }
+
+        il.LoadArgument(0);
+        il.Call(emitter.Helper(RuntimeHelper.EnterKernel), -1);
+        int done = il.NewLabel();
+        int tryStart = il.Length;
+        CallHost(il, host, signature);
+        if (signature[0] != 'v')
+        {
+            il.StoreLocal(0);
+        }
+
+        il.Branch(ILOpCode.Leave, done, 0);
+        int tryEnd = il.Length;
+        il.LoadArgument(0);
+        il.Call(emitter.Helper(RuntimeHelper.LeaveKernel), -1);
+        il.Op(ILOpCode.Endfinally, 0);
+        int handlerEnd = il.Length;
+        il.Mark(done);
+        if (signature[0] != 'v')
+        {
+            il.LoadLocal(0);
+        }
+
+        il.Return();
+        il.ResolveLabels();
+        return emitter.AddBody(il, signature[0] == 'v' ? [] : [WasmTypeExtensions.FromLetter(signature[0])], new ProtectedRegion(tryStart, tryEnd, handlerEnd));
+    }
+
+    private void CallHost(IlWriter il, HostFunction host, string signature)
+    {
         il.LoadArgument(0);
         for (int i = 1; i < signature.Length; i++)
         {
@@ -71,9 +113,6 @@ internal sealed class ThunkBuilder(ModuleContext context)
         {
             il.Unary(ILOpCode.Conv_u8);
         }
-
-        il.Return();
-        return emitter.AddBody(il.Code, il.MaxStack, []);
     }
 
     private int Unresolved(string name)
@@ -159,7 +198,7 @@ internal sealed class ThunkBuilder(ModuleContext context)
 
         il.Return();
         il.ResolveLabels();
-        return emitter.AddBody(il, locals, new CatchClause(tryStart, tryEnd, handlerEnd, emitter.LongjmpException));
+        return emitter.AddBody(il, locals, new ProtectedRegion(tryStart, tryEnd, handlerEnd, emitter.LongjmpException));
     }
 
     private static void StackPointer(IlWriter il)

@@ -49,9 +49,6 @@ public sealed record TranslationOptions
     /// <summary>Exported functions in which guest exceptions end.</summary>
     public IReadOnlyList<FunctionGuard> Guards { get; init; } = [];
 
-    /// <summary>Functions that may run without the global lock. A side module gets its main program's.</summary>
-    public PrivateCode PrivateCode { get; init; } = PrivateCode.None;
-
     /// <summary>What bounds recursion. A side module gets its main program's.</summary>
     public RecursionFacts Recursion { get; init; } = RecursionFacts.None;
 

@@ -8,8 +8,8 @@ using Pocketgres.Kernel.Syscalls;
 namespace Pocketgres.Kernel.Tests.Files;
 
 /// <summary>
-/// A test that runs as a process of a kernel: on the process's thread, under the global lock, making system calls through linear memory
-/// as translated code would. Results are errno as WASI numbers them: negative like the calls', so -44 is ENOENT.
+/// A test that runs as a process of a kernel: on the process's thread, making system calls through linear memory
+/// as translated code would; but only those take the kernel's lock that do so themselves. Results are errno as WASI numbers them: negative like the calls', so -44 is ENOENT.
 /// </summary>
 internal sealed unsafe class Guest
 {

@@ -66,7 +66,7 @@ internal sealed unsafe class ProcessEnd(Process process, SocketFile socket)
     {
         fixed (byte* b = bytes)
         {
-            return process.Send(socket, b, bytes.Length);
+            return socket.Send(b, bytes.Length);
         }
     }
 

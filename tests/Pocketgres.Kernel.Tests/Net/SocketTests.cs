@@ -334,7 +334,7 @@ public sealed unsafe class SocketTests
         }
 
         kernel.Finish(p);
-        kernel.Kernel.RunStopped(() =>
+        kernel.Kernel.RunLocked(() =>
         {
             pair.File.Release();
             return 0;

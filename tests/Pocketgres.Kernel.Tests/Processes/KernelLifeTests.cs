@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Pocketgres.Kernel.Tests.Support;
 
 namespace Pocketgres.Kernel.Tests.Processes;
@@ -203,52 +202,6 @@ public sealed unsafe class KernelLifeTests
             }
         });
         Eventually.Holds(() => Held.Now() == before, $"what is held being {before}");
-    }
-
-    [Fact]
-    public void The_preemption_timer_costs_nothing_while_nobody_waits()
-    {
-        using var kernel = new TestKernel();
-        var others = HostResources.ThreadIds("pg-preempt");
-        bool end = false;
-        var hog = kernel.Start(p =>
-        {
-            while (!Volatile.Read(ref end))
-            {
-                TestKernel.CheckInterrupts(p);
-            }
-        });
-        kernel.Run(p => p.Yield()); // somebody waited: the timer runs
-        int timer = Assert.Single(HostResources.ThreadIds("pg-preempt").Except(others));
-
-        // It parks within some ticks, and then uses no processor time however long the other computes.
-        long last = -1;
-        Eventually.Holds(() =>
-        {
-            long now = HostResources.ProcessorTime(timer);
-            bool still = now == last;
-            last = now;
-            if (!still)
-            {
-                Thread.Sleep(100);
-            }
-
-            return still;
-        }, "the timer being parked");
-        long start = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < 100)
-        {
-            Thread.Sleep(10);
-        }
-
-        Assert.Equal(last, HostResources.ProcessorTime(timer));
-
-        // It is there again when somebody waits.
-        long preemptions = kernel.Kernel.Preemptions;
-        kernel.Run(_ => { });
-        Assert.True(kernel.Kernel.Preemptions > preemptions);
-        Volatile.Write(ref end, true);
-        kernel.Finish(hog);
     }
 
     private static void Forever(Action action)

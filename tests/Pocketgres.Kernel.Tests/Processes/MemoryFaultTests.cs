@@ -137,16 +137,6 @@ public sealed unsafe class MemoryFaultTests
     }
 
     [Fact]
-    public void Code_beside_the_lock_crashes_alike()
-    {
-        using var kernel = new TestKernel(SectionProgram.Image, new KernelOptions { StackSize = 1 << 20, PrivateSections = PrivateSectionMode.On }) { CrashesAreExpected = true };
-        var p = kernel.Start(p => _ = ((delegate*<byte*, int, int>)p.Export("loads"))(p.Memory, 0x7000_0000));
-        Assert.Equal(Signal.SegmentationFault, kernel.Finish(p));
-        Assert.True(kernel.Kernel.Scheduler.Activity.Sections > 0);
-        Assert.Equal(0, kernel.Kernel.Scheduler.ActiveSections);
-    }
-
-    [Fact]
     public void A_mapped_file_that_became_shorter_is_SIGBUS()
     {
         string path = Path.GetTempFileName();

@@ -192,9 +192,9 @@ public sealed unsafe class SignalTests
             Assert.Fail("survived");
         }, (_, _) => { });
 
-        // Once another thread has the global lock, the process waits (or has not begun: that is tested too).
+        // Once another thread has the kernel's lock, the process waits (or has not begun: that is tested too).
         Eventually.Holds(() => Volatile.Read(ref entered) == 1);
-        kernel.Kernel.RunStopped(() => 0);
+        kernel.Kernel.RunLocked(() => 0);
         kernel.Kernel.Kill(p.Pid, Signal.Kill);
         Assert.Equal(Signal.Kill, kernel.Finish(p));
     }
@@ -223,7 +223,7 @@ public sealed unsafe class SignalTests
             }
         });
         Eventually.Holds(() => Volatile.Read(ref entered) == 1);
-        kernel.Kernel.RunStopped(() => 0);
+        kernel.Kernel.RunLocked(() => 0);
         kernel.Kernel.Kill(p.Pid, Signal.User1);
         Assert.Equal(0, kernel.Finish(p));
         Assert.Equal(Signal.User1, Assert.Single(seen, s => s != Signal.Child));

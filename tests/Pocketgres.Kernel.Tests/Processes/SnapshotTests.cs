@@ -27,7 +27,7 @@ public sealed unsafe partial class SnapshotTests
         var copy = clone.Processes.Find(sleeper.Pid)!;
         Assert.True(copy.IsFrozen);
         Assert.Equal(ProcessState.Frozen, copy.State);
-        Assert.Equal(41, clone.RunStopped(() => copy.ReadInt32(Private)));
+        Assert.Equal(41, clone.RunLocked(() => copy.ReadInt32(Private)));
         copy.Post(Signal.User1);
         Eventually.Holds(() => copy.HasExited);
         Assert.Equal(1, handled);
@@ -48,7 +48,7 @@ public sealed unsafe partial class SnapshotTests
             p.Files.Add(file);
         });
         using var snapshot = Take(source);
-        source.Kernel.RunStopped(() => *(int*)(sleeper.Memory + Private) = 2);
+        source.Kernel.RunLocked(() => *(int*)(sleeper.Memory + Private) = 2);
         var seen = new int[2];
         for (int i = 0; i < 2; i++)
         {
@@ -72,7 +72,7 @@ public sealed unsafe partial class SnapshotTests
         }
 
         Assert.Equal([1, 1], seen);
-        source.Kernel.RunStopped(() =>
+        source.Kernel.RunLocked(() =>
         {
             Assert.Equal(2, *(int*)(sleeper.Memory + Private));
             Assert.Equal(Errno.None, source.Mounts.Open("/file", OpenFlags.ReadOnly, 0, out var file));
@@ -118,7 +118,7 @@ public sealed unsafe partial class SnapshotTests
 
         Eventually.Holds(() => copies.All(p => p.HasExited));
         Assert.All(copies, p => Assert.Equal(0, p.ExitStatus));
-        source.Kernel.RunStopped(() =>
+        source.Kernel.RunLocked(() =>
         {
             Assert.Equal(5, *(int*)(parent.Memory + SharedAddress));
             return 0;
@@ -168,6 +168,42 @@ public sealed unsafe partial class SnapshotTests
         Assert.Contains(busy.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture), reason, StringComparison.Ordinal);
         release.Set();
         source.Finish(busy);
+    }
+
+    [Fact]
+    public void Processes_that_compute_beside_each_other_stop_for_a_snapshot_and_go_on()
+    {
+        using var source = new TestKernel();
+        Process[] spinners = [];
+        var parent = Sleeper(source, p => spinners = [.. Enumerable.Range(0, 2).Select(_ => p.Fork("spinner", p.Tag, c => ((delegate*<byte*, long, void>)c.Export("spin"))(c.Memory, long.MaxValue)))]);
+        Eventually.Holds(() => spinners.All(p => Spins(p) > 0));
+        for (int i = 0; i < 5; i++)
+        {
+            KernelSnapshot? snapshot = null;
+            Eventually.Holds(() => (snapshot = source.Kernel.TrySnapshot(
+                p =>
+                {
+                    if (spinners.Contains(p))
+                    {
+                        Assert.Equal(ProcessState.Preempted, p.State);
+                        int spins = Spins(p);
+                        Thread.SpinWait(10_000);
+                        Assert.Equal(spins, Spins(p));
+                    }
+
+                    return SnapshotDecision.Include;
+                },
+                out _, out _)) is not null);
+            snapshot!.Dispose();
+            int[] before = [.. spinners.Select(Spins)];
+            Eventually.Holds(() => spinners.Select(Spins).Zip(before).All(s => s.First != s.Second), "all of them going on");
+        }
+
+        Array.ForEach(spinners, p => p.Post(Signal.Kill));
+        Array.ForEach(spinners, p => source.Finish(p));
+        parent.Post(Signal.Kill);
+
+        static int Spins(Process p) => Volatile.Read(ref *(int*)(p.Memory + TestProgram.SpinCounter));
     }
 
     [Fact]

@@ -227,7 +227,7 @@ public sealed unsafe class TimerAndSemaphoreTests
             p.SemaphoreWait();
         }, (_, s) => throw new ExitException(s));
         Eventually.Holds(() => Volatile.Read(ref entered) == 1);
-        kernel.Kernel.RunStopped(() => 0);
+        kernel.Kernel.RunLocked(() => 0);
         kernel.Kernel.Kill(waiter.Pid, Signal.Quit);
         Assert.Equal(Signal.Quit, kernel.Finish(waiter));
     }
@@ -280,7 +280,7 @@ public sealed unsafe class TimerAndSemaphoreTests
             }, (_, _) => { });
         }
 
-        kernel.Kernel.RunStopped(() =>
+        kernel.Kernel.RunLocked(() =>
         {
             ring[0].SemaphorePost();
             return 0;

@@ -134,7 +134,7 @@ public sealed unsafe class BusyWaitTests : IDisposable
     private int Look()
     {
         var entry = new PollEntry { Descriptor = _event, Events = PollEvents.In };
-        var (found, descriptors) = _wait.Look(_kernel.Kernel.Scheduler, &entry, 1, null, 0);
+        var (found, descriptors) = _wait.Look(_kernel.Kernel.Running, &entry, 1, null, 0);
         Assert.Equal(found, descriptors > 0);
         return descriptors;
     }

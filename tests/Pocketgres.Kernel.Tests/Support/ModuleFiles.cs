@@ -41,17 +41,6 @@ internal static class ModuleFiles
         return Translate(options);
     }
 
-    /// <summary>As the other, with patches and private functions.</summary>
-    public static (ModuleImage Image, ModuleLinkage Linkage) Translate(WasmBuilder builder, string name, ModulePatches patches, PrivateCode privateCode) =>
-        Translate(new TranslationOptions
-        {
-            Module = builder.Parse(),
-            AssemblyName = name,
-            HostFunctions = Hosts.Value,
-            Patches = patches,
-            PrivateCode = privateCode,
-        });
-
     private static (ModuleImage Image, ModuleLinkage Linkage) Translate(TranslationOptions options)
     {
         var translated = ModuleTranslator.Translate(options);

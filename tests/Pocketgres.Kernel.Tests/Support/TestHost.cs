@@ -44,7 +44,4 @@ public sealed class GuestState
     public Action<Process, int>? Handler { get; set; }
 
     public string? DlError { get; set; }
-
-    /// <summary>What <see cref="SectionHost.Report"/> was told, and whether the process had the lock then.</summary>
-    public List<(int Value, bool HasLock)> Reports { get; } = [];
 }

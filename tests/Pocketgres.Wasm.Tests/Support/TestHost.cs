@@ -13,15 +13,19 @@ public static unsafe class TestHost
     public static int[] ReadLog(TestInstance instance) =>
         [.. Enumerable.Range(1, instance.I32(Log)).Select(i => instance.I32(Log + (4 * i)))];
 
-    [HostFunction("log")]
+    [HostFunction("log", Locking = KernelLocking.None)]
     public static void Write(byte* m, int value)
     {
         int* log = (int*)(m + Log);
         log[++log[0]] = value;
     }
 
+    /// <summary>A call that takes the kernel's lock, which there is none of here: not to be called.</summary>
+    [HostFunction("locked")]
+    public static void Locked(byte* m) => throw new NotSupportedException();
+
     /// <summary>Logs and returns its argument: makes evaluation order visible.</summary>
-    [HostFunction("trace")]
+    [HostFunction("trace", Locking = KernelLocking.None)]
     public static int Trace(byte* m, int value)
     {
         Write(m, value);
@@ -29,45 +33,45 @@ public static unsafe class TestHost
     }
 
     /// <summary>Three turns of a loop at once, but never the last one.</summary>
-    [HostFunction("steps")]
+    [HostFunction("steps", Locking = KernelLocking.None)]
     public static int Steps(byte* m, int index, int end) => end - index > 3 ? 3 : 0;
 
-    [HostFunction("hook")]
+    [HostFunction("hook", Locking = KernelLocking.None)]
     public static void Hook(byte* m) => Write(m, -1);
 
-    [HostFunction("answer")]
+    [HostFunction("answer", Locking = KernelLocking.None)]
     public static int Answer(byte* m) => 4242;
 
-    [HostFunction("host_add")]
+    [HostFunction("host_add", Locking = KernelLocking.None)]
     public static int Add(byte* m, int a, int b) => a + b + 1000;
 
-    [HostFunction("host_subtract")]
+    [HostFunction("host_subtract", Locking = KernelLocking.None)]
     public static int Subtract(byte* m, int a, int b) => a - b;
 
-    [HostFunction("host_mixed")]
+    [HostFunction("host_mixed", Locking = KernelLocking.None)]
     public static double Mixed(byte* m, int a, long b, float c, double d) => a + b + c + d;
 
-    [HostFunction("lock")]
+    [HostFunction("lock", Locking = KernelLocking.None)]
     public static void Lock(byte* m, int address) => Write(m, 1_000_000 + address);
 
-    [HostFunction("unlock")]
+    [HostFunction("unlock", Locking = KernelLocking.None)]
     public static void Unlock(byte* m, int address) => Write(m, 2_000_000 + address);
 
-    [HostFunction("_emscripten_throw_longjmp")]
+    [HostFunction("_emscripten_throw_longjmp", Locking = KernelLocking.None)]
     public static void ThrowLongjmp(byte* m) => throw new LongjmpException();
 
     /// <summary>As the engine's __cxa_throw when a guard is on the stack.</summary>
-    [HostFunction("guest_throw")]
+    [HostFunction("guest_throw", Locking = KernelLocking.None)]
     public static void ThrowGuest(byte* m, int message)
     {
         *(int*)(m + Abi.InstanceLayout.GuestMessage) = message;
         throw new GuestException();
     }
 
-    [HostFunction("fail")]
+    [HostFunction("fail", Locking = KernelLocking.None)]
     public static void Fail(byte* m) => throw new InvalidOperationException("not a longjmp");
 
-    [HostFunction("memory.grow")]
+    [HostFunction("memory.grow", Locking = KernelLocking.None)]
     public static int Grow(byte* m, int pages)
     {
         int* size = (int*)(m + Abi.InstanceLayout.MemoryPages);
@@ -76,29 +80,29 @@ public static unsafe class TestHost
         return old;
     }
 
-    [HostFunction("memory.atomic.wait32")]
+    [HostFunction("memory.atomic.wait32", Locking = KernelLocking.None)]
     public static int Wait32(byte* m, int address, int expected, long timeout) => *(int*)(m + (uint)address) == expected ? (int)timeout : 1;
 
-    [HostFunction("memory.atomic.wait64")]
+    [HostFunction("memory.atomic.wait64", Locking = KernelLocking.None)]
     public static int Wait64(byte* m, int address, long expected, long timeout) => *(long*)(m + (uint)address) == expected ? (int)timeout : 1;
 
-    [HostFunction("memory.atomic.notify")]
+    [HostFunction("memory.atomic.notify", Locking = KernelLocking.None)]
     public static int Notify(byte* m, int address, int count) => address + count;
 
     /// <summary>Has no version for 64-bit addresses: they are cut.</summary>
-    [HostFunction("address_of")]
+    [HostFunction("address_of", Locking = KernelLocking.None)]
     public static int AddressOf(byte* m, int address) => address;
 
-    [HostFunction("width")]
+    [HostFunction("width", Locking = KernelLocking.None)]
     public static int Width32(byte* m, int address) => 32;
 
-    [HostFunction("width", Memory64 = true)]
+    [HostFunction("width", Memory64 = true, Locking = KernelLocking.None)]
     public static long Width64(byte* m, long address) => address;
 
     /// <summary>Nested types are allowed.</summary>
     public static class Nested
     {
-        [HostFunction("nested_negate")]
+        [HostFunction("nested_negate", Locking = KernelLocking.None)]
         public static long Negate(byte* m, long value) => -value;
     }
 }

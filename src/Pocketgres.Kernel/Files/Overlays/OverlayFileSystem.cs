@@ -7,7 +7,7 @@ namespace Pocketgres.Kernel.Files.Overlays;
 /// <remarks>
 /// The names are read once, at the start; contents are read later, so nobody may change the other file system meanwhile (a file that became shorter is
 /// EIO). Sockets and devices are left out. As with <see cref="MemoryFileSystem"/>, symbolic links are followed by the <see cref="MountTable"/>: what
-/// they point to outside is not covered. Used under one kernel's global lock.
+/// they point to outside is not covered. Used under one kernel's lock.
 /// Not IDisposable on purpose: it outlives the kernels that mount it. Memory is given back by <see cref="Free"/>.
 /// </remarks>
 #pragma warning disable CA1001 // see remarks

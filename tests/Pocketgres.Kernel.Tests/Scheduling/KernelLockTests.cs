@@ -1,11 +1,14 @@
 using System.Diagnostics;
+using Pocketgres.Kernel.Scheduling;
 using Pocketgres.Kernel.Tests.Support;
-using KernelScheduler = Pocketgres.Kernel.Scheduling.Scheduler;
 
 namespace Pocketgres.Kernel.Tests.Scheduling;
 
-/// <summary>The global lock: exclusion, no lost wake-up, who goes first, and that nobody starves.</summary>
-public sealed unsafe class SchedulerTests
+/// <summary>
+/// The kernel's lock: exclusion, no lost wake-up, and that nobody starves; and that code of the program runs without it. Bodies of processes run in a host function, so they
+/// have it.
+/// </summary>
+public sealed unsafe class KernelLockTests
 {
     private static readonly TimeSpan HammerTime = TimeSpan.FromSeconds(1.5);
 
@@ -62,7 +65,7 @@ public sealed unsafe class SchedulerTests
         {
             while (Stopwatch.GetElapsedTime(start) < HammerTime && !all.All(p => p.HasExited))
             {
-                kernel.Kernel.RunStopped(() =>
+                kernel.Kernel.RunLocked(() =>
                 {
                     Add();
                     return hostRounds++;
@@ -74,8 +77,8 @@ public sealed unsafe class SchedulerTests
         Assert.True(host.Join(TestKernel.Patience));
         Assert.Equal(done + hostRounds, counter);
         Assert.True(done > 1000 && hostRounds > 10, $"{done} and {hostRounds} rounds");
-        Assert.Null(kernel.Kernel.Scheduler.Current);
-        Assert.Equal(0, kernel.Kernel.Scheduler.Waiting);
+        Assert.Null(kernel.Kernel.Lock.Holder);
+        Assert.False(kernel.Kernel.Lock.IsWanted);
     }
 
     [Fact]
@@ -89,7 +92,7 @@ public sealed unsafe class SchedulerTests
             var first = kernel.Start(p =>
             {
                 Volatile.Write(ref holds, true);
-                Eventually.Holds(() => p.Kernel.Scheduler.Waiting >= 3);
+                Eventually.Holds(() => p.OthersWait);
                 throw (kind % 3) switch
                 {
                     0 => ExitException.WithCode(0),
@@ -112,12 +115,12 @@ public sealed unsafe class SchedulerTests
         var p = kernel.Start(Compute);
         for (int i = 0; i < 50; i++)
         {
-            Assert.Equal(i, kernel.Kernel.RunStopped(() =>
+            Assert.Equal(i, kernel.Kernel.RunLocked(() =>
             {
-                Assert.Null(kernel.Kernel.Scheduler.Current);
+                Assert.Null(kernel.Kernel.Lock.Holder);
                 return i;
             }));
-            Assert.Throws<InvalidOperationException>(() => kernel.Kernel.RunStopped<int>(() => throw new InvalidOperationException()));
+            Assert.Throws<InvalidOperationException>(() => kernel.Kernel.RunLocked<int>(() => throw new InvalidOperationException()));
         }
 
         kernel.Kernel.Kill(p.Pid, Signal.Kill);
@@ -141,12 +144,12 @@ public sealed unsafe class SchedulerTests
             }
         });
         Assert.True(kernel.Kernel.Preemptions > 20, $"{kernel.Kernel.Preemptions} preemptions");
-        int spins = kernel.Kernel.RunStopped(() => *(int*)(hog.Memory + TestProgram.SpinCounter));
-        Eventually.Holds(() => kernel.Kernel.RunStopped(() => *(int*)(hog.Memory + TestProgram.SpinCounter)) != spins, "the computing process going on");
+        int spins = kernel.Kernel.RunLocked(() => *(int*)(hog.Memory + TestProgram.SpinCounter));
+        Eventually.Holds(() => kernel.Kernel.RunLocked(() => *(int*)(hog.Memory + TestProgram.SpinCounter)) != spins, "the computing process going on");
         kernel.Kernel.Kill(hog.Pid, Signal.Kill);
         Assert.Equal(Signal.Kill, kernel.Finish(hog));
 
-        // The slice is 0.2 ms and the timer looks every millisecond; half of the waits beyond 50 ms would be no preemption at all.
+        // It is asked after a millisecond; half of the waits beyond 50 ms would be no preemption at all.
         waits.Sort();
         Assert.True(waits[100] < 50, $"median {waits[100]} ms");
     }
@@ -228,7 +231,7 @@ public sealed unsafe class SchedulerTests
         {
             while (!Volatile.Read(ref end))
             {
-                Work(150); // less than a time slice, so nobody asks it to yield
+                Work(150); // and never looks whether it is asked to yield
                 p.RunBlocking(() => 0);
             }
         });
@@ -246,75 +249,6 @@ public sealed unsafe class SchedulerTests
         });
         kernel.Finish(greedy);
         Assert.True(worst < 1500, $"worst wait {worst} ms");
-    }
-
-    [Fact]
-    public void Woken_processes_go_before_preempted_ones()
-    {
-        using var kernel = new TestKernel();
-        int conclusive = 0;
-        for (int attempt = 0; attempt < 300 && conclusive < 20; attempt++)
-        {
-            var order = new List<string>();
-            long preemptedAt = 0, firstAt = 0;
-            void Ran(string who)
-            {
-                firstAt = order.Count == 0 ? Stopwatch.GetTimestamp() : firstAt;
-                order.Add(who);
-            }
-
-            bool wokenWaits = false, holderWaits = false;
-            var scheduler = kernel.Kernel.Scheduler;
-            var woken = kernel.Start(p =>
-            {
-                wokenWaits = true;
-                p.SemaphoreWait();
-                Ran("woken");
-            });
-            var preempted = kernel.Start(p =>
-            {
-                while (!wokenWaits)
-                {
-                    p.Sleep(10_000);
-                }
-
-                holderWaits = true;
-                Eventually.Holds(() => scheduler.Waiting == 1);
-                preemptedAt = Stopwatch.GetTimestamp();
-                p.Yield();
-                Ran("preempted");
-            });
-            var holder = kernel.Start(p =>
-            {
-                while (!holderWaits)
-                {
-                    p.Sleep(10_000);
-                }
-
-                while (scheduler.Waiting != 1)
-                {
-                    Thread.SpinWait(10); // the preempted process queues
-                }
-
-                woken.SemaphorePost();
-                while (scheduler.Waiting != 2)
-                {
-                    Thread.SpinWait(10); // the woken one queues behind it
-                }
-
-                p.Yield();
-            });
-            kernel.Finish(woken, preempted, holder);
-
-            // Only within the patience for the preempted one must the woken one win; a loaded machine may take longer.
-            if (preemptedAt != 0 && Stopwatch.GetElapsedTime(preemptedAt, firstAt).TotalMilliseconds < 10)
-            {
-                Assert.Equal("woken", order[0]);
-                conclusive++;
-            }
-        }
-
-        Assert.True(conclusive > 0, "no attempt was quick enough to tell");
     }
 
     [Fact]
@@ -337,31 +271,116 @@ public sealed unsafe class SchedulerTests
     }
 
     [Fact]
-    public void A_process_is_asked_to_yield_when_others_wait_and_its_slice_is_over()
+    public void A_process_is_asked_to_yield_when_others_have_waited_for_a_while()
     {
         for (int i = 0; i < 20; i++)
         {
             using var kernel = new TestKernel();
             bool running = false;
+            long begin = 0;
             var p = kernel.Start(p =>
             {
                 int* flag = (int*)(p.Memory + TestProgram.RescheduleFlag);
+                Volatile.Write(ref begin, Stopwatch.GetTimestamp());
                 Volatile.Write(ref running, true);
-                var scheduler = p.Kernel.Scheduler;
-                long start = Stopwatch.GetTimestamp();
                 while (Volatile.Read(ref *flag) == 0)
                 {
-                    Assert.True(Stopwatch.GetElapsedTime(start) < TestKernel.Patience, "never asked to yield");
+                    Assert.True(Stopwatch.GetElapsedTime(begin) < TestKernel.Patience, "never asked to yield");
                 }
 
-                Assert.True(Stopwatch.GetTimestamp() - scheduler.AcquiredAt >= KernelScheduler.TimeSlice);
-                Assert.True(scheduler.Waiting > 0);
+                Assert.True(Stopwatch.GetTimestamp() - begin >= KernelLock.Patience);
+                Assert.True(p.OthersWait);
             });
             Eventually.Holds(() => Volatile.Read(ref running));
             var waiter = kernel.Start(_ => { });
             kernel.Finish(p, waiter);
         }
     }
+
+    [Fact]
+    public void Code_of_the_program_runs_beside_a_process_that_has_the_lock()
+    {
+        using var kernel = new TestKernel();
+        Process? spinner = null;
+        kernel.Run(p =>
+        {
+            spinner = Spinner(p);
+            Eventually.Holds(() =>
+            {
+                p.Yield(); // it begins under the lock
+                return SpinsOf(spinner) > 0;
+            });
+            for (int i = 0; i < 10; i++)
+            {
+                int spins = SpinsOf(spinner);
+                Eventually.Holds(() => SpinsOf(spinner) != spins, "the other process computing");
+                Assert.Equal(p, kernel.Kernel.Lock.Holder);
+            }
+
+            kernel.Kernel.Kill(spinner.Pid, Signal.Kill);
+            Assert.Equal(Signal.Kill, kernel.Kernel.Processes.Wait(p, spinner.Pid));
+        });
+    }
+
+    [Fact]
+    public void One_at_a_time_is_what_can_be_asked_for()
+    {
+        using var kernel = new TestKernel(options: new KernelOptions { StackSize = 1 << 20, OneAtATime = true });
+        kernel.Run(p =>
+        {
+            var spinner = Spinner(p);
+            for (int i = 0; i < 10; i++)
+            {
+                int spins = SpinsOf(spinner);
+                Thread.Sleep(3); // this one has the lock, in whatever it is
+                Assert.Equal(spins, SpinsOf(spinner));
+                p.Sleep(1_000_000); // the other one has it
+                Eventually.Holds(() =>
+                {
+                    p.Yield();
+                    return SpinsOf(spinner) != spins;
+                });
+            }
+
+            kernel.Kernel.Kill(spinner.Pid, Signal.Kill);
+            Assert.Equal(Signal.Kill, kernel.Kernel.Processes.Wait(p, spinner.Pid));
+        });
+        Assert.True(kernel.Kernel.Preemptions > 0);
+    }
+
+    [Fact]
+    public void The_lock_is_given_back_however_a_host_function_ends()
+    {
+        using var kernel = new TestKernel { CrashesAreExpected = true };
+        foreach (Exception end in (Exception[])[new ExitException(3 << 8), new InvalidOperationException("crash"), new LongjmpException()])
+        {
+            kernel.Finish(kernel.Start(p => throw end));
+            var host = new Thread(() => kernel.Kernel.RunLocked(() => 0));
+            host.Start();
+            Assert.True(host.Join(TestKernel.Patience));
+        }
+    }
+
+    [Fact]
+    public void A_handler_runs_without_the_lock_of_what_it_interrupts()
+    {
+        using var kernel = new TestKernel();
+        bool? before = null, after = null, within = null;
+        kernel.Run(p =>
+        {
+            before = p.IsLocked;
+            p.Post(Signal.User1);
+            p.DeliverSignals();
+            after = p.IsLocked;
+        }, (p, _) => within = p.Kernel.Lock.Holder == p && p.IsLocked); // the handler is a host function again, and has it of its own
+        Assert.Equal((true, true, true), (before, within, after));
+    }
+
+    // A child, whose body is no host function: it calls code of the program, which counts until it is asked to stop.
+    private static Process Spinner(Process parent) =>
+        parent.Fork("spinner", parent.Tag, c => ((delegate*<byte*, long, void>)c.Export("spin"))(c.Memory, long.MaxValue));
+
+    private static int SpinsOf(Process process) => process.HasExited ? -1 : Volatile.Read(ref *(int*)(process.Memory + TestProgram.SpinCounter));
 
     private static void Compute(Process p)
     {
