@@ -9,7 +9,7 @@ public static unsafe class Invalidations
     private const int Storage = -3, Synchronisation = -6;
 
     /// <summary>Runs before LocalExecuteInvalidationMessage (utils/cache/inval.c), for a message of this or another session.</summary>
-    [EntryHook("LocalExecuteInvalidationMessage")]
+    [EntryHook("LocalExecuteInvalidationMessage", Locking = KernelLocking.None)]
     public static void Execute(byte* m, long message)
     {
         if (new InvalidationMessage(m, (uint)message).Id is not (Storage or Synchronisation))

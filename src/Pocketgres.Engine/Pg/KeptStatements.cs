@@ -18,7 +18,7 @@ public static unsafe class KeptStatements
     private const int MostTries = 3;
 
     /// <summary>raw_parser in pg_parse_query, whoever calls that: for a kept statement a list with its tree.</summary>
-    [FunctionReplacement("statement_parse")]
+    [FunctionReplacement("statement_parse", Locking = KernelLocking.None)]
     public static long Parse(byte* m, long text, int mode)
     {
         var process = Process.From(m);
@@ -33,7 +33,7 @@ public static unsafe class KeptStatements
     }
 
     /// <summary>QueryRewrite in pg_rewrite_query, whoever calls that: nothing for a kept statement, whose plan source has what it would give.</summary>
-    [FunctionReplacement("statement_rewrite")]
+    [FunctionReplacement("statement_rewrite", Locking = KernelLocking.None)]
     public static long Rewrite(byte* m, long query)
     {
         var process = Process.From(m);
@@ -53,7 +53,7 @@ public static unsafe class KeptStatements
     }
 
     /// <summary>GetCachedPlan in exec_bind_message.</summary>
-    [FunctionReplacement("statement_plan")]
+    [FunctionReplacement("statement_plan", Locking = KernelLocking.None)]
     public static long GetCachedPlan(byte* m, long source, long parameters, long owner, long environment)
     {
         var process = Process.From(m);
@@ -68,7 +68,7 @@ public static unsafe class KeptStatements
     }
 
     /// <summary>CachedPlanGetTargetList in exec_describe_statement_message: from here on the columns that the client knows must not change.</summary>
-    [FunctionReplacement("statement_columns")]
+    [FunctionReplacement("statement_columns", Locking = KernelLocking.None)]
     public static long GetTargetList(byte* m, long source, long environment)
     {
         long list = PlanCache.TargetList(Process.From(m), source, environment);
@@ -77,7 +77,7 @@ public static unsafe class KeptStatements
     }
 
     /// <summary>PortalStart in exec_bind_message and exec_simple_query: the literals' values come after the client's parameters.</summary>
-    [FunctionReplacement("statement_start")]
+    [FunctionReplacement("statement_start", Locking = KernelLocking.None)]
     public static void PortalStart(byte* m, long address, long parameters, int flags, long snapshot)
     {
         var process = Process.From(m);
@@ -98,7 +98,7 @@ public static unsafe class KeptStatements
     }
 
     /// <summary>copyObject in RevalidateCachedQuery. A kept statement's tree is that of another text, or has been analysed: the text is parsed instead.</summary>
-    [CallReplacement("RevalidateCachedQuery", "copyObjectImpl", 3)]
+    [CallReplacement("RevalidateCachedQuery", "copyObjectImpl", 3, Locking = KernelLocking.None)]
     public static long Copy(byte* m, long node)
     {
         var process = Process.From(m);
@@ -112,7 +112,7 @@ public static unsafe class KeptStatements
     }
 
     /// <summary>Runs before set_config_with_handle. A custom setting, one with a dot in its name, has no part in analysis.</summary>
-    [EntryHook("set_config_with_handle")]
+    [EntryHook("set_config_with_handle", Locking = KernelLocking.None)]
     public static void SetConfig(byte* m, long name, long handle, long value, int context, int source, int role, int action, int change, int level, int reload)
     {
         if (PostgresProcess.Of(Process.From(m)).Statements is { } cache && !CString.Read(m, (int)name).Contains('.', StringComparison.Ordinal))
@@ -122,7 +122,7 @@ public static unsafe class KeptStatements
     }
 
     /// <summary>Runs before ResetAllOptions.</summary>
-    [EntryHook("ResetAllOptions")]
+    [EntryHook("ResetAllOptions", Locking = KernelLocking.None)]
     public static void ResetAllOptions(byte* m) => PostgresProcess.Of(Process.From(m)).Statements?.SettingChanged();
 
     /// <summary>The kept statement that has come, with this text's literals, or null; then it may have become the candidate.</summary>

@@ -17,7 +17,7 @@ public static unsafe class SimpleQueries
     private const int CursorOptParallelOk = 0x0800; // CURSOR_OPT_PARALLEL_OK (nodes/parsenodes.h)
 
     /// <summary>Runs before exec_simple_query.</summary>
-    [EntryHook("exec_simple_query")]
+    [EntryHook("exec_simple_query", Locking = KernelLocking.None)]
     public static void Begin(byte* m, long text)
     {
         if (PostgresProcess.Of(Process.From(m)).Statements is { } cache)
@@ -47,7 +47,7 @@ public static unsafe class SimpleQueries
     }
 
     /// <summary>parse_analyze_fixedparams in pg_analyze_and_rewrite_fixedparams, whoever calls that: the query of a kept statement.</summary>
-    [FunctionReplacement("statement_analyze")]
+    [FunctionReplacement("statement_analyze", Locking = KernelLocking.None)]
     public static long Analyze(byte* m, long tree, long text, long types, int count, long environment)
     {
         var process = Process.From(m);
@@ -67,7 +67,7 @@ public static unsafe class SimpleQueries
     }
 
     /// <summary>PortalDefineQuery in exec_simple_query and exec_bind_message: the former's portal of a kept statement gets its plan.</summary>
-    [FunctionReplacement("statement_define")]
+    [FunctionReplacement("statement_define", Locking = KernelLocking.None)]
     public static void DefineQuery(byte* m, long portal, long name, long text, int tag, long statements, long plan)
     {
         var process = Process.From(m);

@@ -5,8 +5,8 @@ using System.Text;
 namespace Pocketgres.Engine.Port;
 
 /// <summary>
-/// The statements that a session keeps analysed, and what it must know to trust them (<see cref="KeptStatements"/>). Used by the session's thread under
-/// the global lock.
+/// The statements that a session keeps analysed, and what it must know to trust them (<see cref="KeptStatements"/>). Used by the session's thread
+/// alone.
 /// </summary>
 /// <remarks>
 /// A statement is kept when it comes for the second time, so that one that never comes again costs nothing but its hash. Texts that differ in their

@@ -20,7 +20,7 @@ public static unsafe class UnnamedStatements
     private static ReadOnlySpan<byte> ContextName => "unnamed prepared statement\0"u8;
 
     /// <summary>DropCachedPlan of the unnamed statement, before another one, at a simple query or at a Close message.</summary>
-    [FunctionReplacement("statement_drop")]
+    [FunctionReplacement("statement_drop", Locking = KernelLocking.None)]
     public static void DropCachedPlan(byte* m, long source)
     {
         var process = Process.From(m);
@@ -40,7 +40,7 @@ public static unsafe class UnnamedStatements
     }
 
     /// <summary>AllocSetContextCreateInternal in PostgresMain: of exec_parse_message's context 0 is returned for a statement that was kept.</summary>
-    [FunctionReplacement("statement_context")]
+    [FunctionReplacement("statement_context", Locking = KernelLocking.None)]
     public static long CreateContext(byte* m, long parent, long name, long minimum, long initial, long maximum)
     {
         var process = Process.From(m);
@@ -50,7 +50,7 @@ public static unsafe class UnnamedStatements
     }
 
     /// <summary>CreateCachedPlan: the kept one.</summary>
-    [FunctionReplacement("statement_create")]
+    [FunctionReplacement("statement_create", Locking = KernelLocking.None)]
     public static long CreateCachedPlan(byte* m, long tree, long text, int tag)
     {
         var process = Process.From(m);
@@ -61,7 +61,7 @@ public static unsafe class UnnamedStatements
     /// parse_analyze_varparams: of a kept statement its query, which <see cref="KeptStatements.Rewrite"/> gets, and no parameters, whose types the plan source
     /// has.
     /// </summary>
-    [FunctionReplacement("statement_analyze_parameters")]
+    [FunctionReplacement("statement_analyze_parameters", Locking = KernelLocking.None)]
     public static long Analyze(byte* m, long tree, long text, long types, long count, long environment)
     {
         var process = Process.From(m);
@@ -75,7 +75,7 @@ public static unsafe class UnnamedStatements
     }
 
     /// <summary>CompleteCachedPlan: a kept statement is complete.</summary>
-    [FunctionReplacement("statement_complete")]
+    [FunctionReplacement("statement_complete", Locking = KernelLocking.None)]
     public static void CompleteCachedPlan(byte* m, long source, long queries, long context, long types, int count, long setup, long argument, int options, int fixedResult)
     {
         var process = Process.From(m);
@@ -86,7 +86,7 @@ public static unsafe class UnnamedStatements
     }
 
     /// <summary>SaveCachedPlan of the unnamed statement: a kept one is saved.</summary>
-    [FunctionReplacement("statement_save")]
+    [FunctionReplacement("statement_save", Locking = KernelLocking.None)]
     public static void SaveCachedPlan(byte* m, long source)
     {
         var process = Process.From(m);
