@@ -38,8 +38,7 @@ public class OutliningTests
         var builder = Giant(out int giant);
         ModulePatches patches =
         [
-            new CallReplacement("trace", giant, 0, "host_add", Cases) { FromLocals = [0, 1] },
-            new ConstantReplacement("seven", giant, 777, Cases) { HostFunction = "answer" },
+            new CallReplacement("trace", giant, 0, "host_negate", Cases),
             new EntryHook("hook", giant, "hook"),
         ];
         using var instance = new TestInstance(builder, patches);
@@ -94,7 +93,6 @@ public class OutliningTests
     private static void Case(Code c, int trace, int number, int enclosing)
     {
         c.Get(1).I32(number).Op(I32Add).Call(trace).Set(6);
-        c.I32(777).Op(Drop);
         for (int i = 0; i < 40; i++)
         {
             c.Get(3).Get(1).I32(i + number).Op(I32Mul).Op(I64ExtendI32S).Op(I64Xor).I64(13).Op(I64Rotl).Set(3);

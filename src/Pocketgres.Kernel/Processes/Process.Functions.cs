@@ -30,9 +30,6 @@ public sealed unsafe partial class Process
     /// <summary>Space on the shadow stack, 16-byte aligned.</summary>
     public int StackAllocate(int size) => StackPointer = (StackPointer - size) & ~15;
 
-    /// <summary>Makes a host function callable through a C function pointer, which is returned; the same function always gets the same one.</summary>
-    public int AddFunctionPointer(nint code) => Linker.HostPointer(code);
-
     /// <summary>Maps fresh shared memory (inherited by children) over <paramref name="length"/> bytes at an address of this process.</summary>
     public void MapSharedMemory(string name, int address, long length) =>
         AddressSpace.MapShared((uint)address, length, SharedMemory.Create(name, length));

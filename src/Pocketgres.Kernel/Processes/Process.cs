@@ -86,23 +86,6 @@ public sealed unsafe partial class Process
     /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
     private LongjmpException Longjmp { get; } = new();
 
-    /// <summary>
-    /// The exception for <c>__cxa_throw</c> to throw with this message (address of a printf format) so that the innermost guarded function ends and reports
-    /// it; null when no guarded function is on the stack.
-    /// </summary>
-    public GuestException? GuardedException(int message)
-    {
-        if (*(int*)(Memory + InstanceLayout.GuardDepth) == 0)
-        {
-            return null;
-        }
-
-        *(int*)(Memory + InstanceLayout.GuestMessage) = message;
-        return new GuestException();
-    }
-
-    /// <summary>Address of a variable of <see cref="ProgramAbi.HostSymbols"/>.</summary>
-    public int HostVariable(string name) => Linker.HostVariable(name);
 
     internal DynamicLinker Linker { get; private set; } = null!;
 

@@ -8,8 +8,8 @@ namespace Pocketgres.Kernel.Programs;
 /// </summary>
 internal sealed unsafe class DynamicLinker
 {
-    // emscripten's struct dso (system/lib/libc/dynlink.c), wasm32.
-    private const int DsoMemoryAllocated = 8, DsoMemoryAddress = 12, DsoMemorySize = 16, DsoTableAddress = 20, DsoTableSize = 24, DsoName = 36;
+    /// <summary>Where in what dlopen(3) returns, in a handle that the C library makes, the file's name is (port.c).</summary>
+    private const int HandleName = 36;
 
     private readonly Process _process;
     private LinkedModules _modules; // shared with parent and children until one of them changes it
@@ -55,28 +55,17 @@ internal sealed unsafe class DynamicLinker
         public LinkedModules(LinkedModules other)
         {
             Handles = new(other.Handles);
-            HostHandles = new(other.HostHandles);
-            HostPointers = new(other.HostPointers);
             Loaded = new(other.Loaded, StringComparer.Ordinal);
             Appended = new(other.Appended, StringComparer.Ordinal);
-            HostVariables = other.HostVariables;
             TableLength = other.TableLength;
         }
 
-        /// <summary>By the address of the C library's dso struct.</summary>
+        /// <summary>By what dlopen(3) returned.</summary>
         public Dictionary<int, LoadedModule> Handles { get; } = [];
-
-        /// <inheritdoc cref="Handles"/>
-        public Dictionary<int, HostLibrary> HostHandles { get; } = [];
-
-        /// <summary>C function pointers of host functions, boxed: .NET has native code for dictionaries of objects.</summary>
-        public Dictionary<object, object> HostPointers { get; } = [];
 
         public Dictionary<string, LoadedModule> Loaded { get; } = new(StringComparer.Ordinal);
 
         public Dictionary<string, int> Appended { get; } = new(StringComparer.Ordinal);
-
-        public IReadOnlyDictionary<string, int>? HostVariables { get; set; }
 
         public int TableLength { get; set; }
     }
@@ -134,39 +123,13 @@ internal sealed unsafe class DynamicLinker
         return Own().TableLength++;
     }
 
-    /// <summary>The C function pointer of a host function: always the same one.</summary>
-    public int HostPointer(nint code)
-    {
-        if (_modules.HostPointers.TryGetValue(code, out object? known))
-        {
-            return (int)known;
-        }
-
-        int index = AppendFunction(code);
-        Own().HostPointers[code] = index;
-        return index;
-    }
-
-    /// <summary>dlopen(3): fills emscripten's dso struct at <paramref name="handle"/>.</summary>
+    /// <summary>dlopen(3): loads the library whose file is named in the struct at <paramref name="handle"/>.</summary>
     /// <returns>The library's base name.</returns>
     /// <exception cref="DynamicLinkException">No such module, or a symbol is missing; the message names it.</exception>
     public string Open(int handle)
     {
-        byte* dso = Memory + (uint)handle;
-        string path = CString.Read(Memory, handle + DsoName), baseName = Path.GetFileNameWithoutExtension(path);
-        if (_process.Program.FindHostLibrary(baseName) is { } library)
-        {
-            Own().HostHandles[handle] = library; // no memory, no table slots until a symbol is asked for
-            return baseName;
-        }
-
-        var module = Load(path);
-        dso[DsoMemoryAllocated] = 1;
-        *(int*)(dso + DsoMemoryAddress) = module.MemoryBase;
-        *(int*)(dso + DsoMemorySize) = module.Image.Manifest.MemorySize;
-        *(int*)(dso + DsoTableAddress) = module.TableBase;
-        *(int*)(dso + DsoTableSize) = module.Image.Manifest.TableSize;
-        Own().Handles[handle] = module;
+        string path = CString.Read(Memory, handle + HandleName), baseName = Path.GetFileNameWithoutExtension(path);
+        Own().Handles[handle] = Load(path);
         return baseName;
     }
 
@@ -200,19 +163,11 @@ internal sealed unsafe class DynamicLinker
 
     private bool IsDefined(ModuleImage self, ModuleManifest.GotEntry entry) =>
         _modules.Loaded.Values.Select(m => m.Image).Prepend(Main).Append(self).Any(image =>
-            image.Manifest.Functions.ContainsKey(entry.Name) || (!entry.IsFunction && image.Manifest.Variables.ContainsKey(entry.Name)))
-        || (HostSymbols is { } host && (host.TryGetFunction(entry.Name, out _) || (!entry.IsFunction && host.DefinesVariable(entry.Name))));
-
-    private IHostSymbols? HostSymbols => _process.Program.Abi.HostSymbols;
+            image.Manifest.Functions.ContainsKey(entry.Name) || (!entry.IsFunction && image.Manifest.Variables.ContainsKey(entry.Name)));
 
     /// <summary>dlsym(3): a table index for a function, an address for a variable, 0 when the module has no such symbol.</summary>
     public int Symbol(int handle, string name)
     {
-        if (_modules.HostHandles.TryGetValue(handle, out var library))
-        {
-            return library.Functions.TryGetValue(name, out nint code) ? HostPointer(code) : 0;
-        }
-
         if (!_modules.Handles.TryGetValue(handle, out var module))
         {
             return 0;
@@ -314,17 +269,9 @@ internal sealed unsafe class DynamicLinker
             }
         }
 
-        if (HostSymbols?.DefinesVariable(name) == true)
-        {
-            return HostVariable(name);
-        }
-
         // The address of a function taken as data.
         return FunctionPointer(self, name, weak);
     }
-
-    /// <summary>Address of a variable of the host.</summary>
-    public int HostVariable(string name) => (_modules.HostVariables ?? MakeHostVariables())[name];
 
     private int FunctionPointer(LoadedModule self, string name, bool weak)
     {
@@ -346,9 +293,7 @@ internal sealed unsafe class DynamicLinker
             }
         }
 
-        return HostSymbols?.TryGetFunction(name, out nint code) == true ? HostPointer(code)
-            : weak ? 0
-            : throw new DynamicLinkException($"{self.Image.Name}: undefined symbol: {name}");
+        return weak ? 0 : throw new DynamicLinkException($"{self.Image.Name}: undefined symbol: {name}");
     }
 
     private bool TryFunctionPointer(LoadedModule module, string name, out int index)
@@ -379,12 +324,4 @@ internal sealed unsafe class DynamicLinker
         int index = AppendFunction(code);
         Own().Appended[key] = index;
         return index;
-    }
-
-    private IReadOnlyDictionary<string, int> MakeHostVariables()
-    {
-        var variables = HostSymbols!.MakeVariables(_process, HostPointer);
-        Own().HostVariables = variables;
-        return variables;
-    }
-}
+    }}

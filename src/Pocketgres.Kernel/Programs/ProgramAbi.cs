@@ -43,14 +43,6 @@ public sealed record ProgramAbi
     public Action<Process>? Loaded { get; init; }
 
     /// <summary>
-    /// Called when translated code calls an import of this name that was declared as refused at build time. Reports an error and does not return.
-    /// </summary>
-    public Action<Process, string>? ImportRefused { get; init; }
-
-    /// <summary>Symbols that libraries refer to by address and that no module defines; asked last.</summary>
-    public IHostSymbols? HostSymbols { get; init; }
-
-    /// <summary>
     /// Called in the process that has loaded a shared library with dlopen(3), with the library's base name, before dlopen returns. May longjmp.
     /// </summary>
     public Action<Process, string>? LibraryLoaded { get; init; }

@@ -4,20 +4,17 @@ namespace Pocketgres.Kernel.Programs;
 public sealed class ProgramImage
 {
     private readonly Func<string, ModuleImage?> _findSideModule;
-    private readonly Dictionary<string, HostLibrary> _hostLibraries;
 
     /// <summary>Creates a program.</summary>
     /// <param name="main">The main module.</param>
     /// <param name="abi">What the kernel must know of it.</param>
     /// <param name="findSideModule">Finds the translated module for the base name of a shared library ("plpgsql"), or null.</param>
-    /// <param name="hostLibraries">Libraries that are the host's; asked first.</param>
-    public ProgramImage(ModuleImage main, ProgramAbi abi, Func<string, ModuleImage?> findSideModule, IEnumerable<HostLibrary>? hostLibraries = null)
+    public ProgramImage(ModuleImage main, ProgramAbi abi, Func<string, ModuleImage?> findSideModule)
     {
         Main = main;
         DataModel = main is { Manifest.IsMemory64: true } ? DataModel.Lp64 : DataModel.Ilp32;
         Abi = abi;
         _findSideModule = findSideModule;
-        _hostLibraries = (hostLibraries ?? []).ToDictionary(l => l.Name, StringComparer.Ordinal);
         RaiseFunction = abi.RaiseFunction < 0 ? 0 : main.Function(abi.RaiseFunction);
     }
 
@@ -31,8 +28,6 @@ public sealed class ProgramImage
     public ProgramAbi Abi { get; }
 
     internal nint RaiseFunction { get; }
-
-    internal HostLibrary? FindHostLibrary(string baseName) => _hostLibraries.GetValueOrDefault(baseName);
 
     internal ModuleImage? FindSideModule(string baseName) => _findSideModule(baseName);
 }

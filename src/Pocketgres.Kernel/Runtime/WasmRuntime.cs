@@ -116,14 +116,6 @@ public static unsafe partial class WasmRuntime
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static Exception Unreachable() => new TrapException("unreachable executed");
 
-    /// <summary>A call of an import that is refused: tells the program's host, which does not return.</summary>
-    public static Exception RefusedImport(byte* m, string name)
-    {
-        var process = Process.From(m);
-        process.Program.Abi.ImportRefused?.Invoke(process, name);
-        return new UnresolvedImportException(name);
-    }
-
     /// <summary>Before a locked host function (<see cref="KernelLocking"/>).</summary>
     public static void EnterKernel(byte* m) => Process.From(m).EnterKernel();
 
@@ -133,12 +125,6 @@ public static unsafe partial class WasmRuntime
     /// <summary>At the entry of a bounded function that is called with less stack left than it must have.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void StackLimitReached(byte* m) => Process.From(m).StackLimitReached();
-
-    /// <summary>Whether a guarded function is to handle an exception.</summary>
-    public static int IsGuestException(Exception e) => e is GuestException ? 1 : 0;
-
-    /// <summary>An exception for a guarded function to throw on.</summary>
-    public static Exception NewGuestException() => new GuestException();
 
     /// <summary>The exception that calling an unresolved import throws.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

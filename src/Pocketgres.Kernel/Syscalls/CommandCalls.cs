@@ -7,7 +7,6 @@ public static unsafe class CommandCalls
 {
     /// <summary>system(3): the command's status as waitpid(2) encodes it; for a null pointer, whether there is a shell.</summary>
     [HostFunction("_emscripten_system")]
-    [HostFunction("pocket_system")]
     public static int System(byte* m, int command)
     {
         var process = Process.From(m);

@@ -69,12 +69,6 @@ internal static class InstanceLayout
     /// <summary>Offset of the same for the program's own checks (see <c>StackDepthCheck</c> of Pocketgres.Wasm).</summary>
     public const int StackDepthLimit = -0x820;
 
-    /// <summary>Offset of the number of guards (int, see <c>FunctionGuard</c> of Pocketgres.Wasm) on the process's stack.</summary>
-    public const int GuardDepth = -0x810;
-
-    /// <summary>Offset of the address (int) of the message of the guest exception thrown last, a printf format.</summary>
-    public const int GuestMessage = -0x80C;
-
     /// <summary>Offset of the GCHandle (as <see cref="nint"/>) of the kernel's process object.</summary>
     public const int ProcessHandle = -0x808;
 

@@ -30,30 +30,9 @@ internal sealed partial class FunctionTranslator
 
         var calleeType = context.Module.TypeOf(callee);
         var arguments = Pop(calleeType.Parameters.Length);
-        var call = PatchedCall(callee, arguments) ?? Expression.Call(WasmOpcode.Call, calleeType.Result, callee, arguments);
-        Finish(call);
-    }
-
-    private Expression? PatchedCall(int callee, Expression[] arguments)
-    {
-        int? first = arguments.Length > 0 && arguments[0].Opcode == WasmOpcode.I32Const ? (int)arguments[0].Immediate : null;
-        if (patches?.TakeCall(callee, first) is not { } found)
-        {
-            return null;
-        }
-
-        if (found.Patch.FromLocals is not { } locals)
-        {
-            return Expression.CallHost(found.Host, arguments);
-        }
-
-        if (arguments.Any(a => a.HasSideEffects))
-        {
-            throw new PatchException([$"{found.Patch.Name}: expected arguments without side effects in the replaced call of {callee}"]);
-        }
-
-        Array.ForEach(arguments, Discard);
-        return Expression.CallHost(found.Host, [.. locals.Select(l => Expression.Local(l, localTypes[l]))]);
+        Finish(patches?.TakeCall(callee) is { } host
+            ? Expression.CallHost(host, arguments)
+            : Expression.Call(WasmOpcode.Call, calleeType.Result, callee, arguments));
     }
 
     private void CallIndirect()
@@ -144,11 +123,7 @@ internal sealed partial class FunctionTranslator
     private void Drop()
     {
         var value = Pop();
-        if (value.Opcode == WasmOpcode.I32Load && patches?.TakeDroppedLoad(value.Immediate) is { } host)
-        {
-            Finish(Expression.CallHost(host, value.A!));
-        }
-        else if (value.HasSideEffects)
+        if (value.HasSideEffects)
         {
             SpillConflicts(value);
             Emit(value);

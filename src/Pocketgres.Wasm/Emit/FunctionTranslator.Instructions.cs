@@ -184,7 +184,7 @@ internal sealed partial class FunctionTranslator
         {
             case WasmOpcode.I32Const:
                 int value = reader.S32();
-                Push(PatchedConstant(value) ?? Expression.Int32(value));
+                Push(Expression.Int32(value));
                 break;
             case WasmOpcode.I64Const:
                 Push(new Expression(op, WasmType.I64) { Immediate = reader.S64() });
@@ -196,18 +196,6 @@ internal sealed partial class FunctionTranslator
                 Push(new Expression(op, WasmType.F64) { Immediate = reader.Fixed64() });
                 break;
         }
-    }
-
-    private Expression? PatchedConstant(int value)
-    {
-        if (patches?.TakeConstant(value, reader) is not { } found)
-        {
-            return null;
-        }
-
-        return found.Host is { } host
-            ? Expression.CallHost(host)
-            : new Expression(WasmOpcode.I32Load, WasmType.I32, Expression.Int32(found.Patch.LoadFrom.GetValueOrDefault())) { ReadsMemory = true };
     }
 
     private void Memory(WasmOpcode op)

@@ -121,12 +121,7 @@ internal sealed class RegionScan
                 Returns = true;
                 break;
             case WasmOpcode.Call:
-                int callee = reader.Index();
-                foreach (int local in patches?.LocalsReadByCall(callee) ?? [])
-                {
-                    Read(local);
-                }
-
+                reader.Index();
                 break;
             default:
                 reader.SkipImmediates(op);

@@ -17,9 +17,6 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper MemoryGrowUnavailable = new(HelperOwner.WasmRuntime, "MemoryGrowUnavailable", "ipi");
     public static readonly RuntimeHelper Unreachable = new(HelperOwner.WasmRuntime, "Unreachable", "x");
     public static readonly RuntimeHelper UnresolvedImport = new(HelperOwner.WasmRuntime, "UnresolvedImport", "xs");
-    public static readonly RuntimeHelper RefusedImport = new(HelperOwner.WasmRuntime, "RefusedImport", "xps");
-    public static readonly RuntimeHelper IsGuestException = new(HelperOwner.WasmRuntime, "IsGuestException", "ix");
-    public static readonly RuntimeHelper GuestException = new(HelperOwner.WasmRuntime, "NewGuestException", "x");
     public static readonly RuntimeHelper EnterKernel = new(HelperOwner.WasmRuntime, "EnterKernel", "vp");
     public static readonly RuntimeHelper LeaveKernel = new(HelperOwner.WasmRuntime, "LeaveKernel", "vp");
     public static readonly RuntimeHelper StackLimitReached = new(HelperOwner.WasmRuntime, "StackLimitReached", "vp");

@@ -1,4 +1,3 @@
-using Pocketgres.Wasm.Reading;
 
 namespace Pocketgres.Wasm.Patching;
 
@@ -9,8 +8,6 @@ namespace Pocketgres.Wasm.Patching;
 internal sealed class FunctionPatches
 {
     private readonly List<(CallReplacement Patch, HostFunction Host)> calls = [];
-    private readonly List<(ConstantReplacement Patch, HostFunction? Host)> constants = [];
-    private readonly List<(DroppedLoadReplacement Patch, Dictionary<char, HostFunction?> Hosts)> droppedLoads = [];
     private readonly Dictionary<ModulePatch, int> matches = new(ReferenceEqualityComparer.Instance);
     private (ModulePatch Patch, HostFunction Host)? replacement;
     private (ModulePatch Patch, HostFunction Host)? hook;
@@ -45,10 +42,6 @@ internal sealed class FunctionPatches
 
     public void AddCall(CallReplacement patch, HostFunction host) => calls.Add((patch, host));
 
-    public void AddConstant(ConstantReplacement patch, HostFunction? host) => constants.Add((patch, host));
-
-    public void AddDroppedLoad(DroppedLoadReplacement patch, Dictionary<char, HostFunction?> hosts) => droppedLoads.Add((patch, hosts));
-
     public int Matches(ModulePatch patch) => matches.GetValueOrDefault(patch);
 
     /// <summary>Forgets the matches of an earlier attempt.</summary>
@@ -66,13 +59,13 @@ internal sealed class FunctionPatches
         return hook is { } h ? Matched(h.Patch, h.Host) : null;
     }
 
-    /// <summary>The replacement of a call, or null. <paramref name="firstArgument"/> is null if it is not an i32 constant.</summary>
-    public (CallReplacement Patch, HostFunction Host)? TakeCall(int callee, int? firstArgument)
+    /// <summary>The replacement of a call, or null.</summary>
+    public HostFunction? TakeCall(int callee)
     {
         (CallReplacement Patch, HostFunction Host)? found = null;
         foreach (var call in calls)
         {
-            if (call.Patch.Callee == callee && (call.Patch.FirstArgument is not { } wanted || wanted == firstArgument))
+            if (call.Patch.Callee == callee)
             {
                 found = call;
                 if (Matches(call.Patch) < call.Patch.Count)
@@ -82,50 +75,7 @@ internal sealed class FunctionPatches
             }
         }
 
-        return found is { } f ? Matched(f.Patch, found) : null;
-    }
-
-    /// <summary>Locals that a replaced call of this function reads instead of its arguments.</summary>
-    public IEnumerable<int> LocalsReadByCall(int callee) => calls.Where(c => c.Patch.Callee == callee).SelectMany(c => c.Patch.FromLocals ?? []);
-
-    /// <summary>The replacement of a constant; the reader stands at the instruction after it, and stays there.</summary>
-    public (ConstantReplacement Patch, HostFunction? Host)? TakeConstant(int value, WasmReader reader)
-    {
-        foreach (var constant in constants)
-        {
-            if (constant.Patch.Value == value && FollowsRule(constant.Patch, reader))
-            {
-                Matched(constant.Patch, constant.Host);
-                return constant;
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>The host function for the next dropped load with this offset, or null.</summary>
-    public HostFunction? TakeDroppedLoad(long offset)
-    {
-        foreach (var (patch, hosts) in droppedLoads)
-        {
-            if (patch.Offset == offset)
-            {
-                int index = Matches(patch);
-                Matched(patch, (HostFunction?)null);
-                return index < patch.Pattern.Length ? hosts[patch.Pattern[index]] : null;
-            }
-        }
-
-        return null;
-    }
-
-    private static bool FollowsRule(ConstantReplacement patch, WasmReader reader)
-    {
-        int start = reader.Position;
-        var next = reader.Opcode();
-        int callee = next == WasmOpcode.Call ? reader.Index() : -1;
-        reader.Position = start;
-        return (patch.OnlyBefore is null || patch.OnlyBefore.Contains(next)) && !patch.NotBefore.Contains(next) && !patch.NotBeforeCallOf.Contains(callee);
+        return found is { } f ? Matched(f.Patch, f.Host) : null;
     }
 
     private T Matched<T>(ModulePatch patch, T host)

@@ -8,21 +8,8 @@ namespace Pocketgres.Wasm;
 /// <param name="Function">Index of the defined function that is changed.</param>
 public abstract record ModulePatch(string Name, int Function)
 {
-    /// <summary>Expected <see cref="WasmModule.FunctionFingerprint"/> of the function, or null to skip this check.</summary>
-    public string? Fingerprint { get; init; }
-
     /// <summary>How often the pattern must match in the function.</summary>
     internal abstract int ExpectedMatches { get; }
-}
-
-/// <summary>States that a function is the expected one, without changing it.</summary>
-public sealed record KnownFunction : ModulePatch
-{
-    /// <summary>Creates the statement.</summary>
-    public KnownFunction(string name, int function, string fingerprint)
-        : base(name, function) => Fingerprint = fingerprint;
-
-    internal override int ExpectedMatches => 0;
 }
 
 /// <summary>Replaces a whole function by a host function of the same signature.</summary>
@@ -70,44 +57,10 @@ public sealed record StackDepthCheck(string Name, int Function) : ModulePatch(Na
 /// <param name="Name"><inheritdoc/></param>
 /// <param name="Function">The caller.</param>
 /// <param name="Callee">The function whose calls are replaced.</param>
-/// <param name="HostFunction">Name of the host function; it has the callee's signature unless <see cref="FromLocals"/> is set.</param>
+/// <param name="HostFunction">Name of the host function; it has the callee's signature.</param>
 /// <param name="Count">How many call sites must match.</param>
 public sealed record CallReplacement(string Name, int Function, int Callee, string HostFunction, int Count) : ModulePatch(Name, Function)
 {
-    /// <summary>Matches only calls whose first argument is this i32 constant.</summary>
-    public int? FirstArgument { get; init; }
-
-    /// <summary>
-    /// The host function gets the values of these locals of the caller instead of the arguments (which are dropped, so they must be
-    /// free of side effects), and returns what the callee returns.
-    /// </summary>
-    public IReadOnlyList<int>? FromLocals { get; init; }
-
-    internal override int ExpectedMatches => Count;
-}
-
-/// <summary>Turns an <c>i32.const</c> into a host call (signature <c>i</c>) or into a load of an i32 from memory.</summary>
-/// <param name="Name"><inheritdoc/></param>
-/// <param name="Function"><inheritdoc/></param>
-/// <param name="Value">The constant.</param>
-/// <param name="Count">How many constants must match.</param>
-public sealed record ConstantReplacement(string Name, int Function, int Value, int Count) : ModulePatch(Name, Function)
-{
-    /// <summary>The host function that supplies the value. Either this or <see cref="LoadFrom"/> is set.</summary>
-    public string? HostFunction { get; init; }
-
-    /// <summary>The linear-memory address the value is loaded from.</summary>
-    public int? LoadFrom { get; init; }
-
-    /// <summary>Matches only where the next instruction is one of these; null: any.</summary>
-    public IReadOnlyList<WasmOpcode>? OnlyBefore { get; init; }
-
-    /// <summary>Does not match where the next instruction is one of these.</summary>
-    public IReadOnlyList<WasmOpcode> NotBefore { get; init; } = [];
-
-    /// <summary>Does not match where the next instruction is a call of one of these functions.</summary>
-    public IReadOnlyList<int> NotBeforeCallOf { get; init; } = [];
-
     internal override int ExpectedMatches => Count;
 }
 
@@ -137,19 +90,4 @@ public sealed record LoopAcceleration(
     string Name, int Function, int Loop, string HostFunction, IReadOnlyList<int> Arguments, IReadOnlyList<int> Advanced) : ModulePatch(Name, Function)
 {
     internal override int ExpectedMatches => 1;
-}
-
-/// <summary>
-/// Turns each <c>i32.load offset=N; drop</c> of a function (what is left of an operation the compiler found empty) into a host call
-/// of signature <c>vi</c> that gets the address operand.
-/// </summary>
-/// <param name="Name"><inheritdoc/></param>
-/// <param name="Function"><inheritdoc/></param>
-/// <param name="Offset">The load's static offset.</param>
-/// <param name="Pattern">One letter for each match in code order, for example "LUU".</param>
-/// <param name="HostFunctions">The host function for each letter.</param>
-public sealed record DroppedLoadReplacement(
-    string Name, int Function, uint Offset, string Pattern, IReadOnlyDictionary<char, string> HostFunctions) : ModulePatch(Name, Function)
-{
-    internal override int ExpectedMatches => Pattern.Length;
 }

@@ -46,7 +46,7 @@ public sealed class ModulePatches : IReadOnlyCollection<ModulePatch>
     {
         void Line(params ReadOnlySpan<object?> parts)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{patch.GetType().Name}|{patch.Name}|{patch.Function}|{patch.Fingerprint}");
+            text.Append(CultureInfo.InvariantCulture, $"{patch.GetType().Name}|{patch.Name}|{patch.Function}");
             foreach (object? part in parts)
             {
                 text.Append('|').Append(part is IEnumerable list and not string ? string.Join(',', list.Cast<object>()) : part);
@@ -64,10 +64,7 @@ public sealed class ModulePatches : IReadOnlyCollection<ModulePatch>
                 Line(p.HostFunction, p.PassArguments);
                 break;
             case CallReplacement p:
-                Line(p.Callee, p.HostFunction, p.Count, p.FirstArgument, p.FromLocals);
-                break;
-            case ConstantReplacement p:
-                Line(p.Value, p.Count, p.HostFunction, p.LoadFrom, p.OnlyBefore, p.NotBefore, p.NotBeforeCallOf);
+                Line(p.Callee, p.HostFunction, p.Count);
                 break;
             case ResumableLoop p:
                 Line(p.Loop);
@@ -75,11 +72,8 @@ public sealed class ModulePatches : IReadOnlyCollection<ModulePatch>
             case LoopAcceleration p:
                 Line(p.Loop, p.HostFunction, p.Arguments, p.Advanced);
                 break;
-            case DroppedLoadReplacement p:
-                Line(p.Offset, p.Pattern, p.HostFunctions.OrderBy(h => h.Key));
-                break;
-            default:
-                Line();
+            case StackDepthCheck p:
+                Line(p.HostFunction, p.Result);
                 break;
         }
     }

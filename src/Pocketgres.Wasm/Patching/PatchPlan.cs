@@ -10,7 +10,7 @@ internal sealed class PatchPlan
     private readonly WasmModule module;
     private readonly HostFunctions hosts;
 
-    /// <exception cref="PatchException">A function, fingerprint or host function is not as a patch expects; the message lists all of it.</exception>
+    /// <exception cref="PatchException">A function or host function is not as a patch expects; the message lists all of it.</exception>
     public PatchPlan(WasmModule module, ModulePatches? patches, HostFunctions hosts)
     {
         this.module = module;
@@ -59,11 +59,6 @@ internal sealed class PatchPlan
             return;
         }
 
-        if (patch.Fingerprint is { } expected && module.FunctionFingerprint(patch.Function) is var actual && actual != expected)
-        {
-            mismatches.Add($"{patch.Name}: expected function {patch.Function} to have the fingerprint {expected}, found {actual}");
-        }
-
         if (!byFunction.TryGetValue(patch.Function, out var list))
         {
             byFunction[patch.Function] = list = new FunctionPatches();
@@ -95,13 +90,6 @@ internal sealed class PatchPlan
             case CallReplacement p:
                 AddCall(list, p);
                 break;
-            case ConstantReplacement p:
-                AddConstant(list, p);
-                break;
-            case DroppedLoadReplacement p:
-                list.AddDroppedLoad(p, p.Pattern.Distinct().ToDictionary(c => c, c => p.HostFunctions.TryGetValue(c, out string? name)
-                    ? Host(p, name, "vi") : Fail(p, $"the pattern's letter {c} has no host function")));
-                break;
         }
     }
 
@@ -113,21 +101,7 @@ internal sealed class PatchPlan
             return;
         }
 
-        var callee = module.TypeOf(p.Callee);
-        string signature = callee.Signature;
-        if (p.FromLocals is { } locals)
-        {
-            var types = FunctionLocals.Read(module, p.Function);
-            if (locals.FirstOrDefault(l => l < 0 || l >= types.Count, -1) is var missing and >= 0)
-            {
-                Fail(p, $"function {p.Function} has no local {missing}");
-                return;
-            }
-
-            signature = signature[0] + string.Concat(locals.Select(l => Reading.WasmTypeExtensions.Letter(types[l])));
-        }
-
-        if (Host(p, p.HostFunction, signature) is { } host)
+        if (Host(p, p.HostFunction, module.FunctionSignature(p.Callee)) is { } host)
         {
             list.AddCall(p, host);
         }
@@ -167,22 +141,6 @@ internal sealed class PatchPlan
         else if (Host(p, p.HostFunction, "v") is { } host)
         {
             list.AddDepthCheck(p, host);
-        }
-    }
-
-    private void AddConstant(FunctionPatches list, ConstantReplacement p)
-    {
-        if (p.HostFunction is null == p.LoadFrom is null)
-        {
-            Fail(p, "exactly one of HostFunction and LoadFrom must be set");
-        }
-        else if (p.HostFunction is null)
-        {
-            list.AddConstant(p, null);
-        }
-        else if (Host(p, p.HostFunction, "i") is { } host)
-        {
-            list.AddConstant(p, host);
         }
     }
 

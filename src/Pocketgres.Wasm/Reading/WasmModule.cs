@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Pocketgres.Wasm.Reading;
 
 namespace Pocketgres.Wasm;
@@ -74,22 +73,6 @@ public sealed class WasmModule
     /// <summary>Reads a module.</summary>
     /// <exception cref="WasmFormatException">The bytes are not a module, are damaged, or use an unsupported feature.</exception>
     public static WasmModule Parse(ReadOnlyMemory<byte> bytes) => new WasmModuleParser(bytes.ToArray()).Parse();
-
-    /// <summary>
-    /// First 16 hex digits of the SHA-256 of a defined function's body: recognises a function whose index is pinned elsewhere. The
-    /// body contains the indexes of the functions it calls, so any renumbering of these changes the fingerprint too.
-    /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">No defined function has this index.</exception>
-    public string FunctionFingerprint(int index)
-    {
-        if (!IsDefinedFunction(index))
-        {
-            throw new ArgumentOutOfRangeException(nameof(index), index, $"defined functions are {ImportedFunctionCount}..{FunctionCount - 1}");
-        }
-
-        var body = Bodies[index - ImportedFunctionCount];
-        return Convert.ToHexStringLower(SHA256.HashData(Bytes.AsSpan(body.Start, body.Length)))[..16];
-    }
 
     /// <summary>A function's signature: result letter (v, i, j, f, d), then parameter letters.</summary>
     /// <exception cref="ArgumentOutOfRangeException">No function has this index.</exception>

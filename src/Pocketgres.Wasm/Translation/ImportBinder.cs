@@ -28,7 +28,7 @@ internal sealed class ImportBinder
         {
             var binding = Bind(i);
             Bindings.Add(binding);
-            if (behindThunks.ContainsKey(i) || binding.Kind is ImportBindingKind.Invoke or ImportBindingKind.Unresolved or ImportBindingKind.Refused)
+            if (behindThunks.ContainsKey(i) || binding.Kind is ImportBindingKind.Invoke or ImportBindingKind.Unresolved)
             {
                 handles[i] = MetadataTokens.MethodDefinitionHandle(module.Bodies.Count + Thunks.Count + 1);
                 Thunks.Add(i);
@@ -81,7 +81,7 @@ internal sealed class ImportBinder
         }
 
         string? mismatch = null;
-        if (options.Main is { } main && !options.HostBeforeMain.Contains(name))
+        if (options.Main is { } main)
         {
             string symbol = name switch
             {
@@ -122,11 +122,6 @@ internal sealed class ImportBinder
             }
 
             return Bound(ImportBindingKind.Host, host.FullName);
-        }
-
-        if (mismatch is null && options.RefusedImports(name))
-        {
-            return Bound(ImportBindingKind.Refused, "a call is an error");
         }
 
         return Bound(ImportBindingKind.Unresolved, mismatch ?? (module.Weak.Contains(name) ? "weak" : "nothing supplies it"));

@@ -4,7 +4,7 @@ using Pocketgres.Wasm.Reading;
 namespace Pocketgres.Wasm.Translation;
 
 /// <summary>Collects what the loader must know of a translated module.</summary>
-internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linkage, IReadOnlyDictionary<string, int> variables)
+internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linkage)
 {
     private readonly WasmModule module = context.Module;
 
@@ -45,11 +45,6 @@ internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linka
             {
                 manifest.Variables[export.Name] = (int)global.Initial.Value;
             }
-        }
-
-        foreach (var (name, address) in variables)
-        {
-            manifest.Variables[name] = address;
         }
 
         manifest.Globals.AddRange(context.Globals.Initial);

@@ -22,7 +22,6 @@ internal sealed class ModuleTranslation
     private readonly AssemblyEmitter emitter;
     private readonly ModuleContext context;
     private readonly List<FunctionReport> functions = [];
-    private readonly Dictionary<int, FunctionGuard> guards = [];
     private int[] bodyOffsets = [];
 
     public ModuleTranslation(TranslationOptions options)
@@ -49,27 +48,21 @@ internal sealed class ModuleTranslation
         var patches = new PatchPlan(module, options.Patches, hosts);
         context = new ModuleContext(emitter, module, linkage, imports, globals, patches,
             new RecursionPlan(module, imports, patches, options.Main, options.Recursion), options.Inlined, grow, hosts);
-        foreach (var guard in options.Guards)
-        {
-            // The linker folds functions that are equal: the first name counts.
-            guards.TryAdd(GuardBuilder.Defined(module, linkage, guard.Function), guard);
-        }
     }
 
     public TranslatedModule Run()
     {
         TranslateFunctions();
         var patches = context.Patches.Verify();
-        var calls = context.Inlining.Finish(functions.Where(f => f.OutlinedParts == 0 && !guards.ContainsKey(f.Index)).ToDictionary(f => f.Index, f => f.ILBytes));
+        var calls = context.Inlining.Finish(functions.Where(f => f.OutlinedParts == 0).ToDictionary(f => f.Index, f => f.ILBytes));
         AddMethods(out int tableParts);
-        var manifest = new ManifestBuilder(context, linkage, options.VariablesByAddress).Build(tableParts);
+        var manifest = new ManifestBuilder(context, linkage).Build(tableParts);
         return new TranslatedModule(emitter.Serialize(), manifest, MemoryImage(), linkage, Report(patches), calls);
     }
 
     private void TranslateFunctions()
     {
         var translator = new FunctionTranslator(context);
-        var guardBuilder = new GuardBuilder(context, linkage);
         bodyOffsets = new int[module.DefinedFunctionCount];
         for (int i = 0; i < bodyOffsets.Length; i++)
         {
@@ -92,9 +85,7 @@ internal sealed class ModuleTranslation
 
             context.Inlining.Add(translator.Calls);
 
-            bodyOffsets[i] = guards.TryGetValue(function, out var guard)
-                ? guardBuilder.Build(function, guard, translator)
-                : emitter.AddBody(translator.Il.Code, MaxStack(translator.Il.MaxStack), translator.IlLocals);
+            bodyOffsets[i] = emitter.AddBody(translator.Il.Code, MaxStack(translator.Il.MaxStack), translator.IlLocals);
         }
     }
 

@@ -22,7 +22,6 @@ internal sealed class ThunkBuilder(ModuleContext context)
         return context.Imports.Bindings[import].Kind switch
         {
             ImportBindingKind.Invoke => Invoke(name, context.Module.TypeOf(import)),
-            ImportBindingKind.Refused => Refused(name),
             _ => Unresolved(name),
         };
     }
@@ -120,16 +119,6 @@ internal sealed class ThunkBuilder(ModuleContext context)
         var il = new IlWriter();
         il.String(emitter.UserString(name));
         il.Call(emitter.Helper(RuntimeHelper.UnresolvedImport), 0);
-        il.Throw();
-        return emitter.AddBody(il.Code, il.MaxStack, []);
-    }
-
-    private int Refused(string name)
-    {
-        var il = new IlWriter();
-        il.LoadArgument(0);
-        il.String(emitter.UserString(name));
-        il.Call(emitter.Helper(RuntimeHelper.RefusedImport), -1);
         il.Throw();
         return emitter.AddBody(il.Code, il.MaxStack, []);
     }

@@ -29,26 +29,6 @@ public sealed record TranslationOptions
     /// </summary>
     public IReadOnlyDictionary<string, int> ExportsByIndex { get; init; } = new Dictionary<string, int>();
 
-    /// <summary>
-    /// Additional variables of a main program, name to address in linear memory: symbols it contains but does not export. They appear in the
-    /// manifest and satisfy side modules' imports.
-    /// </summary>
-    public IReadOnlyDictionary<string, int> VariablesByAddress { get; init; } = new Dictionary<string, int>();
-
-    /// <summary>
-    /// Side modules: imports that the host supplies although the main program exports functions of these names: stand-ins that do nothing.
-    /// </summary>
-    public IReadOnlySet<string> HostBeforeMain { get; init; } = new HashSet<string>();
-
-    /// <summary>
-    /// Side modules: imports that nothing supplies and that need not stop the module from being loaded: a call of one is told to the program's host,
-    /// which reports an error and does not return. Anything that is supplied by whatever means is not affected.
-    /// </summary>
-    public Func<string, bool> RefusedImports { get; init; } = _ => false;
-
-    /// <summary>Exported functions in which guest exceptions end.</summary>
-    public IReadOnlyList<FunctionGuard> Guards { get; init; } = [];
-
     /// <summary>What bounds recursion. A side module gets its main program's.</summary>
     public RecursionFacts Recursion { get; init; } = RecursionFacts.None;
 

@@ -21,9 +21,6 @@ public enum ImportBindingKind
     /// <summary>To a slot the loader fills or the layout defines (memory base, table base, stack pointer).</summary>
     Base,
 
-    /// <summary>To nothing, by intent: calling it is an error of the program (<see cref="TranslationOptions.RefusedImports"/>).</summary>
-    Refused,
-
     /// <summary>To nothing: calling it raises <c>UnresolvedImportException</c>.</summary>
     Unresolved,
 }

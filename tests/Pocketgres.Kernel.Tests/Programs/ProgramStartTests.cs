@@ -38,7 +38,7 @@ public sealed unsafe class ProgramStartTests
             Assert.Equal(42, ((delegate*<byte*, int>)FunctionTable.Get(m, TestProgram.AnswerSlot))(m));
             Assert.Equal(42, ((delegate*<byte*, int, int>)p.Export("call_slot"))(m, TestProgram.AnswerSlot));
             Assert.Throws<MissingMethodException>(() => p.Export("nonexistent"));
-            int pointer = p.AddFunctionPointer(p.Export("without_slot"));
+            int pointer = p.Linker.AppendFunction(p.Export("without_slot"));
             Assert.True(pointer > TestProgram.AnswerSlot);
             Assert.Equal(43, ((delegate*<byte*, int, int>)p.Export("call_slot"))(m, pointer));
             Assert.Throws<TrapException>(() => ((delegate*<byte*, int, int>)p.Export("call_slot"))(p.Memory, 0));

@@ -39,8 +39,8 @@ public static unsafe class TestHost
     [HostFunction("hook", Locking = KernelLocking.None)]
     public static void Hook(byte* m) => Write(m, -1);
 
-    [HostFunction("answer", Locking = KernelLocking.None)]
-    public static int Answer(byte* m) => 4242;
+    [HostFunction("host_negate", Locking = KernelLocking.None)]
+    public static int Negate(byte* m, int value) => -value;
 
     [HostFunction("host_add", Locking = KernelLocking.None)]
     public static int Add(byte* m, int a, int b) => a + b + 1000;
@@ -51,22 +51,8 @@ public static unsafe class TestHost
     [HostFunction("host_mixed", Locking = KernelLocking.None)]
     public static double Mixed(byte* m, int a, long b, float c, double d) => a + b + c + d;
 
-    [HostFunction("lock", Locking = KernelLocking.None)]
-    public static void Lock(byte* m, int address) => Write(m, 1_000_000 + address);
-
-    [HostFunction("unlock", Locking = KernelLocking.None)]
-    public static void Unlock(byte* m, int address) => Write(m, 2_000_000 + address);
-
     [HostFunction("_emscripten_throw_longjmp", Locking = KernelLocking.None)]
     public static void ThrowLongjmp(byte* m) => throw new LongjmpException();
-
-    /// <summary>As the engine's __cxa_throw when a guard is on the stack.</summary>
-    [HostFunction("guest_throw", Locking = KernelLocking.None)]
-    public static void ThrowGuest(byte* m, int message)
-    {
-        *(int*)(m + Abi.InstanceLayout.GuestMessage) = message;
-        throw new GuestException();
-    }
 
     [HostFunction("fail", Locking = KernelLocking.None)]
     public static void Fail(byte* m) => throw new InvalidOperationException("not a longjmp");
