@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using Pocketgres.Engine.Cloning;
 using Pocketgres.Engine.Data;
 using Pocketgres.Engine.Logging;
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Pg;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 

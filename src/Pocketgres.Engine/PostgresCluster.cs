@@ -5,7 +5,7 @@ using System.Text;
 using Pocketgres.Engine.Connections;
 using Pocketgres.Engine.Data;
 using Pocketgres.Engine.Logging;
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Pg;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Net;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Pocketgres.Engine.Logging;
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Pg;
 
 namespace Pocketgres.Engine;
 

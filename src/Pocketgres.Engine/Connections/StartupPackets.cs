@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Pg;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Net;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Pg;
 
 namespace Pocketgres.Engine.Data;
 

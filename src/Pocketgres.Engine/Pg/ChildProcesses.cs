@@ -3,7 +3,7 @@ using Pocketgres.Engine.Connections;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Net;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>The postmaster's children, as eng/engine/server.c starts them: postmaster_child_launch's arguments are noted before fork.</summary>
 internal static unsafe class ChildProcesses

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using Pocketgres.Engine.Data;
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Pg;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 

@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// Waits of a cluster whose log is durable elsewhere than in its files (<see cref="ICommitGate"/>): commits before anybody sees them, and walsenders before

@@ -3,7 +3,7 @@ using Pocketgres.Engine.Shell;
 using Pocketgres.Kernel.Programs;
 using Pocketgres.Installation;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>The translated programs, found by their path in the engine's file system. Immutable; shared by all clusters.</summary>
 internal sealed class EnginePrograms

@@ -4,7 +4,7 @@ using System.Text;
 using Pocketgres.Kernel;
 using Process = Pocketgres.Kernel.Process;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// ereport() for host functions. An ERROR longjmps: it unwinds the .NET frames above as <see cref="LongjmpException"/>, so whoever reports

@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>Settings as a server process has them.</summary>
 internal static unsafe class GuestSettings

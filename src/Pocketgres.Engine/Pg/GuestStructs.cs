@@ -1,6 +1,6 @@
 using Pocketgres.Generators;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>CREATE EXTENSION's parse tree (nodes/parsenodes.h).</summary>
 [GuestStruct("CreateExtensionStmt")]

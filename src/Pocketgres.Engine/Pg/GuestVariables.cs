@@ -1,6 +1,6 @@
 using Pocketgres.Generators;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>The C variables of the server that the engine looks at; addresses and types are from the build's debugging information.</summary>
 [GuestVariables]

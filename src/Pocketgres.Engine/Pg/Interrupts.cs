@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>Preemption and signals, where Postgres itself looks for interrupts.</summary>
 public static unsafe class Interrupts

@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>What is told of changed catalogs, beside Postgres' own caches.</summary>
 public static unsafe class Invalidations

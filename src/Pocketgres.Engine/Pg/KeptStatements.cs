@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// Statements that come again are not parsed and analysed again, and where one plan does for all their executions, not planned again

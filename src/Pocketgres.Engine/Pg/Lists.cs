@@ -1,4 +1,4 @@
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>Reads a <c>List</c> (nodes/pg_list.h) of pointers.</summary>
 internal static unsafe class Lists

@@ -1,4 +1,4 @@
-using Pocketgres.Engine.Port;
+using Pocketgres.Engine.Pg;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Programs;
 

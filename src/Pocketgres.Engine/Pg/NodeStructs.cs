@@ -1,6 +1,6 @@
 using Pocketgres.Generators;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>A column (nodes/primnodes.h).</summary>
 [GuestStruct("Var")]

@@ -1,6 +1,6 @@
 using Pocketgres.Generators;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>What kind of node a parse tree or plan has in a place (nodes/nodetags.h), and what kind of command and table entry.</summary>
 [GuestConstants]

@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// Plans that stay good whatever the values and however the table grows: those that read no table, and those that find at most one row by all columns of

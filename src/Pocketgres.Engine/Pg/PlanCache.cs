@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>Calls of PostgreSQL's own functions for statements and plans, on the process's own thread; each may raise an error, which unwinds to the program.</summary>
 internal static unsafe class PlanCache

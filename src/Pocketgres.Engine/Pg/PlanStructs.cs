@@ -1,6 +1,6 @@
 using Pocketgres.Generators;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>Any node of a tree (nodes/nodes.h).</summary>
 [GuestStruct("Node")]

@@ -1,7 +1,7 @@
 using Pocketgres.Engine.Connections;
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>What the engine keeps beside each kernel process that runs a program of PostgreSQL.</summary>
 internal sealed class PostgresProcess

@@ -2,7 +2,7 @@ using Pocketgres.Engine.Data;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// Notices when a session creates an extension, or loads a library, that works only when the postmaster has loaded it before, and has the next

@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// Finds the Const nodes of an analysed statement that come from its text. Only of simple statements: each kind of node that is understood is named here,

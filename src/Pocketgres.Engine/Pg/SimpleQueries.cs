@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// exec_simple_query (tcop/postgres.c) of one statement that the session has run before: it is not parsed and analysed again

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using Pocketgres.Engine.Data;
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>Functions that compute with the processor's instructions what the module does byte by byte.</summary>
 public static unsafe class Speed

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>What Postgres says when the stack of a process's thread is too deep for <c>max_stack_depth</c>, or for the thread (utils/misc/stack_depth.c).</summary>
 public static unsafe class StackDepth

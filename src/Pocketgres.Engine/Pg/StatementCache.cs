@@ -2,7 +2,7 @@ using Pocketgres.Engine.Statements;
 using System.Buffers;
 using System.Text;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// The statements that a session keeps analysed, and what it must know to trust them (<see cref="KeptStatements"/>). Used by the session's thread

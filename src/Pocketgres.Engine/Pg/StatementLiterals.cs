@@ -1,7 +1,7 @@
 using Pocketgres.Engine.Statements;
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// The literals of a kept statement: where its analysed query has their values, as constants or, for a plan that does for any values, as parameters after

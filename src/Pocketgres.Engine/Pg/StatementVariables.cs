@@ -1,6 +1,6 @@
 using Pocketgres.Generators;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>The server's C variables that decide whether a statement is kept (<see cref="KeptStatements"/>).</summary>
 [GuestVariables]

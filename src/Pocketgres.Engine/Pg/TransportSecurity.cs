@@ -1,6 +1,6 @@
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>TLS, which the server is compiled to leave to the host (libpq/libpq-be.h, USE_SSL without a library): this host has none yet.</summary>
 public static unsafe class TransportSecurity

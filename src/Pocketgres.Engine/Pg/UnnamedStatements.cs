@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Pocketgres.Kernel;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// exec_parse_message (tcop/postgres.c) of an unnamed statement: most drivers send each statement anew. One that the session has run before is taken

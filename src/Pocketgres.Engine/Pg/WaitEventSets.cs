@@ -2,7 +2,7 @@ using Pocketgres.Kernel;
 using Pocketgres.Kernel.Net;
 using Stopwatch = System.Diagnostics.Stopwatch;
 
-namespace Pocketgres.Engine.Port;
+namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// Latches and what else a process waits for (storage/ipc/waiteventset.c): the process sleeps in the kernel, and who sets its latch wakes it there, where

@@ -35,12 +35,6 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
         ORDER BY c.relkind = 'i', c.oid
         """;
 
-    // Whatever a column's storage is now, its values may be older than that.
-    private const string CompressibleQuery = """
-        SELECT pg_catalog.textsend(pg_catalog.quote_ident(a.attname)) FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v' AND a.attlen = -1 AND t.typstorage <> 'p'
-        """;
-
     private int _crashes;
 
     /// <summary>Checks databases.</summary>
@@ -122,7 +116,7 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
                 string word = kind switch { "i" => "index", "t" => "TOAST table", "m" => "materialized view", "S" => "sequence", _ => "table" };
                 uint oid = reader.GetFieldValue<uint>(0);
                 string name = reader.IsDBNull(3) ? string.Create(CultureInfo.InvariantCulture, $"with OID {oid}") : reader.Text(3);
-                relations.Enqueue(new Relation(oid, kind == "i" ? reader.Text(2) : null, kind is "r" or "m" ? reader.Text(3) : null, $"{word} {name}{reader.Text(4)}"));
+                relations.Enqueue(new Relation(oid, kind == "i" ? reader.Text(2) : null, $"{word} {name}{reader.Text(4)}"));
             },
             cancellationToken).ConfigureAwait(false);
         await session.ExecuteAsync("RESET ALL", cancellationToken).ConfigureAwait(false);
@@ -155,55 +149,21 @@ internal sealed class RowCheck(CheckServer server, RowFindings findings, Directo
 
     private async Task CheckTableAsync(NpgsqlConnection session, string schema, Relation relation, string shown, CancellationToken cancellationToken)
     {
-        bool damaged = false;
         await session.QueryAsync(
             $"SELECT blkno, offnum, attnum, msg FROM {schema}.verify_heapam($1, on_error_stop => false, check_toast => true, skip => 'none')",
             reader =>
             {
-                damaged = true;
                 string at = string.Join(", ", new[] { ("block", 0), ("offset", 1), ("column", 2) }.Where(p => !reader.IsDBNull(p.Item2))
                     .Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Item1} {reader.GetValue(p.Item2)}")));
                 findings.AddDamage($"{shown}: {at}{(at.Length > 0 ? ": " : "")}{reader.GetString(3)}");
             },
             cancellationToken,
             relation.Oid).ConfigureAwait(false);
-        if (!damaged && !string.IsNullOrEmpty(relation.Table))
-        {
-            await CheckCompressionAsync(session, relation.Table, relation.Oid, shown, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    // amcheck does not decompress: what this build cannot is for it as good as any other.
-    private async Task CheckCompressionAsync(NpgsqlConnection session, string table, uint oid, string shown, CancellationToken cancellationToken)
-    {
-        var columns = new List<string>();
-        await session.QueryAsync(CompressibleQuery, reader => columns.Add(reader.Text(0)), cancellationToken, oid).ConfigureAwait(false);
-        if (columns.Count == 0)
-        {
-            return;
-        }
-
-        string counts = string.Join(", ", columns.Select(c => $"count(*) FILTER (WHERE pg_catalog.pg_column_compression({c}) = 'lz4')"));
-        await session.QueryAsync(
-            $"SELECT {counts} FROM ONLY {table}",
-            reader =>
-            {
-                for (int i = 0; i < columns.Count; i++)
-                {
-                    if (reader.GetInt64(i) is > 0 and long values)
-                    {
-                        findings.AddUnchecked(string.Create(CultureInfo.InvariantCulture,
-                            $"{shown}: column {columns[i]}: {values} values are compressed with lz4, which this build cannot read: dump them with the server that wrote them"));
-                    }
-                }
-            },
-            cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Something to check.</summary>
     /// <param name="Oid">Its OID in its database.</param>
     /// <param name="IndexMethod">Of an index the access method, else null.</param>
-    /// <param name="Table">Of a table that can hold compressed values its name, quoted, else null.</param>
     /// <param name="Shown">What it is and its name, for people.</param>
-    private sealed record Relation(uint Oid, string? IndexMethod, string? Table, string Shown);
+    private sealed record Relation(uint Oid, string? IndexMethod, string Shown);
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Pocketgres.Durability.Tests.Support;
 using Pocketgres.Engine;
 using Pocketgres.Server.Tests.Infrastructure;
@@ -148,34 +147,6 @@ public class LeftoverTests
 
         ToolResult intact = (await CliServer.RunToEndAsync("check", data)).Succeeded();
         Assert.Contains(" in 3 databases; the server was not stopped cleanly", intact.Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Values_that_this_build_cannot_read_are_reported()
-    {
-        using var directory = new TemporaryDirectory();
-        string data = directory.Combine("data"), path;
-        await using (EmbeddedServer server = await StartAsync(data))
-        {
-            await using NpgsqlConnection session = await server.OpenAsync();
-            await session.ExecuteAsync("create table t (i int, \"the text\" text); insert into t values (1, repeat('x', 5000)), (2, repeat('y', 5000)), (3, 'short')");
-            path = Path.Combine(data, await session.ScalarAsync<string>("select pg_relation_filepath('t')"));
-            await server.Cluster.StopAsync();
-        }
-
-        // varattrib_4b, compressed: a header of 4 bytes, then the size in 30 bits and the method in the 2 above (pglz 0, lz4 1).
-        Pages.Change(path, 0, page =>
-        {
-            Span<byte> info = page[(Pages.TupleData(page, 2) + 8)..];
-            BinaryPrimitives.WriteUInt32LittleEndian(info, BinaryPrimitives.ReadUInt32LittleEndian(info) | (1u << 30));
-        });
-        ToolResult undecided = await CliServer.RunToEndAsync("check", data);
-        Assert.True(undecided.ExitCode == 7, undecided.Output);
-        Assert.StartsWith(
-            "not checked: database \"postgres\": table public.t: column \"the text\": 1 values are compressed with lz4, which this build cannot read: dump them with the server that wrote them\n" +
-            "undecided: 0 problems, ",
-            undecided.Output,
-            StringComparison.Ordinal);
     }
 
     static byte[] Rubbish(int length) => [.. Enumerable.Repeat((byte)0xA5, length)];

@@ -51,13 +51,6 @@ static class Pages
         BinaryPrimitives.WriteInt32LittleEndian(tuple[tuple[22]..], value);
     }
 
-    /// <summary>Where a row's first column begins in the page.</summary>
-    public static int TupleData(Span<byte> page, int item)
-    {
-        int at = TupleAt(page, item);
-        return at + page[at + 22];
-    }
-
     static Span<byte> Tuple(Span<byte> page, int item) => page[TupleAt(page, item)..];
 
     static int TupleAt(Span<byte> page, int item) => (int)(BinaryPrimitives.ReadUInt32LittleEndian(page[PointerAt(page, item)..]) & 0x7FFF);
