@@ -20,7 +20,7 @@ public sealed class EngineFiles
     private readonly Lazy<string> _version;
     private readonly Lazy<FileSystemImage> _template;
     private readonly Lazy<Data.ControlFile> _templateControl;
-    private readonly Lazy<Port.EnginePrograms> _programs;
+    private readonly Lazy<Pg.EnginePrograms> _programs;
 
     /// <summary>Uses the engine files in a directory.</summary>
     /// <param name="directory">Directory with the translated modules and images.</param>
@@ -34,7 +34,7 @@ public sealed class EngineFiles
         _version = new(() => File.ReadAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion)).Trim());
         _template = new(() => OpenImage(directory, EngineArtifacts.TemplateIndex, EngineArtifacts.TemplateImage));
         _templateControl = new(ReadTemplateControl);
-        _programs = new(() => new Port.EnginePrograms(this));
+        _programs = new(() => new Pg.EnginePrograms(this));
     }
 
     /// <summary>The engine files that belong to the running application.</summary>
@@ -100,7 +100,7 @@ public sealed class EngineFiles
     /// <summary>The template's pg_control: what a data directory must agree with.</summary>
     internal Data.ControlFile TemplateControl => _templateControl.Value;
 
-    internal Port.EnginePrograms Programs => _programs.Value;
+    internal Pg.EnginePrograms Programs => _programs.Value;
 
     internal ModuleImage LoadModule(string name) => LoadModule(name, Directory);
 
