@@ -1,3 +1,4 @@
+using System.Buffers;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 
@@ -32,7 +33,20 @@ internal sealed unsafe class BucketFile : OpenFile
 
     public override int ReadAt(byte* buffer, int count, long offset) => _fileSystem.Read(this, new Span<byte>(buffer, count), offset);
 
-    public override int WriteAt(byte* buffer, int count, long offset) => _fileSystem.Write(this, new ReadOnlySpan<byte>(buffer, count), offset);
+    public override int WriteAt(byte* buffer, int count, long offset)
+    {
+        // Of what is written, the difference goes to the bucket and the whole into the page: both from one copy, because other processes add to a page of the log while it is written.
+        byte[] copy = ArrayPool<byte>.Shared.Rent(count);
+        try
+        {
+            new ReadOnlySpan<byte>(buffer, count).CopyTo(copy);
+            return _fileSystem.Write(this, copy.AsSpan(0, count), offset);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(copy);
+        }
+    }
 
     public override Errno Truncate(long length) => _fileSystem.Truncate(this, length);
 

@@ -154,6 +154,50 @@ public class BucketFileSystemTests
         files.Free();
     }
 
+    [Fact]
+    public async Task What_others_add_to_a_page_of_the_log_while_it_is_written_is_noted_once_it_is_here()
+    {
+        const int Pages = 200;
+        var store = new MemoryObjectStore();
+        using var directory = new TemporaryDirectory();
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        var files = new BucketFileSystem(new FrameReader(store), directory.Path);
+        await using var shipper = new LogShipper(store, log, s_options);
+        files.Log = shipper;
+        Assert.Equal(Kernel.Errno.None, files.MakeDirectory("/pg_wal", 0x1C0));
+        string path = StatePaths.WalSegment(1, 16 << 20);
+        byte[] page = new byte[8192];
+        for (int n = 0; n < Pages; n++)
+        {
+            page.AsSpan().Clear();
+            Task adding = Task.Run(() =>
+            {
+                for (int i = 0; i < page.Length; i++)
+                {
+                    Volatile.Write(ref page[i], 1);
+                }
+            });
+            while (!adding.IsCompleted)
+            {
+                Write(files, path, page, n * page.Length);
+            }
+        }
+
+        shipper.Cut();
+        await shipper.ConfirmedAsync(log.NextSequence);
+        var record = LogRecord.Decode((await store.GetAsync(Keys.LogRecord(log.NextSequence)))!.Content, log.Cluster, log.NextSequence);
+        var copy = new BucketFileSystem(new FrameReader(store), directory.Path);
+        Assert.Equal(Kernel.Errno.None, copy.MakeDirectory("/pg_wal", 0x1C0));
+        foreach (var part in record.Parts)
+        {
+            copy.Apply(part);
+        }
+
+        Assert.True(FileTree.ReadAll(files, path).AsSpan(0, Pages * page.Length).SequenceEqual(FileTree.ReadAll(copy, path).AsSpan(0, Pages * page.Length)));
+        copy.Free();
+        files.Free();
+    }
+
     static byte[] Filled(byte value, int length) => [.. Enumerable.Range(0, length).Select(i => (byte)(value + (i / 1000)))];
 
     static unsafe void Write(BucketFileSystem files, string path, byte[] bytes, long offset)
