@@ -226,15 +226,25 @@ public sealed class ClusterTests
     }
 
     [Theory]
-    [InlineData(ShutdownMode.Fast)]
-    [InlineData(ShutdownMode.Immediate)]
-    public async Task A_server_with_busy_clients_stops(ShutdownMode mode)
+    [InlineData(ShutdownMode.Fast, "select pg_sleep(600)")]
+    [InlineData(ShutdownMode.Immediate, "select pg_sleep(600)")]
+    [InlineData(ShutdownMode.Fast, "select ('a' || repeat('|a', 1500000))::tsquery")] // never checks for interrupts
+    [InlineData(ShutdownMode.Immediate, "select ('a' || repeat('|a', 1500000))::tsquery")]
+    public async Task A_server_with_busy_clients_stops(ShutdownMode mode, string statement)
     {
         await using var cluster = await StartAsync();
         await using var client = new NpgsqlConnection(ConnectionString(cluster));
         await client.OpenAsync();
-        await using var command = new NpgsqlCommand("select pg_sleep(600)", client);
+        await using var command = new NpgsqlCommand(statement, client);
         var busy = command.ExecuteNonQueryAsync();
+        await using var observer = new NpgsqlConnection(ConnectionString(cluster));
+        await observer.OpenAsync();
+        await using var running = new NpgsqlCommand("select count(*) from pg_stat_activity where state = 'active' and query = $1", observer) { Parameters = { new() { Value = statement } } };
+        while ((long)(await running.ExecuteScalarAsync())! == 0)
+        {
+            await Task.Yield();
+        }
+
         await cluster.StopAsync(mode).WaitAsync(s_deadline);
         await Assert.ThrowsAnyAsync<NpgsqlException>(() => busy.WaitAsync(s_deadline));
     }

@@ -81,11 +81,13 @@ internal sealed class PostgresInput
         Patches = PostgresPatches.For(options.Module, options.HostFunctions),
         KeepWhole = PostgresPatches.KeepWhole(options.Module),
         Recursion = PostgresPatches.Recursion(options.Module),
+        Interrupts = PostgresPatches.Interrupts(options.Module),
         ExportsByIndex = PostgresPatches.StaticFunctions.ToDictionary(n => n, options.Module.FindFunction, StringComparer.Ordinal),
     };
 
     /// <summary>Completes the options for a library; the server program comes before.</summary>
-    public TranslationOptions Library(ModuleSource library, TranslationOptions options) => options with { Recursion = _server!.Recursion };
+    public TranslationOptions Library(ModuleSource library, TranslationOptions options) =>
+        options with { Recursion = _server!.Recursion, Interrupts = _server.Interrupts };
 
     // Its first line is "PostgreSQL 18.6".
     private string Version() => File.ReadLines(Path.Combine(_directory, "VERSION")).First().Split(' ')[1];

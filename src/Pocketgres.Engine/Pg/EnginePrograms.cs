@@ -29,6 +29,7 @@ internal sealed class EnginePrograms
             RescheduleFlag = main.VariableAddress("InterruptPending"),
             StackDepth = StackDepth.Allowed,
             StackLimitReached = StackDepth.LimitReached,
+            Interrupted = Interrupts.Interrupted,
             Child = ChildProcesses.Describe,
             Forked = ChildProcesses.Forked,
             ForkFailed = ChildProcesses.ForkFailed,

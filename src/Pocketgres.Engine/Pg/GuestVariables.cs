@@ -15,6 +15,15 @@ internal static unsafe partial class GuestVariables
     /// <summary>miscadmin.h: the process is a child of a postmaster.</summary>
     public static partial ref bool IsUnderPostmaster(byte* m);
 
+    /// <summary>miscadmin.h: a cancel waits until it is 0.</summary>
+    public static partial ref uint QueryCancelHoldoffCount(byte* m);
+
+    /// <summary>miscadmin.h: the session is to be cancelled.</summary>
+    public static partial ref int QueryCancelPending(byte* m);
+
+    /// <summary>miscadmin.h: the process is to end.</summary>
+    public static partial ref int ProcDiePending(byte* m);
+
     /// <summary>utils/misc/stack_depth.c: max_stack_depth, kB.</summary>
     [GuestName("max_stack_depth")]
     public static partial ref int MaxStackDepth(byte* m);

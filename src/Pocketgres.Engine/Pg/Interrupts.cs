@@ -13,5 +13,22 @@ public static unsafe class Interrupts
         {
             Process.From(m).PreemptionPoint();
         }
+        else
+        {
+            Process.From(m).LookForInterrupts();
+        }
+    }
+
+    /// <summary>
+    /// ProcessInterrupts where Postgres does not call it: only to raise an error. What else it does (it may close files, for one) is for the places where it is called.
+    /// </summary>
+    internal static void Interrupted(Process process)
+    {
+        byte* m = process.Memory;
+        bool raises = GuestVariables.ProcDiePending(m) != 0 || (GuestVariables.QueryCancelPending(m) != 0 && GuestVariables.QueryCancelHoldoffCount(m) == 0);
+        if (raises && GuestVariables.InterruptHoldoffCount(m) == 0 && GuestVariables.CritSectionCount(m) == 0)
+        {
+            ((delegate*<byte*, void>)process.Export("ProcessInterrupts"))(m);
+        }
     }
 }

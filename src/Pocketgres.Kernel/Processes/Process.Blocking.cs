@@ -41,6 +41,7 @@ public sealed unsafe partial class Process
     /// </summary>
     public void PreemptionPoint()
     {
+        Answer();
         DeliverSignals();
         if (Kernel.World.IsRequested)
         {
@@ -95,6 +96,7 @@ public sealed unsafe partial class Process
             return true;
         }
 
+        Answer();
         TrimStack();
         int memory = TakeMemoryEntry(fds, count, out short wanted);
         bool wasLocked = BeginWait(ProcessState.Waiting);

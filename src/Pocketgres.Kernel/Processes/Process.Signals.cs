@@ -20,7 +20,7 @@ public sealed unsafe partial class Process
 
     /// <summary>
     /// kill(2) to this process, by any thread: the signal becomes pending, the program is asked to look, a wait ends.
-    /// SIGKILL cannot be caught; like any signal here it takes effect at the next wait or preemption point.
+    /// SIGKILL cannot be caught; like any signal here it takes effect at the next wait or preemption point, or if that is long in coming, where translated code looks for interrupts.
     /// </summary>
     /// <param name="signal">1 to <see cref="Signal.Maximum"/>.</param>
     public void Post(int signal)
@@ -78,6 +78,8 @@ public sealed unsafe partial class Process
             {
                 int signal = System.Numerics.BitOperations.TrailingZeroCount(set) + 1;
                 set &= set - 1;
+                bool outer = _delivering;
+                _delivering = true;
                 try
                 {
                     RaiseUnlocked(signal);
@@ -85,6 +87,10 @@ public sealed unsafe partial class Process
                 catch when (KeepPending(set))
                 {
                     throw; // never reached: the filter only puts the rest of the set back before the stack unwinds
+                }
+                finally
+                {
+                    _delivering = outer;
                 }
             }
         }

@@ -16,6 +16,7 @@ public sealed unsafe partial class Process
     /// <summary>Beyond this depth the pages below the stack pointer go back to the host once the program has unwound.</summary>
     private const int KeptStack = 4 << 20;
 
+    private byte* _stackLimit; // of the thread
     private byte* _stackBase; // where the thread's stack was when the process began
     private bool _stackWasDeep;
 
@@ -39,13 +40,20 @@ public sealed unsafe partial class Process
 
     private long MaximumStackDepth => Math.Min(MaximumStack, Kernel.Threads.StackSize / 2);
 
-    /// <summary>A bounded function was called beyond the limit: an error of the program where it can report one, otherwise the process's crash.</summary>
-    internal void StackLimitReached()
+    /// <summary>A bounded function was called beyond the limit: to be interrupted, or else an error of the program where it can report one, otherwise the process's crash.</summary>
+    internal void StackLimitReached(InterruptPlace place)
     {
-        _stackWasDeep = true;
-        if (StackLimit == _stackBase - MaximumStackDepth && Program.Abi.StackLimitReached is { } report)
+        byte here;
+        if (TakeInterrupt(place) && &here >= _stackLimit)
         {
-            StackLimit = _stackBase - DeepestStack; // reporting needs stack, too
+            return;
+        }
+
+        _stackWasDeep = true;
+        if (_stackLimit == _stackBase - MaximumStackDepth && Program.Abi.StackLimitReached is { } report)
+        {
+            _stackLimit = _stackBase - DeepestStack; // reporting needs stack, too
+            ApplyStackLimit();
             report(this);
         }
 
@@ -63,7 +71,6 @@ public sealed unsafe partial class Process
 
     private byte* StackLimit
     {
-        get => *(byte**)(Memory + InstanceLayout.StackLimit);
         set => *(byte**)(Memory + InstanceLayout.StackLimit) = value;
     }
 
@@ -76,7 +83,23 @@ public sealed unsafe partial class Process
         LimitStackDepth(Program.Abi.StackDepth?.Invoke(this) ?? long.MaxValue);
     }
 
-    private void ResetStackLimit() => StackLimit = _stackBase - MaximumStackDepth;
+    private void ResetStackLimit()
+    {
+        _stackLimit = _stackBase - MaximumStackDepth;
+        ApplyStackLimit();
+    }
+
+    private void ApplyStackLimit()
+    {
+        InterruptFlag = 0;
+        StackLimit = _stackLimit;
+        Interlocked.MemoryBarrier(); // pairs with Interrupt: either it comes later, or it is seen here
+        if (Volatile.Read(ref _interruptWanted) != 0)
+        {
+            InterruptFlag = 1;
+            StackLimit = (byte*)nint.MinValue;
+        }
+    }
 
     /// <summary>Gives memory back that a deep recursion has touched. Called where the process waits.</summary>
     private void TrimStack()

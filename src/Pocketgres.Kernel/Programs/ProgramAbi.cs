@@ -39,6 +39,12 @@ public sealed record ProgramAbi
     /// </summary>
     public Action<Process>? StackLimitReached { get; init; }
 
+    /// <summary>
+    /// Called where the program may fail, when signals have been delivered to it for which it has not looked for a while: raises an error if one of them wants one and the program
+    /// allows it now. May unwind.
+    /// </summary>
+    public Action<Process>? Interrupted { get; init; }
+
     /// <summary>Called on the process's thread after the program is loaded and its constructors ran, before main.</summary>
     public Action<Process>? Loaded { get; init; }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Kernel;
 
@@ -122,9 +123,13 @@ public static unsafe partial class WasmRuntime
     /// <summary>After it, in a finally block.</summary>
     public static void LeaveKernel(byte* m) => Process.From(m).LeaveKernel();
 
-    /// <summary>At the entry of a bounded function that is called with less stack left than it must have.</summary>
+    /// <summary>At the entry of a bounded function that is called with less stack left than it must have, or when an interrupt is wanted.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void StackLimitReached(byte* m) => Process.From(m).StackLimitReached();
+    public static void StackLimitReached(byte* m, int place) => Process.From(m).StackLimitReached((InterruptPlace)place);
+
+    /// <summary>Where the code looks for interrupts, when one is wanted.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Interrupted(byte* m, int place) => Process.From(m).TakeInterrupt((InterruptPlace)place);
 
     /// <summary>The exception that calling an unresolved import throws.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -11,9 +11,9 @@ namespace Pocketgres.Wasm.Abi;
 ///   m -  0x80000   globals of side modules, handed out downwards from m - 0x2000 at translation
 ///   m -   0x1400   the resume frame of a process that waits in its main loop (see <see cref="ResumeRequest"/>)
 ///   m -   0x1808   scratch for outlined code (return value, then the locals it hands back)
+///   m -    0x830   an interrupt is wanted (4 bytes)
 ///   m -    0x828   lowest stack pointer that the thread may have (8 bytes)
 ///   m -    0x820   lowest stack pointer that the program wants the thread to have (8 bytes)
-///   m -    0x810   guards on the stack (4 bytes), message of the guest exception caught last (4 bytes)
 ///   m -    0x808   GCHandle of the kernel's process object (8 bytes)
 ///   m -    0x800   memory size in 64 KiB pages (4 bytes)
 ///   m -      8*k   mutable global k-1 of the main module; global 0 is the shadow stack pointer
@@ -60,6 +60,12 @@ internal static class InstanceLayout
 
     /// <summary>Locals there is room for.</summary>
     public const int MaxResumeLocals = 300;
+
+    /// <summary>
+    /// Offset of a flag (int): the code shall call the kernel where it looks (see <c>InterruptFacts</c> of Pocketgres.Wasm). Whoever sets it also moves <see cref="StackLimit"/>, so that
+    /// bounded functions do. Any thread writes it; a look that comes late does no harm.
+    /// </summary>
+    public const int InterruptWanted = -0x830;
 
     /// <summary>
     /// Offset of the lowest stack pointer (<see cref="nint"/>) that bounded functions (see <c>RecursionFacts</c> of Pocketgres.Wasm) accept. Of the thread: set when a process starts.

@@ -6,7 +6,7 @@ namespace Pocketgres.Wasm.Emit;
 
 /// <summary>
 /// Comparisons of the thread's stack pointer, as the address of a local that is used for nothing else, with limits below <c>m</c>
-/// (<see cref="RecursionFacts"/>, <see cref="StackDepthCheck"/>). Four instructions where the stack is deep enough.
+/// (<see cref="RecursionFacts"/>, <see cref="StackDepthCheck"/>). Four instructions where the stack is deep enough. Also looks for interrupts where there is no such comparison.
 /// </summary>
 internal sealed partial class FunctionTranslator
 {
@@ -17,8 +17,14 @@ internal sealed partial class FunctionTranslator
         {
             int enough = BranchIfAbove(InstanceLayout.StackLimit);
             Il.LoadArgument(0);
-            Il.Call(context.Emitter.Helper(RuntimeHelper.StackLimitReached), -1);
+            Il.Int32Constant((int)context.Interrupts.PlaceIn(function));
+            Il.Call(context.Emitter.Helper(RuntimeHelper.StackLimitReached), -2);
             Il.Mark(enough);
+        }
+
+        if (context.Interrupts.IsErrorPoint(function))
+        {
+            LookForInterrupts();
         }
 
         if (patches?.TakeDepthCheck() is not { } check)
@@ -39,6 +45,19 @@ internal sealed partial class FunctionTranslator
         }
 
         Il.Mark(shallow);
+    }
+
+    /// <summary>Two instructions where nobody wants to interrupt.</summary>
+    private void LookForInterrupts()
+    {
+        int no = Il.NewLabel();
+        LoadSlot(InstanceLayout.InterruptWanted, WasmType.I32);
+        Il.Branch(ILOpCode.Brfalse, no, -1);
+        Il.LoadArgument(0);
+        Il.Int32Constant((int)InterruptPlace.ErrorPoint);
+        Il.Call(context.Emitter.Helper(RuntimeHelper.Interrupted), -2);
+        Il.Mark(no);
+        Blocks++;
     }
 
     private int BranchIfAbove(int limit)

@@ -78,6 +78,9 @@ internal sealed class FunctionPatches
         return found is { } f ? Matched(f.Patch, f.Host) : null;
     }
 
+    /// <summary>Whether some calls of this function are replaced.</summary>
+    public bool ReplacesCall(int callee) => calls.Exists(c => c.Patch.Callee == callee);
+
     private T Matched<T>(ModulePatch patch, T host)
     {
         matches[patch] = Matches(patch) + 1;

@@ -8,7 +8,7 @@ namespace Pocketgres.Wasm;
 
 /// <summary>What the translation of every function of one module shares.</summary>
 internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ModuleLinkage linkage, ImportBinder imports, GlobalLayout globals, PatchPlan patches,
-    RecursionPlan recursion, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts)
+    RecursionPlan recursion, InterruptPlan interrupts, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts)
 {
     /// <summary>Name of the type that holds methods split off functions.</summary>
     public const string OutlinedType = "Outlined";
@@ -31,6 +31,8 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
     public PatchPlan Patches { get; } = patches;
 
     public RecursionPlan Recursion { get; } = recursion;
+
+    public InterruptPlan Interrupts { get; } = interrupts;
 
     /// <summary>Methods that take the kernel's lock around host functions.</summary>
     public LockedMethods Locked { get; } = new(emitter, patches.Locked.Concat(HostInstructions(memoryGrow, hosts)), module.DefinedFunctionCount + imports.Thunks.Count + 1);

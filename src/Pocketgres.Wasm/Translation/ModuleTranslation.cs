@@ -46,8 +46,9 @@ internal sealed class ModuleTranslation
         }
 
         var patches = new PatchPlan(module, options.Patches, hosts);
-        context = new ModuleContext(emitter, module, linkage, imports, globals, patches,
-            new RecursionPlan(module, imports, patches, options.Main, options.Recursion), options.Inlined, grow, hosts);
+        var recursion = new RecursionPlan(module, imports, patches, options.Main, options.Recursion);
+        context = new ModuleContext(emitter, module, linkage, imports, globals, patches, recursion,
+            new InterruptPlan(options.Interrupts, module.IsSideModule), options.Inlined, grow, hosts);
     }
 
     public TranslatedModule Run()

@@ -32,6 +32,9 @@ public sealed record TranslationOptions
     /// <summary>What bounds recursion. A side module gets its main program's.</summary>
     public RecursionFacts Recursion { get; init; } = RecursionFacts.None;
 
+    /// <summary>What makes the program interruptible. A side module gets its main program's.</summary>
+    public InterruptFacts Interrupts { get; init; } = InterruptFacts.None;
+
     /// <summary>
     /// Side modules: the offset (negative) below which this module's globals are laid out. Pass the previous module's
     /// <see cref="TranslationReport.SideGlobalsBottom"/>, so that any set of modules can be loaded together.

@@ -23,9 +23,10 @@ internal static class ModuleFiles
     public static string Directory => LazyDirectory.Value;
 
     /// <summary>Translates a module and loads it. <paramref name="name"/> must be used once only: it names an assembly of the .NET process.</summary>
-    public static (ModuleImage Image, ModuleLinkage Linkage) Translate(WasmBuilder builder, string name, ModuleLinkage? main = null, int? sideGlobalsTop = null)
+    public static (ModuleImage Image, ModuleLinkage Linkage) Translate(WasmBuilder builder, string name, ModuleLinkage? main = null, int? sideGlobalsTop = null, InterruptFacts? interrupts = null)
     {
-        var options = new TranslationOptions { Module = builder.Parse(), AssemblyName = name, HostFunctions = Hosts.Value, Main = main };
+        interrupts ??= InterruptFacts.None;
+        var options = new TranslationOptions { Module = builder.Parse(), AssemblyName = name, HostFunctions = Hosts.Value, Main = main, Interrupts = interrupts };
         if (sideGlobalsTop is { } top)
         {
             options = new TranslationOptions
@@ -35,6 +36,7 @@ internal static class ModuleFiles
                 HostFunctions = Hosts.Value,
                 Main = main,
                 SideGlobalsTop = top,
+                Interrupts = interrupts,
             };
         }
 

@@ -67,7 +67,8 @@ internal static class TestProgram
         b.Function("vii", c => c.Get(0).Get(1).Call(dlError), "__dl_seterr");
         int answer = b.Function("i", c => c.I32(42), "answer");
         b.Function("i", c => c.I32(43), "without_slot");
-        b.Function("ii", c => c.Get(0).CallIndirect(b.Type("i")), "call_slot");
+        void CallSlot(Code c) => c.Get(0).CallIndirect(b.Type("i"));
+        int callSlot = b.Function("ii", CallSlot, "call_slot");
         b.Function("vj", c => Spin(c, preempt), "spin");
         b.Function("v", c => c.Op(WasmOpcode.Unreachable), "trap");
         b.Function("iii", c => c.Get(0).Get(1).Op(WasmOpcode.I32DivS), "divide");
@@ -78,6 +79,11 @@ internal static class TestProgram
         int fill = b.Function("viii", c => c.Get(0).Get(1).Get(2).Op(WasmOpcode.MemoryFill, 0), "fill");
         int dive = fill + 1; // n == 0 ? 0 : dive(n - 1) + 1
         b.Function("ii", c => c.Get(0).If('i', then => then.Get(0).I32(1).Op(WasmOpcode.I32Sub).Call(dive).I32(1).Op(WasmOpcode.I32Add), otherwise => otherwise.I32(0)), "dive");
+        b.Function("vi", c => Await(c, loop => loop.I32(AnswerSlot).Call(callSlot).Op(WasmOpcode.Drop)), "await");
+        int allocate = b.Function("v", _ => { });
+        b.Function("vi", c => Await(c, loop => loop.Call(allocate)), "await_allocating");
+        int callSlotInLibrary = b.Function("ii", CallSlot);
+        b.Function("vi", c => Await(c, loop => loop.I32(AnswerSlot).Call(callSlotInLibrary).Op(WasmOpcode.Drop)), "await_in_library");
         int start = b.Function("v", c => Store(c, StartMark, 0x57A7));
         b.Start(start);
         b.Elements(AnswerSlot, [answer]);
@@ -85,7 +91,7 @@ internal static class TestProgram
         b.Data(BreakVariable, BitConverter.GetBytes(HeapStart));
         b.Data(Variable, BitConverter.GetBytes(77));
         b.Data(Image, [.. Enumerable.Range(0, ImageLength).Select(ImageByte)]);
-        var (image, linkage) = ModuleFiles.Translate(b, "ktest_program");
+        var (image, linkage) = ModuleFiles.Translate(b, "ktest_program", interrupts: new InterruptFacts(new HashSet<int> { allocate }, callSlotInLibrary));
         var abi = new ProgramAbi { RaiseFunction = raiseFunction, RescheduleFlag = RescheduleFlag };
         return new Built(image, linkage, new ProgramImage(image, abi, _ => null), new ProgramImage(image, abi with { RaiseFunction = -1 }, _ => null));
     }
@@ -104,6 +110,13 @@ internal static class TestProgram
         c.Get(1);
     }
 
+    // while (*flag == 0) turn();
+    private static void Await(Code c, Action<Code> turn) => c.Block(WasmOpcode.Loop, 'v', loop =>
+    {
+        turn(loop);
+        loop.Get(0).Memory(WasmOpcode.I32Load).Op(WasmOpcode.I32Eqz).BrIf(0);
+    });
+
     // while (n-- != 0) { counter++; if (reschedule) preempt(); }
     private static void Spin(Code c, int preempt) => c.Block(WasmOpcode.Block, 'v', outer => outer.Block(WasmOpcode.Loop, 'v', loop =>
     {
@@ -121,6 +134,9 @@ internal static class TestProgram
 
     /// <summary>The same program, which is told when the stack of its thread is full.</summary>
     public static ProgramImage WithStackLimit(Action<Process> reached) => new(Main, Instance.Abi with { StackLimitReached = reached }, _ => null);
+
+    /// <summary>The same program, which is told when it has not looked for signals for a while.</summary>
+    public static ProgramImage WithInterrupts(Action<Process> interrupted) => new(Main, Instance.Abi with { Interrupted = interrupted }, _ => null);
 
     /// <summary>UTF-8 with a NUL.</summary>
     public static byte[] CText(string text) => [.. Encoding.UTF8.GetBytes(text), 0];

@@ -6,6 +6,9 @@ namespace Pocketgres.Server.Tests.Sessions;
 [Collection(SharedServer.Name)]
 public class CancellationTests(ServerFixture fixture) : SessionTest(fixture)
 {
+    // Postgres does not look for interrupts here: natively none comes before the 200 s are over.
+    const string NeverLooking = "select ('a' || repeat('|a', 1500000))::tsquery";
+
     const string Sleeping = "select pg_sleep(600)";
     const string Computing = "select count(*) from generate_series(1, 1000000000) i where i % 7 = 3";
 
@@ -136,6 +139,33 @@ public class CancellationTests(ServerFixture fixture) : SessionTest(fixture)
         Assert.False(running.IsCompleted);
         await Observer.ExecuteAsync("select pg_cancel_backend($1)", busy.ProcessID);
         await running.FailsAsync("57014");
+    }
+
+    [OursFact]
+    public async Task What_never_looks_for_interrupts_is_interrupted()
+    {
+        NpgsqlConnection session = await OpenAsync();
+        Task<int> running = session.ExecuteAsync(NeverLooking);
+        await WaitForRunningAsync(session, NeverLooking);
+        Assert.False(running.IsCompleted);
+        await Observer.ExecuteAsync("select pg_cancel_backend($1)", session.ProcessID);
+        await running.FailsAsync("57014");
+
+        await session.ExecuteAsync("set statement_timeout = '100ms'");
+        PostgresException exception = await session.ExecuteAsync(NeverLooking).FailsAsync("57014");
+        Assert.Contains("statement timeout", exception.MessageText, StringComparison.Ordinal);
+        await session.ExecuteAsync("set statement_timeout = 0");
+        Assert.Equal("'a' | 'b'", await session.ScalarAsync<string>("select 'a|b'::tsquery::text"));
+    }
+
+    [OursFact]
+    public async Task What_never_looks_for_interrupts_is_terminated()
+    {
+        NpgsqlConnection session = await OpenAsync();
+        Task<int> running = session.ExecuteAsync(NeverLooking);
+        await WaitForRunningAsync(session, NeverLooking);
+        Assert.True(await Observer.ScalarAsync<bool>("select pg_terminate_backend($1, 20000)", session.ProcessID));
+        await running.FailsAsync("57P01");
     }
 
     Task WaitForRunningAsync(NpgsqlConnection session, string sql) => Wait.UntilAsync(

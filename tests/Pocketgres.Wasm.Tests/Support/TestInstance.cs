@@ -15,7 +15,7 @@ public sealed unsafe class TestInstance : IDisposable
     private int nextTableSlot;
     private int nextData = 0x8000;
 
-    public TestInstance(WasmBuilder builder, ModulePatches? patches = null, HostFunctions? hosts = null, IReadOnlySet<int>? keepWhole = null)
+    public TestInstance(WasmBuilder builder, ModulePatches? patches = null, HostFunctions? hosts = null, IReadOnlySet<int>? keepWhole = null, InterruptFacts? interrupts = null)
         : this(ModuleTranslator.Translate(new TranslationOptions
         {
             Module = builder.Parse(),
@@ -23,6 +23,7 @@ public sealed unsafe class TestInstance : IDisposable
             HostFunctions = hosts ?? TestHost.Functions,
             Patches = patches,
             KeepWhole = keepWhole ?? new HashSet<int>(),
+            Interrupts = interrupts ?? InterruptFacts.None,
         }))
     {
     }
