@@ -76,51 +76,77 @@ public sealed unsafe class LeafFunctionTests
     {
         foreach (byte[] text in Texts())
         {
-            fixed (byte* m = text)
+            for (int index = 0; index < text.Length; index++)
             {
-                for (int index = 0; index < text.Length; index++)
-                {
-                    int plain = text.AsSpan(index).IndexOfAny("\n\r\\"u8);
-                    Assert.Equal(plain < 0 ? text.Length - index : plain, CopyText.Line(m, 0, 0, index, text.Length, 0));
-                }
-
-                Assert.Equal(0, CopyText.Line(m, 1, 0, 0, text.Length, 0)); // CSV has quotes
-                Assert.Equal(0, CopyText.Line(m, 0, 0, 0, text.Length, 1)); // wants more data first
-                Assert.Equal(0, CopyText.Line(m, 0, 0, text.Length, text.Length, 0));
+                Assert.Equal(PlainLineLength(text.AsSpan(index)), CopyText.LineLength(text.AsSpan(index)));
             }
         }
     }
 
     [Fact]
-    public void Fields_are_copied_up_to_a_delimiter_or_backslash_and_never_to_the_last_byte()
+    public void A_line_is_split_as_the_bytewise_loop_splits_it()
     {
+        const uint Address = 0xF000_0000; // in the upper half of guest memory
+        var fields = new ulong[9];
+        int split = 0;
         foreach (byte[] text in Texts())
         {
             foreach (byte delimiter in "\t,x"u8.ToArray())
             {
-                for (int start = 0; start < text.Length; start++)
+                for (int length = 0; length <= text.Length; length++)
                 {
-                    // The buffer is as long as the line, and as much of it is used as was read. Behind it nothing may be written.
-                    byte[] memory = [.. text, .. Enumerable.Repeat((byte)0xEE, text.Length), 0xAA];
-                    fixed (byte* m = memory)
+                    byte[] output = [.. Enumerable.Repeat((byte)0xEE, text.Length + CopyText.Step)];
+                    byte[] line = [.. text, .. "\\,x\t\\,x\t\\,x\t\\,x\t"u8]; // what is behind the line is not looked at
+                    string[] parts = Encoding.Latin1.GetString(text, 0, length).Split((char)delimiter);
+                    int count = CopyText.Split(line, length, delimiter, output, Address, fields);
+                    if (parts.Length > fields.Length || parts.Any(p => p != "\\N" && p.Contains('\\', StringComparison.Ordinal)))
                     {
-                        int copied = CopyText.Field(m, start, text.Length + start, text.Length, delimiter);
-                        int stop = text.AsSpan(start).IndexOfAny(delimiter, (byte)'\\');
-                        int most = Math.Min(stop < 0 ? int.MaxValue : stop, text.Length - start - 1);
-                        Assert.InRange(copied, Math.Max(0, most - 7), most); // fewer than eight bytes are left to the loop
-                        Assert.Equal(text[start..(start + copied)], memory[(text.Length + start)..(text.Length + start + copied)]);
-                        Assert.Equal(text, memory[..text.Length]);
-                        Assert.Equal(0xAA, memory[^1]);
+                        Assert.Equal(-1, count);
+                        continue;
+                    }
+
+                    split++;
+                    Assert.Equal(parts.Length, count);
+                    for (int i = 0, start = 0; i < count; start += parts[i++].Length + 1)
+                    {
+                        Assert.Equal(parts[i] == "\\N" ? 0 : Address + (uint)start, fields[i]);
+                        Assert.Equal([.. Encoding.Latin1.GetBytes(parts[i]), 0], output[start..(start + parts[i].Length + 1)]);
                     }
                 }
             }
         }
+
+        Assert.True(split > 1000, $"only {split} lines were split");
+        Assert.Equal(-1, CopyText.Split(new byte[CopyText.Step], 0, 9, new byte[CopyText.Step], Address, []));
+        Assert.Equal(2, CopyText.Split([.. "\\N,a"u8, .. new byte[CopyText.Step]], 4, (byte)',', new byte[2 * CopyText.Step], Address, fields));
+        Assert.Equal([0UL, Address + 3], fields[..2]);
+    }
+
+    private static int PlainLineLength(ReadOnlySpan<byte> text)
+    {
+        for (int i = 0; i < text.Length; i++)
+        {
+            switch (text[i])
+            {
+                case (byte)'\n':
+                    return i;
+                case (byte)'\r':
+                    return -1;
+                case (byte)'\\' when i + 1 < text.Length && text[i + 1] != '.':
+                    i++;
+                    break;
+                case (byte)'\\':
+                    return -1;
+            }
+        }
+
+        return -1;
     }
 
     private static IEnumerable<byte[]> Texts()
     {
         var random = new Random(18);
-        const string Alphabet = "abcdefgh\t,x\\\n\r\u00e4\u007f\u0080";
+        const string Alphabet = "abcdefgh\t,x\\\n\r.N\u00e4\u007f\u0080";
         for (int length = 1; length < 80; length++)
         {
             int plain = random.Next(1, 30); // one special character among so many

@@ -126,10 +126,6 @@ public class PatchTests
             [new StackDepthCheck("a", 1) { Result = 1 }],
             [new StackDepthCheck("a", 1) { Result = 2 }],
             [new EntryHook("a", 1, "h") { PassArguments = true }],
-            [new LoopAcceleration("a", 1, 0, "h", [1], [2])],
-            [new LoopAcceleration("a", 1, 1, "h", [1], [2])],
-            [new LoopAcceleration("a", 1, 0, "h", [2], [2])],
-            [new LoopAcceleration("a", 1, 0, "h", [1], [1])],
         ];
         Assert.Equal(variants.Length, variants.Select(v => v.Fingerprint).Distinct().Count());
     }

@@ -1,70 +1,95 @@
-using System.Buffers.Binary;
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Pocketgres.Engine.Data;
 
-/// <summary>COPY FROM in text format: the bytes between line ends, delimiters and backslashes, 16 at a time instead of one.</summary>
-internal static unsafe class CopyText
+/// <summary>Lines and fields of COPY's text format that need nothing but to be found: 16 bytes at a time or more, where PostgreSQL looks at each.</summary>
+internal static class CopyText
 {
-    /// <summary>
-    /// Before each turn of CopyReadLineText's loop (commands/copyfromparse.c), which looks at one byte.
-    /// </summary>
-    /// <returns>How many bytes at <paramref name="index"/> are neither line ends nor backslashes.</returns>
-    public static int Line(byte* m, int csv, int buffer, int index, int length, int needData)
-    {
-        if ((csv | needData) != 0 || index >= length)
-        {
-            return 0;
-        }
+    /// <summary>How many bytes are looked at together: buffers have room for whole steps.</summary>
+    public const int Step = 16;
 
-        var rest = new ReadOnlySpan<byte>(m + (uint)(buffer + index), length - index);
-        int plain = rest.IndexOfAny((byte)'\n', (byte)'\r', (byte)'\\');
-        return plain < 0 ? rest.Length : plain;
+    /// <summary>Length of the first line, without its newline.</summary>
+    /// <returns>-1 when it does not end in <paramref name="text"/>, or has what means more: a carriage return, or the mark of the end.</returns>
+    public static int LineLength(ReadOnlySpan<byte> text)
+    {
+        for (int at = 0; ;)
+        {
+            int found = text[at..].IndexOfAny((byte)'\n', (byte)'\r', (byte)'\\');
+            if (found < 0 || text[at + found] == '\r')
+            {
+                return -1;
+            }
+
+            at += found;
+            if (text[at] == '\n')
+            {
+                return at;
+            }
+
+            // A backslash makes data of whatever follows it, a newline too, but for a full stop.
+            if (at + 1 >= text.Length || text[at + 1] == '.')
+            {
+                return -1;
+            }
+
+            at += 2;
+        }
     }
 
-    /// <summary>
-    /// Before each turn of the loop of CopyReadAttributesText over a field's bytes: copies bytes to <paramref name="output"/> up to a delimiter or
-    /// backslash. The line's last byte is left to the loop, which tests for the line's end behind it. The output buffer is as long as the line
-    /// and has never got more bytes than were read, so 16 bytes may be written wherever 16 may be read.
-    /// </summary>
-    /// <returns>How many bytes were copied.</returns>
-    public static int Field(byte* m, int input, int output, int end, int delimiter)
+    /// <summary>Splits a line into its fields, each with a zero behind it.</summary>
+    /// <param name="line">The line, and behind it whatever fills the last step.</param>
+    /// <param name="length">The line's length.</param>
+    /// <param name="delimiter">What is between fields.</param>
+    /// <param name="output">Gets the bytes; has room for whole steps and for one byte more than the line.</param>
+    /// <param name="address">Address of <paramref name="output"/>.</param>
+    /// <param name="fields">Get the address of each field, or 0 of one that is \N.</param>
+    /// <returns>The number of fields; -1 when there are more than <paramref name="fields"/> takes or other escapes than \N.</returns>
+    public static int Split(ReadOnlySpan<byte> line, int length, byte delimiter, Span<byte> output, uint address, Span<ulong> fields)
     {
-        byte* from = m + (uint)input;
-        byte* to = m + (uint)output;
-        int left = end - input - 1;
-        int copied = 0;
-        var stop = Vector128.Create((byte)delimiter);
-        var escape = Vector128.Create((byte)'\\');
-        for (; copied <= left - Vector128<byte>.Count; copied += Vector128<byte>.Count)
+        if (fields.IsEmpty)
         {
-            var bytes = Vector128.Load(from + copied);
-            bytes.Store(to + copied);
-            uint found = (Vector128.Equals(bytes, stop) | Vector128.Equals(bytes, escape)).ExtractMostSignificantBits();
-            if (found != 0)
+            return -1;
+        }
+
+        int count = 1, start = 0;
+        fields[0] = address;
+        for (int at = 0; at < length; at += Step)
+        {
+            var bytes = Vector128.Create(line.Slice(at, Step));
+            bytes.CopyTo(output[at..]);
+            uint found = (Vector128.Equals(bytes, Vector128.Create(delimiter)) | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))).ExtractMostSignificantBits();
+            for (; found != 0; found &= found - 1)
             {
-                return copied + BitOperations.TrailingZeroCount(found);
+                int position = at + BitOperations.TrailingZeroCount(found);
+                if (position >= length)
+                {
+                    break;
+                }
+
+                if (line[position] != delimiter)
+                {
+                    if (position != start || position + 2 > length || line[position + 1] != 'N' || (position + 2 < length && line[position + 2] != delimiter))
+                    {
+                        return -1;
+                    }
+
+                    fields[count - 1] = 0;
+                    continue;
+                }
+
+                if (count == fields.Length)
+                {
+                    return -1;
+                }
+
+                output[position] = 0;
+                start = position + 1;
+                fields[count++] = address + (uint)start;
             }
         }
 
-        for (; copied <= left - sizeof(ulong); copied += sizeof(ulong))
-        {
-            ulong bytes = Unsafe.ReadUnaligned<ulong>(from + copied);
-            Unsafe.WriteUnaligned(to + copied, bytes);
-            ulong found = ZeroBytes(bytes ^ (Ones * (byte)delimiter)) | ZeroBytes(bytes ^ (Ones * '\\'));
-            if (found != 0)
-            {
-                return copied + (BitOperations.TrailingZeroCount(BitConverter.IsLittleEndian ? found : BinaryPrimitives.ReverseEndianness(found)) >> 3);
-            }
-        }
-
-        return copied;
+        output[length] = 0;
+        return count;
     }
-
-    private const ulong Ones = 0x0101_0101_0101_0101;
-
-    /// <summary>The lowest set bit is in the first byte that is zero (bits above it may be wrong).</summary>
-    private static ulong ZeroBytes(ulong value) => (value - Ones) & ~value & (Ones << 7);
 }

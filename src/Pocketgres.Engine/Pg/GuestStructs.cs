@@ -147,3 +147,120 @@ internal readonly ref partial struct Latch
     [GuestName("maybe_sleeping")]
     public partial ref int MaybeSleeping { get; }
 }
+
+/// <summary>A string with its length (lib/stringinfo.h).</summary>
+[GuestStruct("StringInfoData")]
+internal readonly ref partial struct StringInfo
+{
+    /// <summary>Address of the bytes.</summary>
+    public partial uint Data { get; }
+
+    /// <summary>How many there are, without the zero behind them.</summary>
+    [GuestName("len")]
+    public partial int Length { get; set; }
+
+    /// <summary>How many bytes have room.</summary>
+    [GuestName("maxlen")]
+    public partial int Room { get; }
+
+    /// <summary>Where a reader is.</summary>
+    public partial int Cursor { get; set; }
+}
+
+/// <summary>The state of COPY FROM (commands/copyfrom_internal.h).</summary>
+[GuestStruct("CopyFromStateData")]
+internal readonly ref partial struct CopyFromState
+{
+    /// <summary>What ends a line; unknown before the first has ended.</summary>
+    [GuestName("eol_type")]
+    public partial int LineEnd { get; }
+
+    /// <summary>Address of the option NULL's C string.</summary>
+    [GuestName("opts.null_print")]
+    public partial uint NullMark { get; }
+
+    /// <summary>Address of the option DEFAULT's C string, or 0.</summary>
+    [GuestName("opts.default_print")]
+    public partial uint DefaultMark { get; }
+
+    /// <summary>Address of the option DELIMITER's one character.</summary>
+    [GuestName("opts.delim")]
+    public partial uint Delimiter { get; }
+
+    /// <summary>The fields of a line, without escapes.</summary>
+    [GuestName("attribute_buf")]
+    public partial StringInfo AttributeBuffer { get; }
+
+    /// <summary>How many fields have room; 0 in a table without columns.</summary>
+    [GuestName("max_fields")]
+    public partial int MaximumFields { get; }
+
+    /// <summary>Address of the fields' addresses.</summary>
+    [GuestName("raw_fields")]
+    public partial uint Fields { get; }
+
+    /// <summary>The line.</summary>
+    [GuestName("line_buf")]
+    public partial StringInfo LineBuffer { get; }
+
+    /// <summary>Messages may show the line.</summary>
+    [GuestName("line_buf_valid")]
+    public partial bool LineIsValid { get; set; }
+
+    /// <summary>Address of the input, in the database's encoding.</summary>
+    [GuestName("input_buf")]
+    public partial uint Input { get; }
+
+    /// <summary>How much of it is taken.</summary>
+    [GuestName("input_buf_index")]
+    public partial int InputIndex { get; set; }
+
+    /// <summary>How much there is.</summary>
+    [GuestName("input_buf_len")]
+    public partial int InputLength { get; }
+}
+
+/// <summary>A sort (utils/sort/tuplesort.c).</summary>
+[GuestStruct("Tuplesortstate")]
+internal readonly ref partial struct TupleSort
+{
+    /// <summary>What it does.</summary>
+    public partial int Status { get; }
+
+    /// <summary>An element that is sorted.</summary>
+    [GuestName("memtuples")]
+    public partial SortTuple Tuple(int index);
+
+    /// <summary>How many there are.</summary>
+    [GuestName("memtupcount")]
+    public partial int Count { get; }
+
+    /// <summary>Which is read next.</summary>
+    public partial int Current { get; }
+}
+
+/// <summary>An element of a sort (utils/tuplesort.h).</summary>
+[GuestStruct("SortTuple")]
+internal readonly ref partial struct SortTuple
+{
+    /// <summary>Address of the tuple.</summary>
+    public partial uint Tuple { get; }
+}
+
+/// <summary>States of a sort (utils/sort/tuplesort.c).</summary>
+[GuestConstants]
+internal static partial class TupleSortStatus
+{
+    /// <summary>All is sorted, in memory.</summary>
+    [GuestName("TSS_SORTEDINMEM")]
+    public static partial int SortedInMemory { get; }
+}
+
+/// <summary>Line ends (commands/copyfrom_internal.h).</summary>
+[GuestConstants]
+internal static partial class EolTypes
+{
+    /// <summary>A newline alone.</summary>
+    [GuestName("EOL_NL")]
+    public static partial int Newline { get; }
+}

@@ -20,7 +20,6 @@ internal sealed partial class FunctionTranslator
 
     private void BeginBlock(WasmOpcode op)
     {
-        bool accelerated = op == WasmOpcode.Loop && reader.Position == acceleratedPosition;
         bool resumable = op == WasmOpcode.Loop && reader.Position == resumePosition;
         int position = reader.Position;
         var result = reader.BlockResult(context.Module);
@@ -48,11 +47,6 @@ internal sealed partial class FunctionTranslator
             {
                 below4G?.Clear(); // a resume frame holds anything
                 SaveAtResumableLoop();
-            }
-
-            if (accelerated)
-            {
-                CallAccelerator();
             }
         }
 

@@ -13,7 +13,7 @@ namespace Pocketgres.Wasm.Emit;
 /// every statement; block results travel in temporaries; comparisons fuse with the branch that tests them; an address is
 /// <c>conv.u(address) + offset + m</c>, without a conversion of the constant, and locals that serve as addresses are kept converted. Trees, not a
 /// stack machine in IL, because the JIT spills whatever lies on the IL stack across a branch.
-/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Atomics, Memory64, Outlining, Resuming, Accelerating and StackChecks.
+/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Atomics, Memory64, Outlining, Resuming and StackChecks.
 /// </remarks>
 internal sealed partial class FunctionTranslator(ModuleContext context)
 {
@@ -56,7 +56,6 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         current = function;
         CheckStack(function);
         StartResumable(function);
-        StartAcceleration();
         frames.Add(new ControlFrame(FrameKind.Function, type.Result, 0, -1));
         if (patches?.TakeHook() is { } hook)
         {
@@ -103,7 +102,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         Blocks = 0;
         live = true;
         deadDepth = 0;
-        resumePosition = acceleratedPosition = -1;
+        resumePosition = -1;
     }
 
     private WasmFormatException Malformed(string what) => new(what, reader.Position);

@@ -8,13 +8,6 @@ internal static class FunctionLocals
     /// <summary>Limit of the CLI: local and argument indexes are 16 bits wide.</summary>
     private const int MaxLocals = 65000;
 
-    /// <summary>Types of parameters and locals of a defined function.</summary>
-    public static List<WasmType> Read(WasmModule module, int function)
-    {
-        var body = module.Bodies[function - module.ImportedFunctionCount];
-        return Read(new WasmReader(module.Bytes, body.Start, body.End), module.TypeOf(function));
-    }
-
     /// <summary>Reads the declaration at the reader's position and leaves the reader at the first instruction.</summary>
     public static List<WasmType> Read(WasmReader reader, FunctionType type)
     {

@@ -27,14 +27,6 @@ internal sealed class FunctionPatches
     /// <summary>The resumable loop was translated.</summary>
     public void TakeResumable() => Matched(Resumable!, (HostFunction?)null);
 
-    /// <summary>The loop whose turns the host may take, or null.</summary>
-    public (LoopAcceleration Patch, HostFunction Host)? Accelerated { get; private set; }
-
-    public void AddAcceleration(LoopAcceleration patch, HostFunction host) => Accelerated = (patch, host);
-
-    /// <summary>The accelerated loop was translated.</summary>
-    public void TakeAcceleration() => Matched(Accelerated!.Value.Patch, (HostFunction?)null);
-
     public void AddDepthCheck(StackDepthCheck patch, HostFunction? host) => depthCheck = (patch, host);
 
     /// <summary>What to do when the thread's stack is too deep for the program, or null.</summary>

@@ -75,19 +75,3 @@ public sealed record ResumableLoop(string Name, int Function, int Loop) : Module
 {
     internal override int ExpectedMatches => 1;
 }
-
-/// <summary>
-/// Lets the host take several turns of a loop at once: before each turn a host function gets some locals and returns a number (0: nothing
-/// done), which is added to others. It must have done what that many turns of the loop would have done.
-/// </summary>
-/// <param name="Name"><inheritdoc/></param>
-/// <param name="Function"><inheritdoc/></param>
-/// <param name="Loop">Which <c>loop</c> instruction of the function, in code order from 0. The function must not be so big that it is split.</param>
-/// <param name="HostFunction">Name of the host function: <c>i</c> and the types of <paramref name="Arguments"/>.</param>
-/// <param name="Arguments">Locals it gets.</param>
-/// <param name="Advanced">Locals of type i32 to which its result is added.</param>
-public sealed record LoopAcceleration(
-    string Name, int Function, int Loop, string HostFunction, IReadOnlyList<int> Arguments, IReadOnlyList<int> Advanced) : ModulePatch(Name, Function)
-{
-    internal override int ExpectedMatches => 1;
-}

@@ -69,9 +69,6 @@ public sealed class ModulePatches : IReadOnlyCollection<ModulePatch>
             case ResumableLoop p:
                 Line(p.Loop);
                 break;
-            case LoopAcceleration p:
-                Line(p.Loop, p.HostFunction, p.Arguments, p.Advanced);
-                break;
             case StackDepthCheck p:
                 Line(p.HostFunction, p.Result);
                 break;

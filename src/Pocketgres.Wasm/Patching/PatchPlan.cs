@@ -78,12 +78,6 @@ internal sealed class PatchPlan
             case ResumableLoop p:
                 Fail(p, "only one loop of a function can be resumable");
                 break;
-            case LoopAcceleration p when list.Accelerated is null:
-                AddAcceleration(list, p);
-                break;
-            case LoopAcceleration p:
-                Fail(p, "only one loop of a function can be accelerated");
-                break;
             case StackDepthCheck p:
                 AddDepthCheck(list, p);
                 break;
@@ -104,23 +98,6 @@ internal sealed class PatchPlan
         if (Host(p, p.HostFunction, module.FunctionSignature(p.Callee)) is { } host)
         {
             list.AddCall(p, host);
-        }
-    }
-
-    private void AddAcceleration(FunctionPatches list, LoopAcceleration p)
-    {
-        var types = FunctionLocals.Read(module, p.Function);
-        if (p.Arguments.Concat(p.Advanced).FirstOrDefault(l => l < 0 || l >= types.Count, -1) is var missing and >= 0)
-        {
-            Fail(p, $"function {p.Function} has no local {missing}");
-        }
-        else if (p.Advanced.FirstOrDefault(l => types[l] != Reading.WasmType.I32, -1) is var wrong and >= 0)
-        {
-            Fail(p, $"local {wrong} of function {p.Function} is no i32");
-        }
-        else if (Host(p, p.HostFunction, "i" + string.Concat(p.Arguments.Select(l => Reading.WasmTypeExtensions.Letter(types[l])))) is { } host)
-        {
-            list.AddAcceleration(p, host);
         }
     }
 

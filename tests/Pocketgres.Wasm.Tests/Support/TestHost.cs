@@ -32,10 +32,6 @@ public static unsafe class TestHost
         return value;
     }
 
-    /// <summary>Three turns of a loop at once, but never the last one.</summary>
-    [HostFunction("steps", Locking = KernelLocking.None)]
-    public static int Steps(byte* m, int index, int end) => end - index > 3 ? 3 : 0;
-
     [HostFunction("hook", Locking = KernelLocking.None)]
     public static void Hook(byte* m) => Write(m, -1);
 
