@@ -256,7 +256,7 @@ relink() { find "$build/src/backend/postgres" "$build/src/bin" -maxdepth 2 -type
 for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; done
 
 # The host's functions serve TLS (be_tls_*): USE_SSL without a library, in the server only.
-make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o --export-all --wrap=postmaster_child_launch" m src/backend COPT=-DUSE_SSL "$@"; }
+make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
 server() {
     if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then
         "$port/wasm-cc" -O2 -g -I"$port" -I"$build/src/include" -I"$source_tree/src/include" -c "$port/server.c" -o "$build/server.o"

@@ -4,6 +4,9 @@
  * copied memory) and takes its branch of fork_process() == 0. See pocket_fork_from in port.c.
  */
 #include "postgres.h"
+
+#include <sys/time.h>
+
 #include "libpq/libpq-be.h"
 #include "postmaster/postmaster.h"
 #include "statements.h"
@@ -101,3 +104,25 @@ statement_define(Portal portal, const char *name, const char *text, CommandTag t
 }
 
 void statement_start(Portal portal, ParamListInfo parameters, int flags, Snapshot snapshot) { PortalStart(portal, parameters, flags, snapshot); }
+
+/* ---- timeouts (utils/misc/timeout.c) ---- */
+
+__attribute__((import_module("env"), import_name("_setitimer_js"))) int sys_setitimer(int which, double milliseconds);
+
+/*
+ * setitimer(2), for one expiry. The C library's own divides microseconds by 1000 without a fraction: of less than a millisecond it makes 0, which disarms the
+ * timer, and the timeout is lost.
+ */
+int
+__wrap_setitimer(int which, const struct itimerval *timer, struct itimerval *old)
+{
+	int			error;
+
+	if (old || timer->it_interval.tv_sec || timer->it_interval.tv_usec)
+		error = EINVAL;
+	else
+		error = -sys_setitimer(which, timer->it_value.tv_sec * 1000.0 + timer->it_value.tv_usec / 1000.0);
+	if (error)
+		errno = error;
+	return error ? -1 : 0;
+}

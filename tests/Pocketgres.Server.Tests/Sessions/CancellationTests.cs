@@ -67,6 +67,18 @@ public class CancellationTests(ServerFixture fixture) : SessionTest(fixture)
         Assert.Equal(1, await session.ScalarAsync<int>("select 1"));
     }
 
+    // What is left of a timeout when the alarm came a little early is less than a millisecond.
+    [Fact]
+    public async Task No_timeout_is_lost()
+    {
+        NpgsqlConnection session = await OpenAsync();
+        for (int i = 0; i < 300; i++)
+        {
+            await session.ExecuteAsync($"set statement_timeout = '{1 + i % 7}ms'");
+            await session.ExecuteAsync(Sleeping).FailsAsync("57014");
+        }
+    }
+
     [Fact]
     public async Task Transaction_timeout()
     {
