@@ -216,7 +216,6 @@ public sealed partial class PosixKernel : IDisposable
         FreeFirstSpace();
         InheritedSockets.Dispose();
         Reminder.Dispose();
-        Lock.Dispose();
         if (Options.Threads is null)
         {
             Threads.Dispose();

@@ -12,7 +12,7 @@ namespace Pocketgres.Kernel.Scheduling;
 /// A futex: free, held, or held with sleepers. It is not handed over: who comes when it is free gets it, so that no waking stands between two holders. Who has waited for
 /// <see cref="Patience"/> is due: it asks the holder, who computes, to come to a preemption point, and goes before all that are not. Not reentrant; <see cref="Process"/> counts.
 /// </remarks>
-internal sealed unsafe class KernelLock : IDisposable
+internal sealed unsafe class KernelLock
 {
     private const int Free = 0, Held = 1, Contended = 2;
     private const int CacheLines = 128; // a pair, which processors fetch together
@@ -84,8 +84,8 @@ internal sealed unsafe class KernelLock : IDisposable
         Acquire(process);
     }
 
-    /// <summary>Frees the futex word. Nobody holds the lock or wants it.</summary>
-    public void Dispose() => NativeMemory.AlignedFree(_word);
+    /// <summary>Frees the futex word: not with the kernel, which threads of the host may look at while it ends.</summary>
+    ~KernelLock() => NativeMemory.AlignedFree(_word);
 
     private void AcquireSlowly()
     {
