@@ -171,7 +171,6 @@ c_library() {
         NF > 2 { if ($(NF-1) ~ /^[Uwv]$/) undefined[$NF]; else defined[$NF] }
         END { for (s in undefined) if (!(s in defined)) print s; print "getaddrinfo"; print "__assert_fail" }' \
         | grep -vE '^sys_|^__(start|stop)___llvm|^__(dso_handle|heap_base|fini_array)' | sort -u >"$POCKET_SYSROOT/imports"
-    cat "$port/imports" >>"$POCKET_SYSROOT/imports"
 }
 step "C library" c_library
 
@@ -255,11 +254,15 @@ step "common parts" common
 relink() { find "$build/src/backend/postgres" "$build/src/bin" -maxdepth 2 -type f -executable ! -newer "$1" -delete 2>/dev/null || true; }
 for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; done
 
-# The host's functions serve TLS (be_tls_*): USE_SSL without a library, in the server only.
-make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
+# TLS is the host's, by tls.c: USE_SSL without a library, in the server only.
+make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
 server() {
     if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then
         "$port/wasm-cc" -O2 -g -I"$port" -I"$build/src/include" -I"$source_tree/src/include" -c "$port/server.c" -o "$build/server.o"
+        rm -f "$build/src/backend/postgres"
+    fi
+    if [[ ! "$build/tls.o" -nt "$port/tls.c" ]]; then
+        "$port/wasm-cc" -O2 -g -DUSE_SSL -I"$build/src/include" -I"$source_tree/src/include" -c "$port/tls.c" -o "$build/tls.o"
         rm -f "$build/src/backend/postgres"
     fi
     [[ "$build/src/backend/tcop/postgres.o" -nt "$port/statements.h" ]] || rm -f "$build/src/backend/tcop/postgres.o"

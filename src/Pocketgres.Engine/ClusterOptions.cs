@@ -33,6 +33,9 @@ public sealed record ClusterOptions
     /// <summary>Settings that override the data directory's configuration files, as <c>postgres -c name=value</c>.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Sets <c>ssl</c>, with a certificate that is made if the configuration names none: for development.</summary>
+    public bool SelfSignedTls { get; init; }
+
     /// <summary>Memory to fit the settings to; null for what this process may use of the machine.</summary>
     public MemoryLimit? Memory { get; init; }
 

@@ -6,6 +6,7 @@ using Pocketgres.Engine.Connections;
 using Pocketgres.Engine.Data;
 using Pocketgres.Engine.Logging;
 using Pocketgres.Engine.Pg;
+using Pocketgres.Engine.Tls;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Net;
@@ -110,6 +111,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             RemoveStalePidFile(kernel, dataDirectory);
             bool privateSockets = options.UnixSocketDirectory is not null && !ConfigurationFiles.Set(kernel.FileSystem, dataDirectory, ServerArguments.SocketPermissions);
             MachineSettings.Write(kernel.FileSystem, dataDirectory, MachineLimits.Current.With(options.Memory), options.FitInMemory ?? directory is null);
+            if (options.SelfSignedTls)
+            {
+                options = options with { Settings = SelfSignedCertificate.AddTo(options.Settings, kernel.FileSystem, dataDirectory) };
+            }
+
             var arguments = ServerArguments.Build(options, dataDirectory, port, privateSockets, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
                 tag: PostgresProcess.Master(engine.Programs, log.Ready, StartSettings.IsOn(options.Settings, StartSettings.StatementCache), options.CommitGate));

@@ -129,6 +129,7 @@ public sealed class PostgresServer : IAsyncDisposable
         Port = options.Port,
         UnixSocketDirectory = options.UnixSocketDirectory,
         Settings = options.Settings,
+        SelfSignedTls = options.SelfSignedTls,
         Memory = options.Memory,
         Logger = options.Logger,
         ProcessGone = trimmer is null ? null : trimmer.ProcessGone,

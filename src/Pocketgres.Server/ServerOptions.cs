@@ -37,6 +37,9 @@ public sealed record ServerOptions
     /// <summary>How a new cluster is made; null makes the usual one: superuser postgres, who needs no password on this machine and comes from no other.</summary>
     public Creation.ClusterSetup? Setup { get; init; }
 
+    /// <summary>Sets <c>ssl</c>, with a certificate that is made if the configuration names none: for development.</summary>
+    public bool SelfSignedTls { get; init; }
+
     /// <summary>Memory to fit the settings to; null for what this process may use of the machine.</summary>
     public MemoryLimit? Memory { get; init; }
 

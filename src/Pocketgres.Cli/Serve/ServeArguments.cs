@@ -22,6 +22,8 @@ internal sealed class ServeArguments
 
     public bool AllowRoot { get; set; }
 
+    public bool IsTls { get; set; }
+
     public string? SocketDirectory { get; set; }
 
     public string? Database { get; set; }
@@ -75,6 +77,12 @@ internal sealed class ServeArguments
             if (word == "--allow-root" && !read.AllowRoot)
             {
                 read.AllowRoot = true;
+                continue;
+            }
+
+            if (word == "--tls" && !read.IsTls)
+            {
+                read.IsTls = true;
                 continue;
             }
 
@@ -201,6 +209,7 @@ internal sealed class ServeArguments
                 UnixSocketDirectory = SocketDirectory is null ? null : Path.GetFullPath(SocketDirectory),
                 Database = Name("--database", Database ?? access.Database ?? ServerOptions.DefaultDatabase),
                 Settings = ReadSettings(Settings),
+                SelfSignedTls = IsTls,
                 Memory = MemoryArgument.Read(Memory, environment),
                 TrimMemory = true,
             }),

@@ -22,6 +22,7 @@ internal sealed class ServeCommand
     private readonly Option<string?> _database = Text("--database", "NAME", "Database in the printed URL, created if missing (default postgres).");
     private readonly Option<string?> _parentPid = Text("--parent-pid", "PID", "Stop when this process ends.");
     private readonly Option<bool> _allowRoot = new("--allow-root") { Description = "Serve although this is root, and no container." };
+    private readonly Option<bool> _tls = new("--tls") { Description = "Offer TLS, with a self-signed certificate unless ssl_cert_file is set." };
     private readonly Option<string?> _http = Text("--http", "PORT", "Also answer /healthz, /readyz, /metrics and /admin on this port of loopback, or on ADDR:PORT.");
     private readonly Option<string?> _httpToken = Text("--http-token-file", "FILE", "Tell metrics, and show the admin page, only to who has the token in this file; needed for an address beyond loopback.");
     private readonly Option<bool> _admin = new("--admin") { Description = "Let the admin page end sessions and run SQL." };
@@ -47,7 +48,7 @@ internal sealed class ServeCommand
             "SIGINT or SIGTERM stops (fast), a second one stops at once; SIGHUP reads the configuration again.")
         {
             _url, _host, _port, _noTcp, _socketDirectory, _database, _settings, _parentPid, _allowRoot, _logLevel, _logFormat, _http, _httpToken, _admin,
-            _passwordFile, _authentication, _init, _memory,
+            _passwordFile, _authentication, _init, _memory, _tls,
         };
     }
 
@@ -63,6 +64,7 @@ internal sealed class ServeCommand
         Port = result.GetValue(_port),
         NoTcp = result.GetValue(_noTcp),
         AllowRoot = result.GetValue(_allowRoot),
+        IsTls = result.GetValue(_tls),
         SocketDirectory = result.GetValue(_socketDirectory),
         Database = result.GetValue(_database),
         ParentPid = result.GetValue(_parentPid),

@@ -32,6 +32,41 @@ internal readonly ref partial struct ClientSocket
     public partial int Sock { get; }
 }
 
+/// <summary>What eng/engine/tls.c wants to be loaded: C strings, 0 for none.</summary>
+[GuestStruct("TlsConfiguration")]
+internal readonly ref partial struct GuestTlsConfiguration
+{
+    /// <summary>Content of ssl_cert_file.</summary>
+    public partial uint Certificates { get; }
+
+    /// <summary>Content of ssl_key_file.</summary>
+    public partial uint Key { get; }
+
+    /// <summary>What ssl_passphrase_command has said.</summary>
+    public partial uint Passphrase { get; }
+
+    /// <summary>Content of ssl_ca_file.</summary>
+    public partial uint Authorities { get; }
+
+    /// <summary>Content of ssl_crl_file.</summary>
+    public partial uint Revoked { get; }
+
+    /// <summary>ssl_ciphers.</summary>
+    public partial uint Ciphers { get; }
+
+    /// <summary>ssl_tls13_ciphers.</summary>
+    [GuestName("cipher_suites")]
+    public partial uint CipherSuites { get; }
+
+    /// <summary>ssl_min_protocol_version.</summary>
+    [GuestName("min_version")]
+    public partial int MinVersion { get; }
+
+    /// <summary>ssl_max_protocol_version.</summary>
+    [GuestName("max_version")]
+    public partial int MaxVersion { get; }
+}
+
 /// <summary>pg_prng_state (common/pg_prng.h).</summary>
 [GuestStruct("pg_prng_state")]
 internal readonly ref partial struct PrngState

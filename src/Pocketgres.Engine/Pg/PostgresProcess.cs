@@ -1,10 +1,11 @@
 using Pocketgres.Engine.Connections;
+using Pocketgres.Engine.Tls;
 using Pocketgres.Kernel;
 
 namespace Pocketgres.Engine.Pg;
 
 /// <summary>What the engine keeps beside each kernel process that runs a program of PostgreSQL.</summary>
-internal sealed class PostgresProcess
+internal sealed class PostgresProcess : IDisposable
 {
     private PostgresProcess(EnginePrograms programs, BackendType type)
     {
@@ -39,6 +40,9 @@ internal sealed class PostgresProcess
     /// <summary>What holds commits back; null where the files are all there is.</summary>
     public ICommitGate? CommitGate { get; init; }
 
+    /// <summary>What it has of TLS.</summary>
+    public TlsState Tls { get; private init; } = new();
+
     /// <summary>State of a process that is its own master.</summary>
     /// <param name="programs">The engine's.</param>
     /// <param name="ready">See <see cref="Ready"/>.</param>
@@ -52,13 +56,20 @@ internal sealed class PostgresProcess
         new(Of(postmaster).Programs, type)
         {
             CachesStatements = Of(postmaster).CachesStatements, CommitGate = Of(postmaster).CommitGate,
+            Tls = new TlsState { Context = Of(postmaster).Tls.Context },
             Statements = type == BackendType.Backend && Of(postmaster).CachesStatements ? new StatementCache() : null,
         };
 
     /// <summary>The same state for this process in a clone.</summary>
     /// <param name="postmaster">The clone's postmaster; null for itself.</param>
     /// <param name="loop">See <see cref="FrozenLoop"/>.</param>
-    public PostgresProcess CopyFor(Process? postmaster, int loop) => new(Programs, Type) { FrozenLoop = loop, CachesStatements = CachesStatements, HasStarted = HasStarted };
+    public PostgresProcess CopyFor(Process? postmaster, int loop) => new(Programs, Type)
+    {
+        FrozenLoop = loop, CachesStatements = CachesStatements, HasStarted = HasStarted, Tls = new TlsState { Context = Tls.Context },
+    };
+
+    /// <summary>At the process's end.</summary>
+    public void Dispose() => Tls.Dispose();
 
     /// <summary>The state of a process.</summary>
     public static PostgresProcess Of(Process process) => (PostgresProcess)process.Tag!;

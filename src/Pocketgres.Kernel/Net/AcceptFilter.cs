@@ -30,8 +30,10 @@ public abstract class AcceptFilter
     public abstract TimeSpan PatienceOf(Process process);
 
     /// <summary>Looks at what a client has sent so far.</summary>
+    /// <param name="process">The process that listens.</param>
+    /// <param name="address">The client's, as accept(2) gives it.</param>
     /// <param name="received">At least one byte, and not more than <see cref="MaximumRequest"/>.</param>
-    /// <param name="state">The filter's own for this connection; 0 at first.</param>
+    /// <param name="state">The filter's own for this connection; 0 at first. The accepted socket has it as <see cref="SocketFile.AcceptState"/>.</param>
     /// <param name="answer">With <see cref="AcceptVerdict.Answer"/>: the byte to send in place of <paramref name="received"/>, which is taken from the connection.</param>
-    public abstract AcceptVerdict Judge(ReadOnlySpan<byte> received, ref int state, out byte answer);
+    public abstract AcceptVerdict Judge(Process process, ReadOnlySpan<byte> address, ReadOnlySpan<byte> received, ref int state, out byte answer);
 }

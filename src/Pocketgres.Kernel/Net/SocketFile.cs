@@ -22,6 +22,9 @@ public sealed unsafe class SocketFile : OpenFile
         Flags = OpenFlags.ReadWrite | OpenFlags.NonBlocking;
     }
 
+    /// <summary>What <see cref="AcceptFilter.Judge"/> has noted about this connection before it was accepted.</summary>
+    public int AcceptState { get; internal init; }
+
     /// <summary>True after listen(2).</summary>
     public bool IsListening { get; internal set; }
 
@@ -69,9 +72,11 @@ public sealed unsafe class SocketFile : OpenFile
     /// <param name="process">The caller.</param>
     /// <param name="address">Where the client's address goes, or null.</param>
     /// <param name="length">Room there, and the size it has; null with <paramref name="address"/>.</param>
+    /// <param name="state"><see cref="AcceptState"/> of the connection.</param>
     /// <returns>A host descriptor or a negated errno.</returns>
-    internal int Accept(Process process, byte* address, int* length)
+    internal int Accept(Process process, byte* address, int* length, out int state)
     {
+        state = 0;
         _ = HasConnection(process);
         if (_connections is null)
         {
@@ -79,7 +84,7 @@ public sealed unsafe class SocketFile : OpenFile
             return accepted >= 0 ? accepted : -(int)HostErrno.Last();
         }
 
-        int descriptor = _connections.TryTake(process, out var name);
+        int descriptor = _connections.TryTake(process, out var name, out state);
         if (descriptor >= 0 && address != null && length != null)
         {
             name[..Math.Min(name.Length, Math.Max(0, *length))].CopyTo(new Span<byte>(address, Math.Max(0, *length)));

@@ -37,7 +37,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     {
         if (_ready.Count == 0)
         {
-            LookAtWaiting();
+            LookAtWaiting(process);
             if (_ready.Count == 0)
             {
                 Accept(process);
@@ -49,11 +49,12 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         return _ready.Count > 0 || _error != Errno.None;
     }
 
-    /// <summary>accept(2): a connection whose request is there, and the client's address.</summary>
+    /// <summary>accept(2): a connection whose request is there, the client's address, and the filter's state of it.</summary>
     /// <returns>A host descriptor, which the caller owns, or a negated errno.</returns>
-    public int TryTake(Process process, out ReadOnlySpan<byte> address)
+    public int TryTake(Process process, out ReadOnlySpan<byte> address, out int state)
     {
         address = default;
+        state = 0;
         if (!HasConnection(process))
         {
             return -(int)Errno.EAGAIN;
@@ -67,6 +68,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         }
 
         address = connection.Address;
+        state = connection.State;
         return connection.Descriptor;
     }
 
@@ -94,7 +96,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         }
     }
 
-    private void LookAtWaiting()
+    private void LookAtWaiting(Process process)
     {
         if (_waiting.Count == 0)
         {
@@ -108,7 +110,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         {
             if (_waiting.TryGetValue(descriptors[i], out var connection))
             {
-                Judge(connection, hasEnded: (happened[i] & (Epoll.PeerHangUp | Epoll.HangUp | Epoll.Error)) != 0);
+                Judge(process, connection, hasEnded: (happened[i] & (Epoll.PeerHangUp | Epoll.HangUp | Epoll.Error)) != 0);
             }
         }
 
@@ -153,7 +155,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
 
             var connection = new Connection(descriptor, new ReadOnlySpan<byte>(address, Math.Min(length, AddressSize)).ToArray(), deadline);
             _waiting.Add(descriptor, connection);
-            Judge(connection, hasEnded: false);
+            Judge(process, connection, hasEnded: false);
             if (_waiting.ContainsKey(descriptor))
             {
                 Keep(connection);
@@ -178,7 +180,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     }
 
     [SkipLocalsInit]
-    private void Judge(Connection connection, bool hasEnded)
+    private void Judge(Process process, Connection connection, bool hasEnded)
     {
         byte* bytes = stackalloc byte[filter.MaximumRequest];
         while (true)
@@ -194,7 +196,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
                 return;
             }
 
-            switch (filter.Judge(new ReadOnlySpan<byte>(bytes, (int)n), ref connection.State, out byte answer))
+            switch (filter.Judge(process, connection.Address, new ReadOnlySpan<byte>(bytes, (int)n), ref connection.State, out byte answer))
             {
                 case AcceptVerdict.Answer:
                     if (Libc.recv(connection.Descriptor, bytes, n, Libc.MsgDontWait) != n || Libc.send(connection.Descriptor, &answer, 1, Libc.MsgDontWait | Libc.MsgNoSignal) != 1)

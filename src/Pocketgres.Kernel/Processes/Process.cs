@@ -49,7 +49,7 @@ public sealed unsafe partial class Process
     /// <summary>A label for logs, for example "backend"; set by whoever starts the process.</summary>
     public string Title { get; set; } = "process";
 
-    /// <summary>A value for the layer above to hang its own per-process state on.</summary>
+    /// <summary>A value for the layer above to hang its own per-process state on; disposed at the process's end, on its thread, if that can be done.</summary>
     public object? Tag { get; set; }
 
     /// <summary>Environment strings ("NAME=value"), inherited by children.</summary>
@@ -270,6 +270,7 @@ public sealed unsafe partial class Process
 
         // Unmapping gigabytes of reservation is slow enough to do without the lock.
         memory?.Dispose();
+        (Tag as IDisposable)?.Dispose();
         FreeHostObjects();
         _exitedSource.SetResult(status);
         Kernel.Processes.Gone(this);

@@ -42,11 +42,17 @@ public sealed unsafe class AcceptFilterTests
             cut.Client.Send("z"u8);
             cut.Client.Shutdown(SocketShutdown.Send);
             var first = new List<byte>();
+            var states = new List<int>();
             for (int i = 0; i < 3; i++)
             {
-                Assert.True(calls.Receive(calls.Accept(listener, out _), 1, out byte[] one) == 1);
+                int accepted = calls.Accept(listener, out _);
+                Assert.True(calls.Receive(accepted, 1, out byte[] one) == 1);
                 first.AddRange(one);
+                Assert.True(p.Files.TryGet(accepted, out var file));
+                states.Add(((SocketFile)file).AcceptState);
             }
+
+            Assert.Equal([0, 0, 1], states.Order()); // what the filter has noted of who was answered
 
             Assert.Equal("xyz"u8.ToArray(), first.Order());
             Assert.Equal(Eagain, calls.AcceptNow(listener, out _));
@@ -109,7 +115,7 @@ public sealed unsafe class AcceptFilterTests
 
         public override TimeSpan PatienceOf(Process process) => patience;
 
-        public override AcceptVerdict Judge(ReadOnlySpan<byte> received, ref int state, out byte answer)
+        public override AcceptVerdict Judge(Process process, ReadOnlySpan<byte> address, ReadOnlySpan<byte> received, ref int state, out byte answer)
         {
             answer = (byte)'!';
             return received[0] == '?' ? state++ == 0 ? AcceptVerdict.Answer : AcceptVerdict.Close
