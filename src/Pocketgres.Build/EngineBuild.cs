@@ -106,7 +106,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
             }
 
             var clock = Stopwatch.StartNew();
-            var (compiled, reused) = ReadyToRunCache.CompileAll(directory, options.HostAssemblies, profiles.FullName);
+            var (compiled, reused) = ReadyToRunCache.CompileAll(directory, options.HostAssemblies, profiles.FullName, Input.LeftAsIL);
             log.WriteLine($"r2r: {compiled} compiled, {reused} from the cache, {clock.ElapsedMilliseconds:N0} ms");
         }
         finally

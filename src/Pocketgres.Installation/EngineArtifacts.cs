@@ -9,7 +9,7 @@ namespace Pocketgres.Installation;
 ///                                            "preload", marks a library that must be in shared_preload_libraries
 ///   Pocketgres.Translated.Postgres.dll       the server program, ReadyToRun
 ///   Pocketgres.Translated.Postgres.manifest  what the kernel's loader must know of it
-///   Pocketgres.Translated.Postgres.mem       initial linear memory from address 0 (side modules: from their memory base), sparse
+///   Pocketgres.Translated.Postgres.mem       initial linear memory from the manifest's MemoryStart (side modules: from their memory base), sparse
 ///   support.image, support.index             Postgres' installed files, to be mounted at /pocketgres
 ///   template.image, template.index           a data directory fresh from initdb (when the build was given a program that makes it)
 ///   postgres.version                         one line: the version of PostgreSQL

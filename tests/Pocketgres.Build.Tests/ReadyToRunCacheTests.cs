@@ -54,6 +54,14 @@ public sealed class ReadyToRunCacheTests : IDisposable
     }
 
     [Fact]
+    public void What_shall_stay_as_it_is_stays()
+    {
+        Assert.Equal((1, 0), Cache().CompileAll(Assemblies("first", ("a", "1"), ("b", "2")), [], leftAsIL: new HashSet<string> { "b" }));
+        Assert.Equal("compiled 1", File.ReadAllText(directory["first/a.dll"]));
+        Assert.Equal("2", File.ReadAllText(directory["first/b.dll"]));
+    }
+
+    [Fact]
     public void Prune_removes_what_no_kept_directory_uses()
     {
         Cache().CompileAll(Assemblies("first", ("a", "1"), ("b", "2")), []);

@@ -15,11 +15,12 @@ internal sealed class ReadyToRunCache(string directory, CrossGenOptions options,
     /// <param name="assemblyDirectory">Holds the IL assemblies; they are replaced.</param>
     /// <param name="references">Assemblies they refer to beside the framework and each other.</param>
     /// <param name="profiles">Directory with profiles, <c>NAME.mibc</c> for the assemblies that have one; null for none.</param>
+    /// <param name="leftAsIL">Names of assemblies that are not compiled; null for none.</param>
     /// <returns>How many were compiled and how many came from the cache.</returns>
-    public (int Compiled, int Reused) CompileAll(string assemblyDirectory, IReadOnlyCollection<string> references, string? profiles = null)
+    public (int Compiled, int Reused) CompileAll(string assemblyDirectory, IReadOnlyCollection<string> references, string? profiles = null, IReadOnlySet<string>? leftAsIL = null)
     {
         Directory.CreateDirectory(directory);
-        string[] assemblies = [.. Directory.EnumerateFiles(assemblyDirectory, "*.dll", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        string[] assemblies = [.. Directory.EnumerateFiles(assemblyDirectory, "*.dll", SearchOption.AllDirectories).Where(a => leftAsIL?.Contains(Path.GetFileNameWithoutExtension(a)) != true).Order(StringComparer.Ordinal)];
         var keys = assemblies.ToDictionary(a => a, a => KeyOf(a, CrossGen.ProfileOf(a, profiles)));
         string[] missing = [.. assemblies.Where(a => !File.Exists(CachePath(keys[a])))];
         if (missing.Length > 0)

@@ -80,8 +80,10 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         }
     }
 
-    /// <summary>Maps the initial data image copy-on-write at address 0.</summary>
-    public void MapImage(string path)
+    /// <summary>Maps the initial data image copy-on-write.</summary>
+    /// <param name="path">The file, which may be a symbolic link.</param>
+    /// <param name="start">The address of its first byte, a multiple of the page size.</param>
+    public void MapImage(string path, int start = 0)
     {
         int fd = Libc.open(path, 0x80000, 0);
         if (fd < 0)
@@ -91,16 +93,16 @@ internal sealed unsafe partial class AddressSpace : IDisposable
 
         try
         {
-            long length = new FileInfo(path).Length;
+            long length = Libc.lseek(fd, 0, 2); // SEEK_END
             long whole = length & ~(HostPage - 1L);
             if (whole > 0)
             {
-                MapAt(Base, whole, Libc.MapPrivate | Libc.MapFixed, fd, 0);
+                MapAt(Base + (uint)start, whole, Libc.MapPrivate | Libc.MapFixed, fd, 0);
             }
 
             if (length > whole)
             {
-                nint n = Libc.pread(fd, Base + whole, (nint)(length - whole), whole);
+                nint n = Libc.pread(fd, Base + (uint)start + whole, (nint)(length - whole), whole);
                 if (n != length - whole)
                 {
                     throw new IOException($"short read of data image {path}");

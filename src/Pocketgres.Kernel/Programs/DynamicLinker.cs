@@ -84,7 +84,7 @@ internal sealed unsafe class DynamicLinker
     public void LoadMain()
     {
         var manifest = Main.Manifest;
-        _process.AddressSpace.MapImage(Main.DataPath);
+        _process.AddressSpace.MapImage(Main.DataPath, Main.Manifest.MemoryStart);
         nint empty = (nint)(delegate*<byte*, void>)&WasmRuntime.EmptyTableSlot;
         var table = (nint*)(Memory + InstanceLayout.TableOffset);
         for (int i = 0; i < InstanceLayout.TableSlots; i++)

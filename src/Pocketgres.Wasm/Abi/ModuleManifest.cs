@@ -8,7 +8,7 @@ namespace Pocketgres.Wasm.Abi;
 /// </summary>
 internal sealed class ModuleManifest
 {
-    private const uint Magic = 0x334D5047; // "GPM3"
+    private const uint Magic = 0x344D5047; // "GPM4"
 
     /// <summary>Simple name of the translated assembly, also the namespace of its types.</summary>
     public required string AssemblyName { get; init; }
@@ -39,6 +39,9 @@ internal sealed class ModuleManifest
 
     /// <summary>Initial size of linear memory in 64 KiB pages (main only).</summary>
     public int InitialPages { get; init; }
+
+    /// <summary>Where in linear memory the memory image begins: a program's stack before it is zeros, which are not stored. Side modules: 0.</summary>
+    public int MemoryStart { get; init; }
 
     /// <summary>Function index of the start function, or -1.</summary>
     public int StartFunction { get; init; } = -1;
@@ -91,7 +94,7 @@ internal sealed class ModuleManifest
         w.Write(IsSideModule);
         w.Write(IsMemory64);
         foreach (int v in (ReadOnlySpan<int>)[ImportedFunctions, DefinedFunctions, MemorySize, MemoryAlignment, TableSize, TableEnd,
-            InitialPages, StartFunction, TableParts, TableRow, MemoryBaseSlot, TableBaseSlot])
+            InitialPages, MemoryStart, StartFunction, TableParts, TableRow, MemoryBaseSlot, TableBaseSlot])
         {
             w.Write(v);
         }
@@ -158,6 +161,7 @@ internal sealed class ModuleManifest
             TableSize = r.ReadInt32(),
             TableEnd = r.ReadInt32(),
             InitialPages = r.ReadInt32(),
+            MemoryStart = r.ReadInt32(),
             StartFunction = r.ReadInt32(),
             TableParts = r.ReadInt32(),
             TableRow = r.ReadInt32(),

@@ -8,7 +8,7 @@ internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linka
 {
     private readonly WasmModule module = context.Module;
 
-    public ModuleManifest Build(int tableParts)
+    public ModuleManifest Build(int tableParts, int memoryStart)
     {
         var slots = TableSlots(out int tableEnd);
         var manifest = new ModuleManifest
@@ -23,6 +23,7 @@ internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linka
             TableSize = module.TableSize,
             TableEnd = tableEnd,
             InitialPages = module.InitialPages,
+            MemoryStart = memoryStart,
             StartFunction = module.StartFunction,
             TableParts = tableParts,
             TableRow = context.NextOutlinedRow,

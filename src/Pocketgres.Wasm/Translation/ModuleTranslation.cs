@@ -1,4 +1,5 @@
 using System.Reflection;
+using Pocketgres.Wasm.Abi;
 using Pocketgres.Wasm.Emit;
 using Pocketgres.Wasm.Patching;
 using Pocketgres.Wasm.Reading;
@@ -57,7 +58,7 @@ internal sealed class ModuleTranslation
         var patches = context.Patches.Verify();
         var calls = context.Inlining.Finish(functions.Where(f => f.OutlinedParts == 0).ToDictionary(f => f.Index, f => f.ILBytes));
         AddMethods(out int tableParts);
-        var manifest = new ManifestBuilder(context, linkage).Build(tableParts);
+        var manifest = new ManifestBuilder(context, linkage).Build(tableParts, MemoryStart());
         return new TranslatedModule(emitter.Serialize(), manifest, MemoryImage(), linkage, Report(patches), calls);
     }
 
@@ -186,24 +187,31 @@ internal sealed class ModuleTranslation
         }
     }
 
+    // Whole pages before the first data, as the stack of a program is, are left out.
+    private int MemoryStart()
+    {
+        long first = module.IsSideModule || module.Data.Count == 0 ? 0 : module.Data.Min(d => (uint)d.Offset.Value);
+        return (int)(first & -InstanceLayout.PageSize);
+    }
+
     private byte[] MemoryImage()
     {
-        long end = 0;
+        long start = MemoryStart(), end = start;
         foreach (var data in module.Data)
         {
             RequireBase(data.Offset, "__memory_base", "data segment", data.Contents.Start);
             end = Math.Max(end, (uint)data.Offset.Value + (long)data.Contents.Length);
         }
 
-        if (end > Array.MaxLength)
+        if (end - start > Array.MaxLength)
         {
             throw new TranslationException($"initial data ends at {end}, beyond what one image can hold");
         }
 
-        byte[] image = new byte[end];
+        byte[] image = new byte[end - start];
         foreach (var data in module.Data)
         {
-            module.Bytes.AsSpan(data.Contents.Start, data.Contents.Length).CopyTo(image.AsSpan((int)data.Offset.Value));
+            module.Bytes.AsSpan(data.Contents.Start, data.Contents.Length).CopyTo(image.AsSpan((int)((uint)data.Offset.Value - start)));
         }
 
         return image;

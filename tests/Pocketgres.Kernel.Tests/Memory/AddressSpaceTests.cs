@@ -80,6 +80,25 @@ public sealed unsafe class AddressSpaceTests
     }
 
     [Fact]
+    public void A_data_image_may_begin_later_and_be_a_link()
+    {
+        string path = Path.GetTempFileName(), link = path + ".link";
+        try
+        {
+            File.WriteAllBytes(path, [1, 2, 3]);
+            File.CreateSymbolicLink(link, path);
+            using var space = AddressSpace.Create(MiB);
+            space.MapImage(link, 64 * 1024);
+            Assert.Equal([0, 1, 2, 3, 0], new Span<byte>(space.Base + (64 * 1024) - 1, 5).ToArray());
+        }
+        finally
+        {
+            File.Delete(link);
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void A_missing_data_image_is_named()
     {
         using var space = AddressSpace.Create(MiB);
