@@ -292,11 +292,22 @@ make_module() {
 side_modules() { local d; for d in "${modules[@]}" "${contrib[@]/#/contrib/}"; do make_module "$d"; done; }
 step "libraries of the server and contrib" side_modules
 # PostgreSQL links its own programs to libpq.so; here they contain libpq's archive.
-make_program() { m "$@" "LDFLAGS_EX=$build/libencodings.a"; }
+make_program() { m "$@" "LDFLAGS_EX=$build/libprograms.a"; }
+program_object() { # of a program, compiled with options of its own: directory below src/bin, name, options
+    [[ "$build/src/bin/$1/$2.o" -nt "$port/programs.h" ]] || rm -f "$build/src/bin/$1/$2.o"
+    m "src/bin/$1" "$2.o" "COPT=$3 -include $port/programs.h"
+}
 client_programs() {
     local d
-    "$port/wasm-cc" -O2 -g1 -c "$port/encodings.c" -o "$build/encodings.o"
-    llvm-ar rcs "$build/libencodings.a" "$build/encodings.o"
+    for d in encodings programs; do "$port/wasm-cc" -O2 -g1 -c "$port/$d.c" -o "$build/$d.o"; done
+    llvm-ar rcs "$build/libprograms.a" "$build/encodings.o" "$build/programs.o"
+    for d in "${programs[@]}"; do find "$build/src/bin/$d" -maxdepth 1 -type f -executable ! -newer "$port/programs.c" -delete 2>/dev/null || true; done
+    program_object pg_basebackup pg_basebackup -DFORK_LOG_STREAMER
+    program_object pgbench pgbench -DHOST_THREADS
+    # Each time, so that make never finds it older than what it includes and compiles PostgreSQL's file itself.
+    mkdir -p "$build/src/bin/pg_dump"
+    "$port/wasm-cc" -O2 -g1 -include "$port/port.h" "-DPOSTGRESQL_PARALLEL=\"$source_tree/src/bin/pg_dump/parallel.c\"" -I"$source_tree/src/bin/pg_dump" \
+        -I"$build/src/include" -I"$source_tree/src/include" -I"$source_tree/src/interfaces/libpq" -c "$port/parallel.c" -o "$build/src/bin/pg_dump/parallel.o"
     for d in "${programs[@]}"; do make_program "src/bin/$d"; done
 }
 step "programs" client_programs

@@ -44,7 +44,8 @@ IMPORT("pocket_getppid") int sys_getppid(void);
 IMPORT("pocket_kill") int sys_kill(int pid, int sig);
 IMPORT("pocket_waitpid") int sys_waitpid(int pid, int *status, int options);
 IMPORT("pocket_nanosleep") int sys_nanosleep(int64_t seconds, int nanoseconds);
-IMPORT("_emscripten_system") int sys_system(const char *command);
+/* A command line's process gets this environment. */
+IMPORT("pocket_system") int sys_system(const char *command, char **environment);
 
 pid_t getpid(void) { return sys_getpid(); }
 pid_t getppid(void) { return sys_getppid(); }
@@ -62,7 +63,7 @@ nanosleep(const struct timespec *request, struct timespec *left)
 	return r;
 }
 
-int system(const char *command) { return result(sys_system(command)); }
+int system(const char *command) { return result(sys_system(command, environ)); }
 
 /*
  * fork(2). A WebAssembly function cannot return twice, so a program that forks says beforehand (pocket_fork_from) which function of the
@@ -114,7 +115,7 @@ fork(void)
  * Starts a command line as a child process, as `sh -c` would, with a pipe on its standard output (for reading) or input. Returns the
  * descriptor of this process' end or a negated errno; the child's pid is for waitpid. The child has none of this process' other pipes.
  */
-IMPORT("pocket_popen") int sys_popen(const char *command, int for_reading, int *pid);
+IMPORT("pocket_popen") int sys_popen(const char *command, int for_reading, int *pid, char **environment);
 
 typedef struct command
 {
@@ -149,7 +150,7 @@ popen(const char *line, const char *mode)
 	c = malloc(sizeof *c);
 	if (!c)
 		return NULL;
-	fd = result(sys_popen(line, *mode == 'r', &c->pid));
+	fd = result(sys_popen(line, *mode == 'r', &c->pid, environ));
 	if (fd < 0)
 	{
 		free(c);
@@ -341,45 +342,58 @@ shmctl(int id, int command, struct shmid_ds *status)
 	return 0;
 }
 
-/* ---- users: the kernel has one, the host more ---- */
+/* ---- users: the host's; the name of the user that this process runs as is the kernel's to say ---- */
 
-static struct passwd user = {"postgres", "x", 0, 0, "postgres", "/", "/bin/sh"};
+/* 0, or a negated errno */
+IMPORT("pocket_user_name") int sys_user_name(uid_t uid, char *name, size_t size);
+
+static int
+find_user(uid_t uid, struct passwd *to, char *buffer, size_t size)
+{
+	int			own = uid == getuid();
+	char	   *home = own ? getenv("HOME") : NULL;
+
+	*to = (struct passwd) {buffer, "x", uid, own ? getgid() : uid, buffer, home && *home ? home : "/", "/bin/sh"};
+	return -sys_user_name(uid, buffer, size);
+}
 
 struct passwd *
 getpwuid(uid_t uid)
 {
-	user.pw_uid = uid;
-	user.pw_gid = getgid();
-	return &user;
+	static struct passwd user;
+	static char name[256];
+	int			error = find_user(uid, &user, name, sizeof name);
+
+	errno = error == ENOENT ? 0 : error;
+	return error ? NULL : &user;
 }
 
-struct passwd *getpwnam(const char *name) { return strcmp(name, user.pw_name) ? NULL : getpwuid(getuid()); }
+/* Of names only the own one is known. */
+struct passwd *
+getpwnam(const char *name)
+{
+	struct passwd *user = getpwuid(getuid());
 
-IMPORT("pocket_user_name") int sys_user_name(uid_t uid, char *name, size_t size);
+	return user && strcmp(name, user->pw_name) == 0 ? user : NULL;
+}
 
-/* Who is at the other end of a socket may be anybody on the host. */
 int
 getpwuid_r(uid_t uid, struct passwd *to, char *buffer, size_t size, struct passwd **found)
 {
-	int			error = 0;
+	int			error = find_user(uid, to, buffer, size);
 
-	*found = NULL;
-	*to = *getpwuid(uid);
-	if (uid != getuid())
-	{
-		error = -sys_user_name(uid, buffer, size);
-		to->pw_name = buffer;
-	}
-	if (!error)
-		*found = to;
+	*found = error ? NULL : to;
 	return error == ENOENT ? 0 : error;
 }
 
 int
 getpwnam_r(const char *name, struct passwd *to, char *buffer, size_t size, struct passwd **found)
 {
-	*found = NULL;
-	return strcmp(name, user.pw_name) ? 0 : getpwuid_r(getuid(), to, buffer, size, found);
+	int			error = getpwuid_r(getuid(), to, buffer, size, found);
+
+	if (*found && strcmp(name, to->pw_name) != 0)
+		*found = NULL;
+	return error;
 }
 
 struct group *getgrgid(gid_t gid) { return NULL; }

@@ -32,6 +32,7 @@ internal sealed class PocketgresCommand
     {
         _root = new RootCommand(
             $"Real PostgreSQL {EngineArtifacts.PostgresMajorVersion} in one process.\n\n" +
+            $"PostgreSQL's own programs run by their names, with arguments of their own: {Program.Name} psql, pg_dump, pg_restore, pg_basebackup, pgbench and others (docs/cli.md).\n\n" +
             "Exit codes of serve: 0 stopped as asked; 1 the server failed; 2 bad option or URL; 3 port or address unavailable;\n" +
             "4 data directory or bucket unusable or in use; 5 data of another version, or damaged in the bucket; 8 another process has taken the bucket over;\n" +
             "check adds 6 and 7, see check --help.");

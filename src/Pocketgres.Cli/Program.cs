@@ -1,4 +1,5 @@
 using System.CommandLine.Help;
+using Pocketgres.Cli.Programs;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Engine;
 
@@ -27,6 +28,11 @@ internal static class Program
         {
             EngineFiles.Preload();
             return ServeRunner.Run(plain.ToSettings());
+        }
+
+        if (ProgramCommand.TryRun(args) is { } exitCode)
+        {
+            return exitCode;
         }
 
         var commandLine = new PocketgresCommand();

@@ -114,6 +114,10 @@ public sealed class EngineFiles
     internal string? ProgramAssembly(string name) =>
         _index.Value.TryGetValue(EngineArtifacts.ProgramPrefix + name, out var entry) ? entry.Assembly : null;
 
+    /// <summary>Names of PostgreSQL's programs other than the server.</summary>
+    public IReadOnlyList<string> ProgramNames =>
+        [.. _index.Value.Keys.Where(k => k.StartsWith(EngineArtifacts.ProgramPrefix, StringComparison.Ordinal)).Select(k => k[EngineArtifacts.ProgramPrefix.Length..]).Order(StringComparer.Ordinal)];
+
     /// <summary>Whether a library does its work only if it is in shared_preload_libraries.</summary>
     internal bool NeedsPreload(string library) => _index.Value.TryGetValue(library, out var entry) && entry.NeedsPreload;
 

@@ -39,6 +39,15 @@ public sealed record KernelOptions
     /// <summary>Which connections are ready for accept(2); null: all.</summary>
     public AcceptFilter? AcceptFilter { get; init; }
 
+    /// <summary>
+    /// Whether local time is the host's, and names of hosts are what the host's resolver says, as for a program of a user; otherwise, as for a server, local time is UTC, and localhost
+    /// is 127.0.0.1.
+    /// </summary>
+    public bool HostServices { get; init; }
+
+    /// <summary>Permission bits that files of the first processes do not get.</summary>
+    public int Umask { get; init; } = 0x12; // 022
+
     /// <summary>Receives what processes write to standard output.</summary>
     public OutputSink? StandardOutput { get; init; }
 

@@ -42,10 +42,13 @@ public sealed partial class PosixKernel : IDisposable
     public long Preemptions => Lock.Yields;
 
     /// <summary>
-    /// One process at a time runs: because it is asked for (<see cref="KernelOptions.OneAtATime"/>), or in a clone whose shared memory only one process at a time can see
-    /// (<see cref="ClonedMemory"/>). Then the kernel's lock is held by translated code too.
+    /// One process at a time runs: because it is asked for (<see cref="KernelOptions.OneAtATime"/>), in a clone whose shared memory only one process at a time can see
+    /// (<see cref="ClonedMemory"/>), or since a process has threads. Then the kernel's lock is held by translated code too.
     /// </summary>
-    internal bool IsExclusive => Options.OneAtATime || Cloned is { IsShared: false };
+    internal bool IsExclusive => Options.OneAtATime || HasThreads || Cloned is { IsShared: false };
+
+    /// <summary>Whether a process ever had threads. Written under the lock.</summary>
+    internal bool HasThreads { get; set; }
 
     internal KernelLock Lock { get; } = new();
 
@@ -83,6 +86,7 @@ public sealed partial class PosixKernel : IDisposable
                 Title = title,
                 Environment = environment,
                 WorkingDirectory = workingDirectory,
+                Umask = Options.Umask,
                 Tag = tag,
             };
         }

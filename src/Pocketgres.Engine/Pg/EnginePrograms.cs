@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Pocketgres.Engine.Shell;
+using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Programs;
 using Pocketgres.Installation;
 
@@ -18,34 +19,46 @@ internal sealed class EnginePrograms
     public const string PostgresPath = Directory + "postgres", InitdbPath = Directory + "initdb";
 
     private readonly ConcurrentDictionary<string, Lazy<ProgramImage>> _byPath = new(StringComparer.Ordinal);
+    private readonly bool _ofUser;
 
     /// <summary>Programs of these files.</summary>
-    public EnginePrograms(EngineFiles files)
+    /// <param name="files">Where they come from.</param>
+    /// <param name="ofUser">They run for the user of the .NET process, as whom and in whose terminal; otherwise for a server, as its user postgres.</param>
+    public EnginePrograms(EngineFiles files, bool ofUser = false)
     {
         Files = files;
-        var main = files.LoadModule(EngineArtifacts.PostgresAssembly);
-        Postgres = new ProgramImage(main, Abi(main) with
+        _ofUser = ofUser;
+        _byPath[PostgresPath] = new(() =>
         {
-            RescheduleFlag = main.VariableAddress("InterruptPending"),
-            StackDepth = StackDepth.Allowed,
-            StackLimitReached = StackDepth.LimitReached,
-            Interrupted = Interrupts.Interrupted,
-            Child = ChildProcesses.Describe,
-            Forked = ChildProcesses.Forked,
-            ForkFailed = ChildProcesses.ForkFailed,
-            LibraryLoaded = (process, library) => PreloadRequests.LibraryLoaded(process, library, files),
-        }, files.FindSideModule);
-        _byPath[PostgresPath] = new(Postgres);
+            var main = files.LoadModule(EngineArtifacts.PostgresAssembly);
+            return new ProgramImage(main, Abi(main) with
+            {
+                RescheduleFlag = main.VariableAddress("InterruptPending"),
+                StackDepth = StackDepth.Allowed,
+                StackLimitReached = StackDepth.LimitReached,
+                Interrupted = Interrupts.Interrupted,
+                Child = ChildProcesses.Describe,
+                Forked = ChildProcesses.Forked,
+                ForkFailed = ChildProcesses.ForkFailed,
+                LibraryLoaded = (process, library) => PreloadRequests.LibraryLoaded(process, library, files),
+            }, files.FindSideModule);
+        });
     }
 
     /// <summary>Where they come from.</summary>
     public EngineFiles Files { get; }
 
-    /// <summary>The server.</summary>
-    public ProgramImage Postgres { get; }
+    /// <summary>Whether command lines that a program starts have the .NET process's own terminal and files, where the program gives them none.</summary>
+    public bool OfUser => _ofUser;
+
+    /// <summary>The server, loaded when first used.</summary>
+    public ProgramImage Postgres => Find(PostgresPath)!;
 
     /// <summary>initdb, loaded when first used.</summary>
     public ProgramImage Initdb => Find(InitdbPath)!;
+
+    /// <summary>The path at which a program is installed.</summary>
+    public static string PathOf(string name) => Directory + name;
 
     /// <summary>The program installed at a path, or null. Loaded when first asked for.</summary>
     public ProgramImage? Find(string path)
@@ -67,11 +80,12 @@ internal sealed class EnginePrograms
         })).Value;
     }
 
-    // Every program is PostgreSQL's, has the C library's raise(), and refuses to run as root.
-    private static ProgramAbi Abi(ModuleImage main) => new()
+    // Every program is PostgreSQL's and has the C library's raise(). The server refuses to run as root.
+    private ProgramAbi Abi(ModuleImage main) => new()
     {
         RaiseFunction = main.FunctionIndex("raise"),
-        UserId = 1,
+        UserId = _ofUser ? HostFileSystem.HostUser : 1,
+        UserName = _ofUser ? null : "postgres",
         StartCommand = CommandRunner.Start,
     };
 }

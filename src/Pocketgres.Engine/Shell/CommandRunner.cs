@@ -30,7 +30,7 @@ internal static unsafe class CommandRunner
             }
         }
 
-        return HostCommand.Start(parent, line, input, output);
+        return HostCommand.Start(parent, line, input, output, inherits: PostgresProcess.Of(parent).Programs.OfUser);
     }
 
     private static ICommand StartProgram(Process parent, ProgramImage program, ShellCommand command, OpenFile? input, OpenFile? output)

@@ -27,31 +27,52 @@ internal sealed unsafe class HostCommand : ICommand
     private volatile HostProcess? _process;
     private int _endedBy;
 
-    private HostCommand(Process parent)
+    private HostCommand(Process parent, bool inherits)
     {
         _parent = parent;
-        parent.SignalPosted += OnSignal;
+        if (!inherits) // otherwise who signals the .NET process's group reaches the command by itself
+        {
+            parent.SignalPosted += OnSignal;
+        }
     }
 
-    /// <summary>Starts <c>/bin/sh -c line</c> in the data directory, as Postgres does; references to the streams are kept until it ends.</summary>
-    public static HostCommand Start(Process parent, string line, OpenFile? input, OpenFile? output)
+    /// <summary>Starts <c>/bin/sh -c line</c> in the process's directory, as Postgres does; references to the streams are kept until it ends.</summary>
+    /// <param name="parent">Whose command it is.</param>
+    /// <param name="line">The command line.</param>
+    /// <param name="input">Its standard input; null for none, or with <paramref name="inherits"/> for that of the .NET process.</param>
+    /// <param name="output">Its standard output; null for the log, or with <paramref name="inherits"/> for that of the .NET process.</param>
+    /// <param name="inherits">It is a command of the user's who runs the .NET process.</param>
+    public static HostCommand Start(Process parent, string line, OpenFile? input, OpenFile? output, bool inherits)
     {
         var info = new ProcessStartInfo("/bin/sh")
         {
-            RedirectStandardInput = true,
+            RedirectStandardInput = input is not null || !inherits,
             RedirectStandardOutput = output is not null,
             UseShellExecute = false,
         };
         info.ArgumentList.Add("-c");
 
         // The server's own standard output is the program's that hosts it: what a command prints goes to the log, as it would with Postgres.
-        info.ArgumentList.Add(output is null ? "exec 1>&2\n" + line : line);
+        info.ArgumentList.Add(output is null && !inherits ? "exec 1>&2\n" + line : line);
+        if (inherits)
+        {
+            info.Environment.Clear();
+            foreach (string variable in parent.Environment)
+            {
+                int equals = variable.IndexOf('=', StringComparison.Ordinal);
+                if (equals > 0)
+                {
+                    info.Environment[variable[..equals]] = variable[(equals + 1)..];
+                }
+            }
+        }
+
         if (Directory.Exists(parent.WorkingDirectory))
         {
             info.WorkingDirectory = parent.WorkingDirectory;
         }
 
-        var command = new HostCommand(parent);
+        var command = new HostCommand(parent, inherits);
         HostProcess? process;
         try
         {
@@ -96,7 +117,10 @@ internal sealed unsafe class HostCommand : ICommand
     {
         if (input is null)
         {
-            process.StandardInput.Close();
+            if (process.StartInfo.RedirectStandardInput)
+            {
+                process.StandardInput.Close();
+            }
         }
         else
         {

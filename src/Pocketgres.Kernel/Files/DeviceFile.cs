@@ -32,6 +32,8 @@ internal sealed unsafe class DeviceFile : OpenFile
 
     public override bool IsSeekable => _kind is DeviceKind.Null or DeviceKind.Zero or DeviceKind.Full or DeviceKind.Random or DeviceKind.Directory;
 
+    public override bool IsTerminal => _kind == DeviceKind.Output && (_status.Mode & FileStatus.TypeMask) == 0x2000;
+
     public override int ReadAt(byte* buffer, int count, long offset)
     {
         switch (_kind)

@@ -48,6 +48,8 @@ internal sealed unsafe class HostFile : OpenFile
 
     public override bool IsSeekable => _type is 0x8000 or 0x4000 or 0x6000;
 
+    public override bool IsTerminal => _type == 0x2000 && Terminal.Is(_fd);
+
     public override bool TransfersUnlocked => _type == 0x8000 && (Flags & OpenFlags.Append) == 0;
 
     public override int ReadAt(byte* buffer, int count, long offset)

@@ -24,6 +24,15 @@ public sealed unsafe class HostFileSystem(string root) : IFileSystem
     private readonly uint _group = getegid();
     private readonly int _hostUmask = ReadHostUmask();
 
+    /// <summary>The umask of the .NET process.</summary>
+    public static int HostUmask => ReadHostUmask();
+
+    /// <summary>The user that the .NET process runs as.</summary>
+    public static int HostUser => (int)geteuid();
+
+    /// <summary>Standard input, output and error of the .NET process, for a program that has them as its own.</summary>
+    public FileDescriptorTable InheritedDescriptors() => InheritedFile.StandardDescriptors(this);
+
     /// <summary>Sizes of the files that are open for writing.</summary>
     internal HostFileSizes Sizes { get; } = new();
 

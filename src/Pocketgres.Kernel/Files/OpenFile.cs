@@ -14,7 +14,7 @@ public abstract unsafe class OpenFile
     public OpenFlags Flags { get; set; }
 
     /// <summary>The file offset, shared by all descriptors of this description.</summary>
-    public long Position { get; set; }
+    public virtual long Position { get; set; }
 
     /// <summary>The host descriptor that poll(2) may wait on, or -1 when this file is always ready.</summary>
     public virtual int PollDescriptor => -1;
@@ -24,6 +24,9 @@ public abstract unsafe class OpenFile
 
     /// <summary>True when the file has an offset (regular files); false for pipes, sockets and terminals.</summary>
     public virtual bool IsSeekable => true;
+
+    /// <summary>isatty(3).</summary>
+    public virtual bool IsTerminal => false;
 
     /// <summary>Absolute path this was opened with, as the process saw it; for fchdir-like lookups relative to a descriptor.</summary>
     public string? Path { get; set; }

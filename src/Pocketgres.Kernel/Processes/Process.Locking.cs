@@ -71,6 +71,7 @@ public sealed unsafe partial class Process
     {
         _isLocked = true;
         Runs++;
+        SwitchThread();
         if (Kernel.Cloned is { } shared && _memory is { } space)
         {
             shared.GiveTo(space);

@@ -180,7 +180,7 @@ public sealed unsafe partial class Process
     private void StartThread() => Kernel.Threads.Run(Run, $"pg-{Pid}");
 
     /// <summary>Makes the process the owner of an address space. When it fails, the process is as before.</summary>
-    private void Attach(AddressSpace memory)
+    private void Attach(AddressSpace memory, bool isThread = false)
     {
         int wake = HostDescriptors.Keep(Libc.eventfd(0, Libc.EventFdNonBlocking | Libc.EventFdCloseOnExec));
         if (wake < 0)
@@ -192,7 +192,11 @@ public sealed unsafe partial class Process
 
         // From here on nothing fails: what follows is freed at the process's end.
         _handle = GCHandle.Alloc(this);
-        *(nint*)(memory.Base + InstanceLayout.ProcessHandle) = GCHandle.ToIntPtr(_handle);
+        if (!isThread)
+        {
+            *(nint*)(memory.Base + InstanceLayout.ProcessHandle) = GCHandle.ToIntPtr(_handle);
+        }
+
         lock (_lifetime)
         {
             _wakeDescriptor = wake;
@@ -204,6 +208,7 @@ public sealed unsafe partial class Process
     {
         int status;
         Exception? crash = null;
+        bool returned = false;
         try
         {
             EnterKernel();
@@ -221,6 +226,7 @@ public sealed unsafe partial class Process
 
             _body(this);
             status = 0;
+            returned = true;
         }
         catch (ExitException e)
         {
@@ -241,7 +247,14 @@ public sealed unsafe partial class Process
             Kernel.ReportCrash(this, crash);
         }
 
-        Exit(status);
+        if (IsThread)
+        {
+            EndThread(returned ? null : status);
+        }
+        else
+        {
+            Exit(EndOtherThreads(status));
+        }
     }
 
     private void Exit(int status)

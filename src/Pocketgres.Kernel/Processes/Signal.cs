@@ -13,6 +13,7 @@ public static class Signal
     public const int User1 = 10;
     public const int SegmentationFault = 11;
     public const int User2 = 12;
+    public const int Pipe = 13;
     public const int Alarm = 14;
     public const int Terminate = 15;
     public const int Child = 17;

@@ -17,7 +17,7 @@ public sealed unsafe class DataModel
         MaximumMemory = 1L << 31, // emscripten's limit, unless a program is built otherwise
         Status = new(Links: 8, UserId: 12, GroupId: 16, DeviceType: 20, Size: 24, BlockSize: 32, Blocks: 36, Accessed: 40, Modified: 56, Changed: 72, Inode: 88, Length: 96),
         FileSystemStatus = new(BlockSize: 4, Blocks: 8, NameLength: 56, FragmentSize: 60, Length: 88),
-        AddressInfo = new(Address: 20, Length: 32),
+        AddressInfo = new(Address: 20, Next: 28, Length: 32),
         TimeZoneOffset = 36,
     };
 
@@ -28,7 +28,7 @@ public sealed unsafe class DataModel
         MaximumMemory = 1L << 32,
         Status = new(Links: 8, UserId: 16, GroupId: 20, DeviceType: 24, Size: 32, BlockSize: 40, Blocks: 44, Accessed: 48, Modified: 64, Changed: 80, Inode: 96, Length: 104),
         FileSystemStatus = new(BlockSize: 8, Blocks: 16, NameLength: 64, FragmentSize: 72, Length: 120),
-        AddressInfo = new(Address: 24, Length: 48),
+        AddressInfo = new(Address: 24, Next: 40, Length: 48),
         TimeZoneOffset = 40,
     };
 
@@ -74,5 +74,5 @@ public sealed unsafe class DataModel
     internal readonly record struct FileSystemStatusLayout(int BlockSize, int Blocks, int NameLength, int FragmentSize, int Length);
 
     /// <summary>ai_flags, ai_family, ai_socktype, ai_protocol and ai_addrlen are ints from 0 on; ai_canonname and ai_next follow ai_addr.</summary>
-    internal readonly record struct AddressInfoLayout(int Address, int Length);
+    internal readonly record struct AddressInfoLayout(int Address, int Next, int Length);
 }

@@ -18,6 +18,9 @@ public sealed record ProgramAbi
     /// <summary>The user and group that the program runs as, who owns the files of the host's owner. PostgreSQL refuses to run as 0.</summary>
     public int UserId { get; init; }
 
+    /// <summary>The name of that user; null: the host knows it.</summary>
+    public string? UserName { get; init; }
+
     /// <summary>
     /// Describes the child that a process is about to fork, by what the child's function will get: a label for logs, which also says of what kind it is (children
     /// of one kind write the same pages at their start), and its <see cref="Process.Tag"/>. Null: as the parent.

@@ -67,10 +67,21 @@ public static unsafe class DescriptorCalls
         }
     }
 
-    /// <summary>ioctl(2): no file has any.</summary>
+    /// <summary>ioctl(2), of terminals: their settings and their size. <paramref name="arguments"/> points to the third argument.</summary>
     [HostFunction("__syscall_ioctl")]
-    public static int DeviceControl(byte* m, int fd, int operation, int arguments) =>
-        Process.From(m).Files.TryGet(fd, out _) ? -(int)Errno.ENOTTY : -(int)Errno.EBADF;
+    public static int DeviceControl(byte* m, int fd, int operation, int arguments)
+    {
+        if (!Process.From(m).Files.TryGet(fd, out var file))
+        {
+            return -(int)Errno.EBADF;
+        }
+
+        int size = Terminal.ArgumentSize(operation);
+        int argument = arguments == 0 ? 0 : *(int*)(m + (uint)arguments);
+        return size == 0 || !file.IsTerminal ? -(int)Errno.ENOTTY
+            : !LinearMemory.Contains(m, argument, size) ? -(int)Errno.EFAULT
+            : -(int)Terminal.Control(file.HostDescriptor, operation, m + (uint)argument);
+    }
 
     /// <summary>pipe2(2): writes two descriptors, the reading one first.</summary>
     [HostFunction("__syscall_pipe2")]

@@ -38,6 +38,11 @@ public static unsafe class LimitCalls
     [HostFunction("__syscall_ugetrlimit")]
     public static int GetLimit(byte* m, int resource, int limit) => Limit(m, 0, resource, 0, limit);
 
+    /// <summary>setrlimit(2): a limit that there is already may be set.</summary>
+    [HostFunction("__syscall_setrlimit")]
+    public static int SetLimit(byte* m, int resource, int limit) =>
+        resource == OpenFiles && *(ulong*)(m + (uint)limit) <= (ulong)Process.From(m).Files.Limit ? 0 : -(int)Errno.EPERM;
+
     /// <summary>getrusage(2): the processor time of the calling process, which is a thread; {i64 seconds, long microseconds} of user and system time, in 16 bytes each.</summary>
     [HostFunction("__syscall_getrusage", Locking = KernelLocking.None)]
     public static int Usage(byte* m, int who, int usage)

@@ -172,9 +172,13 @@ public static unsafe class ProcessCalls
     [HostFunction("_emscripten_get_progname", Locking = KernelLocking.None)]
     public static void ProgramName(byte* m, int buffer, int size) => _ = CString.TryWrite(m, buffer, size, Process.From(m).Title);
 
-    /// <summary>The name of a user of the host, as getpwuid_r(3) finds it.</summary>
+    /// <summary>The name of a user, the program's own or one of the host, as getpwuid_r(3) finds it.</summary>
     /// <returns>0, -ENOENT for nobody, -ERANGE for a name that does not fit.</returns>
     [HostFunction("pocket_user_name")]
-    public static int UserName(byte* m, int user, int buffer, int size) =>
-        HostUsers.NameOf((uint)user) is not { } name ? -(int)Errno.ENOENT : CString.TryWrite(m, buffer, size, name) ? 0 : -(int)Errno.ERANGE;
+    public static int UserName(byte* m, int user, int buffer, int size)
+    {
+        var program = Process.From(m).Program.Abi;
+        string? name = user == program.UserId && program.UserName is { } own ? own : HostUsers.NameOf((uint)user);
+        return name is null ? -(int)Errno.ENOENT : CString.TryWrite(m, buffer, size, name) ? 0 : -(int)Errno.ERANGE;
+    }
 }

@@ -95,7 +95,7 @@ public static unsafe class StatusCalls
 
     /// <summary>
     /// fd_fdstat_get, which isatty(3) asks: struct of 24 bytes {u8 type, u16 flags +2, u64 rights +8, u64 inherited rights +16}.
-    /// A character device counts as a terminal unless it has the rights to seek and tell (4 and 32).
+    /// A character device counts as a terminal, by some versions unless it has the rights to seek and tell (4 and 32).
     /// </summary>
     [HostFunction("fd_fdstat_get")]
     public static int DescriptorStatus(byte* m, int fd, int buffer)
@@ -116,7 +116,7 @@ public static unsafe class StatusCalls
         *b = (status.Mode & FileStatus.TypeMask) switch
         {
             0x6000 => 1, // block device
-            0x2000 => 2, // character device
+            0x2000 when file.IsTerminal => 2, // character device
             0x4000 => 3, // directory
             0x8000 => 4, // regular file
             0xC000 => 6, // stream socket

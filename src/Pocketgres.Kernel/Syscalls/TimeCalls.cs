@@ -1,8 +1,12 @@
 using System.Diagnostics;
+using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Syscalls;
 
-/// <summary>Clocks, calendars and interval timers. The C library's local time is UTC: the program has its own time zones.</summary>
+/// <summary>
+/// Clocks, calendars and interval timers. The C library's local time is UTC, because the server has its own time zones, or for programs of the user the host's
+/// (<see cref="KernelOptions.HostServices"/>).
+/// </summary>
 public static unsafe class TimeCalls
 {
     private const int Realtime = 0, LastClock = 3;
@@ -41,13 +45,37 @@ public static unsafe class TimeCalls
     [HostFunction("_gmtime_js", Locking = KernelLocking.None)]
     public static int GmTime(byte* m, long time, int result) => WriteTm(m, time, result);
 
-    /// <summary>localtime_r(3), in UTC.</summary>
+    /// <summary>localtime_r(3).</summary>
     [HostFunction("_localtime_js", Locking = KernelLocking.None)]
-    public static int LocalTime(byte* m, long time, int result) => WriteTm(m, time, result);
+    public static int LocalTime(byte* m, long time, int result)
+    {
+        if (!UsesHostZone(m) || HostLocalTime.Local(time) is not { } local)
+        {
+            return WriteTm(m, time, result);
+        }
 
-    /// <summary>timegm(3), and mktime(3) in UTC: seconds since 1970 of the given struct tm, or -1.</summary>
-    [HostFunction("_timegm_js", Locking = KernelLocking.None)]
+        var model = Process.From(m).Program.DataModel;
+        local.Fields.CopyTo(new Span<int>(m + (uint)result, HostLocalTime.FieldCount));
+        WriteLong(m, result + model.TimeZoneOffset, local.Offset);
+        return 0;
+    }
+
+    /// <summary>mktime(3): seconds since 1970 of the given struct tm in local time, or -1.</summary>
     [HostFunction("_mktime_js", Locking = KernelLocking.None)]
+    public static long MakeLocalTime(byte* m, int tm)
+    {
+        if (!UsesHostZone(m))
+        {
+            return MakeTime(m, tm);
+        }
+
+        long seconds = HostLocalTime.FromLocal(new ReadOnlySpan<int>(m + (uint)tm, HostLocalTime.FieldCount));
+        _ = seconds == -1 ? 0 : LocalTime(m, seconds, tm);
+        return seconds;
+    }
+
+    /// <summary>timegm(3): seconds since 1970 of the given struct tm in UTC, or -1.</summary>
+    [HostFunction("_timegm_js", Locking = KernelLocking.None)]
     public static long MakeTime(byte* m, int tm)
     {
         int* t = (int*)(m + (uint)tm);
@@ -65,14 +93,16 @@ public static unsafe class TimeCalls
         }
     }
 
-    /// <summary>tzset(3): UTC.</summary>
+    /// <summary>tzset(3): seconds west of UTC in winter, whether there is a summer time, and the names of both.</summary>
     [HostFunction("_tzset_js", Locking = KernelLocking.None)]
     public static void SetTimeZone(byte* m, int timeZone, int daylight, int standardName, int daylightName)
     {
-        *(int*)(m + (uint)timeZone) = 0;
-        *(int*)(m + (uint)daylight) = 0;
-        CString.TryWrite(m, standardName, 4, "UTC");
-        CString.TryWrite(m, daylightName, 4, "UTC");
+        const int nameSize = 17; // TZNAME_MAX and the NUL
+        var (standard, summer) = UsesHostZone(m) ? HostLocalTime.Zone() : (new HostLocalTime.Period(0, "UTC"), new HostLocalTime.Period(0, "UTC"));
+        WriteLong(m, timeZone, -standard.Offset);
+        *(int*)(m + (uint)daylight) = summer.Offset != standard.Offset ? 1 : 0;
+        CString.TryWrite(m, standardName, nameSize, standard.Name);
+        CString.TryWrite(m, daylightName, nameSize, summer.Name);
     }
 
     /// <summary>setitimer(2): one expiry after so many milliseconds, 0 disarms.</summary>
@@ -86,6 +116,20 @@ public static unsafe class TimeCalls
 
         Process.From(m).SetAlarm(milliseconds);
         return 0;
+    }
+
+    private static bool UsesHostZone(byte* m) => Process.From(m).Kernel.Options.HostServices;
+
+    private static void WriteLong(byte* m, int address, long value)
+    {
+        if (Process.From(m).Program.DataModel.PointerSize == 8)
+        {
+            *(long*)(m + (uint)address) = value;
+        }
+        else
+        {
+            *(int*)(m + (uint)address) = (int)value;
+        }
     }
 
     private static long MonotonicNanoseconds() =>

@@ -152,7 +152,7 @@ public static unsafe class TransferCalls
         }
     }
 
-    /// <summary>A write to a full pipe waits until everything is written, unless O_NONBLOCK.</summary>
+    /// <summary>A write to a full pipe waits until everything is written, unless O_NONBLOCK. One that nobody reads any more is SIGPIPE.</summary>
     private static int WriteBuffer(byte* m, OpenFile file, byte* buffer, int length, bool some)
     {
         int done = 0;
@@ -169,6 +169,12 @@ public static unsafe class TransferCalls
             }
             else if (n != -(int)Errno.EAGAIN)
             {
+                if (n == -(int)Errno.EPIPE)
+                {
+                    Process.From(m).Post(Signal.Pipe);
+                    Process.From(m).DeliverSignals();
+                }
+
                 return done > 0 ? done : n;
             }
 

@@ -103,7 +103,7 @@ public sealed unsafe class PollTests
                 Assert.True(Stopwatch.GetElapsedTime(start).TotalMilliseconds >= milliseconds, $"{milliseconds} ms were shorter");
             }
 
-            Assert.Equal(0, Sockets.Poll(p.Memory, TestProgram.Scratch, 0, 5)); // poll as sleep
+            Assert.Equal(0, PollCalls.Poll(p.Memory, TestProgram.Scratch, 0, 5)); // poll as sleep
         });
     }
 
@@ -186,9 +186,9 @@ public sealed unsafe class PollTests
         kernel.Run(p =>
         {
             const int einval = -(int)Errno.EINVAL;
-            Assert.Equal(einval, Sockets.Poll(p.Memory, TestProgram.Scratch, -1, 0));
-            Assert.Equal(einval, Sockets.Poll(p.Memory, TestProgram.Scratch, int.MinValue, 0));
-            Assert.Equal(einval, Sockets.Poll(p.Memory, TestProgram.Scratch, FileDescriptorTable.DefaultLimit + 1, 0));
+            Assert.Equal(einval, PollCalls.Poll(p.Memory, TestProgram.Scratch, -1, 0));
+            Assert.Equal(einval, PollCalls.Poll(p.Memory, TestProgram.Scratch, int.MinValue, 0));
+            Assert.Equal(einval, PollCalls.Poll(p.Memory, TestProgram.Scratch, FileDescriptorTable.DefaultLimit + 1, 0));
             var calls = new Calls(p);
             Assert.Equal(2000, calls.Poll(0, [.. Enumerable.Repeat((500, In), 2000)]).Count(e => e == PollEvents.Invalid));
         });

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Net;
 using Pocketgres.Kernel.Tests.Support;
 
@@ -121,6 +122,33 @@ public sealed unsafe class SocketTests
     }
 
     [Fact]
+    public void A_socket_waits_unless_it_is_non_blocking()
+    {
+        using var kernel = new TestKernel();
+        kernel.Run(p =>
+        {
+            var calls = new Calls(p);
+            int listener = calls.Listen("127.0.0.1", 0, out int port);
+            var child = p.Fork("client", new GuestState(), c =>
+            {
+                var client = new Calls(c);
+                int fd = client.Socket();
+                Assert.Equal(0, client.Connect(fd, "127.0.0.1", port));
+                Assert.Equal(3, client.Receive(fd, 16, out _)); // which is sent later
+
+                int other = client.Socket(type: 1 | (int)OpenFlags.NonBlocking);
+                Assert.Contains(client.Connect(other, "127.0.0.1", port), (int[])[0, -(int)Errno.EINPROGRESS]);
+                Assert.Equal(PollEvents.Out, client.Poll(-1, (other, PollEvents.Out))[0]);
+                Assert.Equal(Eagain, client.Receive(other, 16, out _));
+            });
+            int connection = calls.Accept(listener, out _);
+            p.Sleep(5_000_000);
+            Assert.Equal(3, calls.Send(connection, "abc"u8));
+            Assert.Equal(0, p.Kernel.Processes.Wait(p, child.Pid));
+        });
+    }
+
+    [Fact]
     public void Big_transfers_survive_partial_sends()
     {
         const int total = 24 << 20, piece = 256 << 10;
@@ -135,6 +163,7 @@ public sealed unsafe class SocketTests
                 var sender = new Calls(c);
                 int fd = sender.Socket();
                 Assert.Equal(0, sender.Connect(fd, "127.0.0.1", port));
+                Assert.Equal(0, sender.SetFlags(fd, OpenFlags.NonBlocking));
                 int partial = 0, full = 0;
                 for (int sent = 0; sent < total;)
                 {

@@ -200,7 +200,7 @@ public sealed unsafe class MemoryFaultTests
             Assert.Equal(-fault, Sockets.SendTo(m, socket, wild, 100_000, 0, 0, 0));
             Assert.Equal(-fault, Sockets.SendTo(m, socket, TestProgram.Scratch, -1, 0, 0, 0));
             Assert.Equal(-fault, Sockets.Bind(m, socket, wild, 16, 0, 0, 0));
-            Assert.Equal(-fault, Sockets.Poll(m, wild, 1, 0));
+            Assert.Equal(-fault, PollCalls.Poll(m, wild, 1, 0));
             Assert.Equal(fault, ProcessCalls.RandomGet(m, wild, 100));
             Assert.Equal(-fault, DirectoryCalls.WorkingDirectory(m, wild, 4096));
         });

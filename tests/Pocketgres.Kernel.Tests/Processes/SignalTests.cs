@@ -311,7 +311,7 @@ public sealed unsafe class SignalTests
                         p.Block(nothing, 0, -1);
                         break;
                     default:
-                        Sockets.Poll(p.Memory, TestProgram.Scratch, 0, -1);
+                        PollCalls.Poll(p.Memory, TestProgram.Scratch, 0, -1);
                         break;
                 }
 
@@ -370,7 +370,7 @@ public sealed unsafe class SignalTests
                 p.SemaphoreWait();
                 break;
             case "poll":
-                Assert.Equal(-(int)Errno.EINTR, Sockets.Poll(m, TestProgram.Scratch, 0, -1));
+                Assert.Equal(-(int)Errno.EINTR, PollCalls.Poll(m, TestProgram.Scratch, 0, -1));
                 break;
             case "read":
                 var (r, _) = calls.Pipe();

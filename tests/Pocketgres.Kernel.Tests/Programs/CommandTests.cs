@@ -28,7 +28,7 @@ public sealed unsafe class CommandTests
         kernel.Finish(kernel.Start((p, argc, argument) =>
         {
             CString.TryWrite(p.Memory, Text, 64, "say hello");
-            int fd = CommandCalls.Open(p.Memory, Text, 1, Scratch);
+            int fd = CommandCalls.Open(p.Memory, Text, 1, Scratch, 0);
             int id = *(int*)(p.Memory + Scratch);
             Assert.True(p.Files.TryGet(fd, out var pipe));
             Assert.Equal(5, pipe.Read(p.Memory + Buffer, 100));
@@ -58,7 +58,7 @@ public sealed unsafe class CommandTests
         kernel.Finish(kernel.Start((p, argc, argument) =>
         {
             CString.TryWrite(p.Memory, Text, 64, "take");
-            int fd = CommandCalls.Open(p.Memory, Text, 0, Scratch);
+            int fd = CommandCalls.Open(p.Memory, Text, 0, Scratch, 0);
             Assert.True(p.Files.TryGet(fd, out var pipe));
             Assert.Equal(4, pipe.Write(p.Memory + Text, 4));
             int id = *(int*)(p.Memory + Scratch);
@@ -74,9 +74,9 @@ public sealed unsafe class CommandTests
         kernel.Finish(kernel.Start((p, argc, argument) =>
         {
             CString.TryWrite(p.Memory, Text, 64, "anything");
-            Assert.Equal(0, CommandCalls.System(p.Memory, 0));
-            Assert.Equal(-(int)Errno.ENOSYS, CommandCalls.System(p.Memory, Text));
-            Assert.Equal(-(int)Errno.ENOSYS, CommandCalls.Open(p.Memory, Text, 1, Scratch));
+            Assert.Equal(0, CommandCalls.System(p.Memory, 0, 0));
+            Assert.Equal(-(int)Errno.ENOSYS, CommandCalls.System(p.Memory, Text, 0));
+            Assert.Equal(-(int)Errno.ENOSYS, CommandCalls.Open(p.Memory, Text, 1, Scratch, 0));
         }));
     }
 
@@ -87,9 +87,30 @@ public sealed unsafe class CommandTests
         kernel.Finish(kernel.Start((p, argc, argument) =>
         {
             CString.TryWrite(p.Memory, Text, 64, "seven..");
-            Assert.Equal(1, CommandCalls.System(p.Memory, 0));
-            Assert.Equal(7 << 8, CommandCalls.System(p.Memory, Text));
+            Assert.Equal(1, CommandCalls.System(p.Memory, 0, 0));
+            Assert.Equal(7 << 8, CommandCalls.System(p.Memory, Text, 0));
         }));
+    }
+
+    [Fact]
+    public void A_command_gets_the_programs_environment_as_it_is_now()
+    {
+        IReadOnlyList<string>? seen = null;
+        using var kernel = new TestKernel(Program((process, _, _, _) =>
+        {
+            seen = process.Environment;
+            return new Command(() => 0);
+        }));
+        kernel.Finish(kernel.Start((p, argc, argument) =>
+        {
+            const int first = Buffer, second = Buffer + 16, array = Buffer + 64;
+            CString.TryWrite(p.Memory, first, 16, "A=1");
+            CString.TryWrite(p.Memory, second, 16, "B=x y");
+            long* pointers = (long*)(p.Memory + array);
+            (pointers[0], pointers[1], pointers[2]) = (first, second, 0);
+            Assert.Equal(0, CommandCalls.System(p.Memory, Text, array));
+        }));
+        Assert.Equal(["A=1", "B=x y"], seen);
     }
 
     private static ProgramImage Program(Func<Process, string, OpenFile?, OpenFile?, ICommand>? start)

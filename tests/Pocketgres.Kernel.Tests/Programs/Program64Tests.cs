@@ -70,7 +70,7 @@ public sealed unsafe class Program64Tests
             Assert.Equal(86400, TimeCalls.MakeTime(m, Scratch));
 
             calls.Text("127.0.0.1", Scratch);
-            Assert.Equal(0, Sockets.GetAddressInfo(m, Scratch, 0, 0, Scratch + 64)); // struct addrinfo: ai_addr at 24
+            Assert.Equal(0, NameCalls.GetAddressInfo(m, Scratch, 0, 0, Scratch + 64)); // struct addrinfo: ai_addr at 24
             byte* info = m + *(long*)(m + Scratch + 64);
             Assert.Equal((2, 16), (*(int*)(info + 4), *(int*)(info + 16)));
             Assert.Equal(127, (m + *(long*)(info + 24))[4]);

@@ -37,6 +37,13 @@ internal sealed unsafe class Calls(Process process)
         return fd;
     }
 
+    /// <summary>fcntl with F_SETFL.</summary>
+    public int SetFlags(int fd, OpenFlags flags)
+    {
+        *(int*)(_m + Arguments) = (int)flags;
+        return DescriptorCalls.Control(_m, fd, 4, Arguments);
+    }
+
     public int Connect(int fd, string address, int port = 0) => Sockets.Connect(_m, fd, Arguments, Address(address, port), 0, 0, 0);
 
     /// <summary>accept, waiting with poll for a connection.</summary>
@@ -138,7 +145,7 @@ internal sealed unsafe class Calls(Process process)
             guest[i] = new PollEntry { Descriptor = entries[i].Fd, Events = entries[i].Events, Returned = 0x5555 };
         }
 
-        int n = Sockets.Poll(_m, Arguments, entries.Length, timeout);
+        int n = PollCalls.Poll(_m, Arguments, entries.Length, timeout);
         returned = [.. Enumerable.Range(0, entries.Length).Select(i => ((PollEntry*)(_m + Arguments))[i].Returned)];
         return n;
     }
