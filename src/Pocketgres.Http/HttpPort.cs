@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Pocketgres.Engine;
@@ -22,6 +23,7 @@ public sealed class HttpPort : IAsyncDisposable
     // Clients that send or read slowly, or many at once, hold up each other at most, and not for long.
     private const int MaximumConnections = 256;
     private const int MaximumBody = 1 << 20; // a statement for the admin page
+    private const int MaximumUnread = 64 << 20; // of a body that is too large; who sends still more finds the connection closed
     private static readonly TimeSpan s_headerPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_idlePatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(1);
@@ -102,12 +104,25 @@ public sealed class HttpPort : IAsyncDisposable
         _site.Dispose();
     }
 
+    // Reads what is too large to its end and forgets it: browsers, and most other clients, show a broken connection, not the answer, when it is closed while they send.
+    private static async Task RefuseBodyAsync(HttpContext context)
+    {
+        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MaximumUnread;
+        await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted).ConfigureAwait(false);
+        await Answer.SayAsync(context, StatusCodes.Status413PayloadTooLarge, "a request may be 1 MB long").ConfigureAwait(false);
+    }
+
     private Task AnswerAsync(HttpContext context)
     {
         var request = context.Request;
         if (_guard.WrongHost(request) is { } wrong)
         {
             return Answer.SayAsync(context, StatusCodes.Status403Forbidden, wrong);
+        }
+
+        if (request.ContentLength is > MaximumBody and <= MaximumUnread)
+        {
+            return RefuseBodyAsync(context);
         }
 
         bool isPage = AdminSite.Owns(request);

@@ -125,11 +125,13 @@ public sealed class ConcurrentTransferTests
 
     private static void Transfer(PosixKernel kernel, string path, bool unlocked)
     {
+        using var created = new ManualResetEventSlim();
         using var held = new ManualResetEventSlim();
         bool done = false;
         var transfer = Guest.Start(kernel, g =>
         {
             int fd = Locked(g, () => g.Create(path, "before"));
+            created.Set();
             held.Wait(Support.TestKernel.Patience);
             Assert.Equal(5, g.WriteAt(fd, "after", 0));
             Assert.Equal("aftere", g.ReadTextAt(fd, 6, 0));
@@ -137,6 +139,7 @@ public sealed class ConcurrentTransferTests
         });
         var holder = Guest.Start(kernel, g =>
         {
+            created.Wait(Support.TestKernel.Patience); // which takes the lock
             g.Process.EnterKernel();
             held.Set();
             if (unlocked)

@@ -155,6 +155,7 @@ public sealed partial class AdminPageTests : IDisposable
         Assert.Contains("class=\"error\"", await RunAsync("select 1; select 2"), StringComparison.Ordinal);
         Assert.Contains("class=\"error\"", await RunAsync(""), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await PostStatusAsync(page, null, [("form", form), ("sql", new string(' ', 1 << 20))]));
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await PostStatusAsync(page, null, [("form", form), ("sql", new string(' ', 20 << 20))]));
         Assert.Equal(HttpStatusCode.OK, (await _browser.GetAsync(page)).StatusCode);
 
         Task<string> RunAsync(string sql) => PostAsync(page, ("form", form), ("database", "postgres"), ("sql", sql));
