@@ -84,6 +84,7 @@ public sealed unsafe partial class Process
     /// <returns>False when the time was over; true otherwise, sometimes for nothing (a late wake-up): look again. Check signals after either.</returns>
     public bool Block(PollEntry* fds, int count, long timeoutNanoseconds)
     {
+        TrimStack();
         fds[count] = new PollEntry { Descriptor = _wakeDescriptor, Events = PollEvents.In };
         _waitDeadline = timeoutNanoseconds < 0 ? long.MaxValue : Stopwatch.GetTimestamp() + (long)(timeoutNanoseconds * (Stopwatch.Frequency / 1e9));
         Volatile.Write(ref _waiting, 1);
@@ -97,7 +98,6 @@ public sealed unsafe partial class Process
         }
 
         Answer();
-        TrimStack();
         int memory = TakeMemoryEntry(fds, count, out short wanted);
         bool wasLocked = BeginWait(ProcessState.Waiting);
         int ready = LookAndWait(fds, count + 1, memory >= 0 ? _memorySocket!.Memory : null, wanted, timeoutNanoseconds);

@@ -44,8 +44,14 @@ public sealed unsafe partial class Process
     internal void StackLimitReached(InterruptPlace place)
     {
         byte here;
-        if (TakeInterrupt(place) && &here >= _stackLimit)
+        bool interrupted = TakeInterrupt(place);
+        if (&here >= _stackLimit)
         {
+            if (!interrupted)
+            {
+                ApplyStackLimit(); // another thread asked twice, and its second limit came when the first request had been answered
+            }
+
             return;
         }
 

@@ -82,5 +82,36 @@ public sealed unsafe class StackTests
         }
     }
 
+    [Fact]
+    public void A_request_to_look_that_comes_while_one_is_answered_is_not_taken_for_a_deep_stack()
+    {
+        using var kernel = new TestKernel();
+        kernel.Run(p =>
+        {
+            bool done = false;
+            var other = new Thread(() =>
+            {
+                while (!Volatile.Read(ref done))
+                {
+                    p.Interrupt();
+                }
+            });
+            other.Start();
+            try
+            {
+                for (int i = 0; i < 200_000; i++)
+                {
+                    p.LookForInterrupts();
+                    Assert.Equal(2, Dive(p, 2));
+                }
+            }
+            finally
+            {
+                Volatile.Write(ref done, true);
+                other.Join();
+            }
+        });
+    }
+
     private static int Dive(Process p, int depth) => ((delegate*<byte*, int, int>)p.Export("dive"))(p.Memory, depth);
 }
