@@ -8,6 +8,7 @@
 #   eng/regress.sh contrib|modules     those of contrib, of src/test/modules, that have tests
 #   eng/regress.sh DIR...              one directory of PostgreSQL's source (contrib/ltree), or an extension's source elsewhere
 #   TESTS="test_setup json jsonb"      only these tests of a suite
+#   REGRESS_SETTINGS                   more settings, NAME=VALUE separated by blanks
 #   POCKETGRES_CLI                     the pocketgres.dll to start (default: what ./pocketgres builds)
 #   PocketgresPostgres                 the result of eng/engine.sh that it was built with (default: what eng/engine.sh prints)
 #   POCKETGRES_REGRESS_DIR             where results, diffs and logs are kept (default: artifacts/regress)
@@ -77,7 +78,8 @@ split_options() { # options...: sets options, settings
         case "$1" in
             --temp-config) file="$2"; shift ;;
             --temp-config=*) file="${1#*=}" ;;
-            --dlpath=* | --dbname=*) file= ;;
+            --temp-instance | --port | --outputdir) file=; shift ;;
+            --dlpath=* | --dbname=* | --temp-instance=* | --port=* | --outputdir=*) file= ;;
             *) options+=("$1"); file= ;;
         esac
         if [[ -n "$file" ]]; then
@@ -88,14 +90,17 @@ split_options() { # options...: sets options, settings
 }
 
 failed=0 passed=0
-suite() { # name, driver, database, input directory, options..., -- tests...
+suite() { # name, driver, database, input directory, options and tests...; in $run_in, if it is set
     local name="$1" driver="$2" database="$3" input="$4" out="$results/$1" began=$SECONDS options settings line
     shift 4
-    split_options "$@"
     rm -rf "$out"
     mkdir -p "$out"
+    cd "${run_in:-$out}" || exit 2
+    split_options "$@"
+    # shellcheck disable=SC2206 # a list of words
+    settings+=(${REGRESS_SETTINGS:-})
     start "$out/server.log" "${settings[@]}" || { failed=$((failed + 1)); return; }
-    (cd "$out" && PGHOST=/tmp PGPORT="$port" "$driver" --bindir="$pg18/bin" --dlpath=/pocketgres/test --inputdir="$input" --outputdir="$out" \
+    (PGHOST=/tmp PGPORT="$port" "$driver" --bindir="$pg18/bin" --dlpath=/pocketgres/test --inputdir="$input" --outputdir="$out" \
         --user=postgres --dbname="$database" "${options[@]}" >"$out/output" 2>&1 </dev/null)
     kill -0 "$pid" 2>/dev/null || { say "$name: the server has ended (log: $out/server.log)"; failed=$((failed + 1)); }
     stop
@@ -114,10 +119,16 @@ suite() { # name, driver, database, input directory, options..., -- tests...
 
 directory() { # name, directory: its two kinds of tests
     describe "$2" || { say "$2 has no tests"; return; }
+    # A copy, since some write beside their sources; what they name is relative to it.
+    local run_in="$work/source/$(basename "$2")"
+    mkdir -p "$work/source"
+    cp -r "$2" "$work/source"
+    set -- "$1" "$run_in"
     # shellcheck disable=SC2086 # lists of words
     [[ -z "$regress" ]] || suite "$1" "$drivers/regress/pg_regress" contrib_regression "$2" --encoding=UTF8 $regress_options ${TESTS:-$regress}
     # shellcheck disable=SC2086
     [[ -z "$isolation" ]] || suite "$1-isolation" "$drivers/isolation/pg_isolation_regress" isolation_regression "$2" $isolation_options ${TESTS:-$isolation}
+    rm -rf "$work/source"
 }
 
 schedule() { # name, driver, directory, schedule

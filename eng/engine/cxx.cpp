@@ -8,6 +8,7 @@
 
 extern "C" void __cxa_pure_virtual() { abort(); }
 extern "C" void __cxa_deleted_virtual() { abort(); }
+extern "C" void __abort_message(const char *, ...) { abort(); } // of newer versions of the library
 
 // The initialization of a local static: the guard's first byte tells that it is done.
 extern "C" int __cxa_guard_acquire(char *guard) { return !*guard; }

@@ -19,7 +19,7 @@ whole := $(filter-out $(foreach d,$(PARTIAL),$(MUSL)/src/$(d)/%),$(wildcard $(MU
 whole := $(foreach f,$(whole),$(if $(filter $(WITHOUT),$(basename $(notdir $(f)))),,$(f)))
 named := $(addprefix $(MUSL)/src/, \
 	$(patsubst %,thread/%.c,pthread_self pthread_cleanup_push pthread_attr_init pthread_attr_destroy pthread_attr_get default_attr call_once) \
-	$(patsubst %,time/%.c,clock_settime asctime_r asctime ctime difftime ftime gmtime localtime ctime_r timespec_get utime \
+	$(patsubst %,time/%.c,clock clock_settime asctime_r asctime ctime difftime ftime gmtime localtime ctime_r timespec_get utime \
 		__map_file strftime strptime __tz __tm_to_secs __year_to_secs __month_to_secs) \
 	$(patsubst %,legacy/%.c,getpagesize err euidaccess) \
 	$(patsubst %,linux/%.c,getdents gettid utimes statx) \

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wasi/api.h>
 
 #define IMPORT(name) __attribute__((import_module("env"), import_name(name)))
 
@@ -35,6 +36,33 @@ result(long r)
 		return -1;
 	}
 	return r;
+}
+
+/* ---- clocks: in nanoseconds. Older versions of emscripten's library have milliseconds in a double, newer ones leave this to musl. ---- */
+
+int
+__clock_gettime(clockid_t clock, struct timespec *now)
+{
+	__wasi_timestamp_t nanoseconds;
+	int			error = __wasi_clock_time_get(clock, 1, &nanoseconds);
+
+	if (error)
+		return result(-error);
+	now->tv_sec = nanoseconds / 1000000000;
+	now->tv_nsec = nanoseconds % 1000000000;
+	return 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) __attribute__((alias("__clock_gettime")));
+
+IMPORT("emscripten_get_now_res") double sys_clock_resolution(void);
+
+int
+clock_getres(clockid_t clock, struct timespec *resolution)
+{
+	if (resolution)
+		*resolution = (struct timespec) {0, sys_clock_resolution()};
+	return 0;
 }
 
 /* ---- processes ---- */

@@ -18,6 +18,7 @@ internal sealed class BuildOptions
         options
           --artifacts DIR        caches and results (default: artifacts)
           --postgres DIR         what eng/engine.sh has compiled; needed
+          --extensions DIR       what eng/extension.sh has compiled, a folder each; it need not be there
           --host DLL             assembly with host functions; repeatable
           --output DIR           directory of translate, r2r and images
           --stamp FILE           all: write the resulting directory's path into this file
@@ -26,6 +27,7 @@ internal sealed class BuildOptions
           --rid RID              machine the code is for (default: this one)
           --instruction-set SET  instruction sets the code may assume (default: crossgen2's own)
           --jobs N               threads (default: one a processor)
+          --fuzz-schedules       let threads meet at atomic instructions in many orders (eng/schedules.sh): for finding races
           --no-r2r               leave the assemblies as IL: quick to build, slow to start
           --template PROGRAM     images, all: a program's dll that makes template.image; run as `dotnet PROGRAM ENGINE-DIR OUTPUT-DIR`
           --template-key TEXT    changes when that program makes another image
@@ -40,6 +42,8 @@ internal sealed class BuildOptions
     public string Artifacts { get; private set; } = "artifacts";
 
     public string? Postgres { get; private set; }
+
+    public string? Extensions { get; private set; }
 
     public List<string> HostAssemblies { get; } = [];
 
@@ -58,6 +62,8 @@ internal sealed class BuildOptions
     public int Jobs { get; private set; } = Environment.ProcessorCount;
 
     public bool ReadyToRun { get; private set; } = true;
+
+    public bool FuzzSchedules { get; private set; }
 
     public string? Template { get; private set; }
 
@@ -80,6 +86,7 @@ internal sealed class BuildOptions
             {
                 case "--artifacts": options.Artifacts = Value(); break;
                 case "--postgres": options.Postgres = Value(); break;
+                case "--extensions": options.Extensions = Value(); break;
                 case "--host": options.HostAssemblies.Add(Value()); break;
                 case "--output": options.Output = Value(); break;
                 case "--stamp": options.Stamp = Value(); break;
@@ -88,6 +95,7 @@ internal sealed class BuildOptions
                 case "--rid": options.RuntimeIdentifier = Value(); break;
                 case "--instruction-set": options.InstructionSet = Value(); break;
                 case "--jobs": options.Jobs = Number(arg, Value()); break;
+                case "--fuzz-schedules": options.FuzzSchedules = true; break;
                 case "--no-r2r": options.ReadyToRun = false; break;
                 case "--template": options.Template = Value(); break;
                 case "--template-key": options.TemplateKey = Value(); break;

@@ -28,7 +28,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
 
     private ReadyToRunCache ReadyToRunCache => new(Path.Combine(EngineDirectory, ".r2r"), CrossGenOptions, log);
 
-    private PostgresInput Input => new(options.Postgres!);
+    private PostgresInput Input => new(options.Postgres!, options.Extensions);
 
     /// <summary>Translates to IL.</summary>
     public void Translate(string directory)
@@ -62,7 +62,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         bool existed = store.Contains(key.Value);
         string directory = store.GetOrAdd(key.Value, partial =>
         {
-            var translation = new EngineTranslation(input, hostFunctions, key, log);
+            var translation = new EngineTranslation(input, hostFunctions, key, options.FuzzSchedules, log);
             translation.Run(partial);
             input.WriteSupport(partial, ExtensionCatalog.Load());
             WriteTemplate(partial);
@@ -90,7 +90,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         return directory;
     }
 
-    private EngineTranslation NewTranslation(CacheKey key) => new(Input, LoadHostFunctions(), key, log);
+    private EngineTranslation NewTranslation(CacheKey key) => new(Input, LoadHostFunctions(), key, options.FuzzSchedules, log);
 
     private void CompileReadyToRun(string directory, EngineTranslation translation)
     {
@@ -142,6 +142,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         key.Add("support image", SupportImageHash());
         key.Add("host functions", hostFunctions.Fingerprint);
         key.Add("code", options.ReadyToRun ? CrossGenOptions.Identity : "IL");
+        key.Add("schedules", options.FuzzSchedules ? "fuzzed" : "as they are");
         key.Add("template", options.Template is null ? "none" : options.TemplateKey);
         key.Add("profile", options.Training is null ? "none" : options.TrainingKey);
         return key;

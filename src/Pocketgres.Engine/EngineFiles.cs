@@ -87,6 +87,9 @@ public sealed class EngineFiles
     /// <summary>The version of PostgreSQL, as <c>server_version</c> reports it.</summary>
     public string PostgresVersion => _version.Value;
 
+    /// <summary>The part of the catalog of extensions that only this engine has (<see cref="EngineArtifacts.OwnExtensions"/>); null if there is none.</summary>
+    public byte[]? OwnExtensions => Path.Combine(Directory, EngineArtifacts.OwnExtensions) is var file && File.Exists(file) ? File.ReadAllBytes(file) : null;
+
     /// <summary>Whether the installation has a file, for example <c>share/postgresql/extension/hstore.control</c>.</summary>
     public bool IsInstalled(string path)
     {

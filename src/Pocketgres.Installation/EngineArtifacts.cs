@@ -13,6 +13,7 @@ namespace Pocketgres.Installation;
 ///   support.image, support.index             Postgres' installed files, to be mounted at /pocketgres
 ///   template.image, template.index           a data directory fresh from initdb (when the build was given a program that makes it)
 ///   postgres.version                         one line: the version of PostgreSQL
+///   extensions.json                          entries of the catalog for extensions of one's own, if there are any
 ///   report.txt                               how every import is bound, the biggest functions, times
 ///   test/                                    PostgreSQL's test modules, in local builds only: modules.txt, the modules, support.image, support.index
 /// </code>
@@ -48,6 +49,9 @@ public static class EngineArtifacts
 
     /// <summary>Name of the file with the version of PostgreSQL, as <c>server_version</c> reports it.</summary>
     public const string PostgresVersion = "postgres.version";
+
+    /// <summary>Name of the file with what the catalog of this version does not have: extensions of one's own.</summary>
+    public const string OwnExtensions = "extensions.json";
 
     /// <summary>Major version of PostgreSQL: what <c>PG_VERSION</c> of a data directory holds.</summary>
     public const int PostgresMajorVersion = 18;

@@ -150,6 +150,10 @@ public sealed class EngineScriptTests : IDisposable
         Assert.Equal((1, Usage), Run("extension.sh", []));
         Assert.Equal((1, Usage), Run("extension.sh", [_directory["absent"]]));
         Assert.Equal((1, $"extension: {_directory["bin"]} has no Makefile"), Run("extension.sh", [_directory["bin"]]));
+        File.WriteAllText(_directory["bin/Makefile"], "");
+        var (code, error) = Run("extension.sh", [_directory["bin"]]);
+        Assert.Equal(1, code); // the engine comes next, which these tests do not have
+        Assert.DoesNotContain("Makefile", error, StringComparison.Ordinal);
     }
 
     [Fact]

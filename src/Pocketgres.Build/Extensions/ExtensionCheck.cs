@@ -23,10 +23,7 @@ internal static class ExtensionCheck
 
     private static IEnumerable<string> Differences(ExtensionCatalog catalog, string directory)
     {
-        string controls = Path.Combine(directory, "share", "postgresql", "extension");
-        var installed = Directory.Exists(controls)
-            ? Directory.GetFiles(controls, "*.control").ToDictionary(f => Path.GetFileNameWithoutExtension(f)!, StringComparer.Ordinal)
-            : [];
+        var installed = ControlFile.FilesIn(directory);
         foreach (string name in installed.Keys.Where(n => catalog.Find(n) is not { Enabled: true }).Order(StringComparer.Ordinal))
         {
             yield return $"{name} is installed, the catalog {(catalog.Find(name) is null ? "does not list it" : "says that it is not available")}";
@@ -51,7 +48,7 @@ internal static class ExtensionCheck
                 continue;
             }
 
-            foreach (string difference in ControlDifferences(ReadControl(File.ReadAllText(control)), entry))
+            foreach (string difference in ControlDifferences(ControlFile.Read(control), entry))
             {
                 yield return difference;
             }
@@ -70,7 +67,7 @@ internal static class ExtensionCheck
             string? actual = control.GetValueOrDefault(parameter);
             if (parameter == "requires" && actual is not null)
             {
-                actual = string.Join(", ", actual.Split(',', StringSplitOptions.TrimEntries));
+                actual = string.Join(", ", ControlFile.Names(actual));
             }
 
             if (actual != expected)
@@ -79,10 +76,4 @@ internal static class ExtensionCheck
             }
         }
     }
-
-    // "name = 'value'" or "name = value"; these files use no escapes.
-    private static Dictionary<string, string> ReadControl(string text) => text.Split('\n')
-        .Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#')
-        .Select(line => line.Split('=', 2, StringSplitOptions.TrimEntries)).Where(p => p.Length == 2)
-        .ToDictionary(p => p[0], p => p[1].Trim('\''), StringComparer.Ordinal);
 }

@@ -19,13 +19,15 @@ internal sealed class PostgresInput
     private static readonly string[] Native = ["initdb", "psql"];
 
     private readonly string _directory;
+    private readonly string[] _extensions;
     private readonly Lazy<ModuleSources> _modules;
     private TranslationOptions? _server;
 
     /// <summary>Reads the result of a build.</summary>
     /// <param name="directory">The directory that eng/engine.sh printed.</param>
-    /// <exception cref="BuildException">It is not complete.</exception>
-    public PostgresInput(string directory)
+    /// <param name="extensions">The directory in which eng/extension.sh puts a folder for each extension of one's own; null, or not there: none.</param>
+    /// <exception cref="BuildException">It is not complete, or two have the same file.</exception>
+    public PostgresInput(string directory, string? extensions = null)
     {
         _directory = directory;
         if (!File.Exists(Path.Combine(directory, ".complete")))
@@ -33,8 +35,18 @@ internal sealed class PostgresInput
             throw new BuildException($"{directory} is no complete build of PostgreSQL: run eng/engine.sh");
         }
 
+        _extensions = Directory.Exists(extensions) ? [.. Directory.GetDirectories(extensions).Order(StringComparer.Ordinal)] : [];
+        foreach (var same in Files(Installed).GroupBy(f => f.Path, StringComparer.Ordinal).Where(g => g.Count() > 1))
+        {
+            throw new BuildException($"{string.Join(" and ", same.Select(f => f.File))} would be one file: remove one of the folders");
+        }
+
         _modules = new(ReadModules);
     }
+
+    /// <summary>Extensions of one's own.</summary>
+    /// <param name="catalog">What this version knows about extensions.</param>
+    public ExtensionCatalog OwnExtensions(ExtensionCatalog catalog) => Extensions.OwnExtensions.Read(catalog, _extensions);
 
     /// <summary>The modules to translate.</summary>
     public ModuleSources Modules => _modules.Value;
@@ -53,13 +65,18 @@ internal sealed class PostgresInput
         }
     }
 
-    /// <summary>Writes the image of installed files, and the version.</summary>
+    /// <summary>Writes the image of installed files, the version, and what extensions of one's own there are.</summary>
     /// <param name="directory">Where to.</param>
-    /// <param name="catalog">What the extensions among the files must agree with.</param>
-    /// <exception cref="BuildException">They do not.</exception>
+    /// <param name="catalog">What PostgreSQL's build must agree with.</param>
+    /// <exception cref="BuildException">It does not.</exception>
     public void WriteSupport(string directory, ExtensionCatalog catalog)
     {
         ExtensionCheck.Check(catalog, _directory);
+        if (_extensions.Length > 0)
+        {
+            File.WriteAllBytes(Path.Combine(directory, EngineArtifacts.OwnExtensions), OwnExtensions(catalog).ToJson());
+        }
+
         File.WriteAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion), Version() + "\n");
         Save(Files(Installed), directory);
         if (Directory.Exists(Path.Combine(_directory, EngineArtifacts.TestModules)))
@@ -103,10 +120,11 @@ internal sealed class PostgresInput
     private static byte[] Placeholder(ModuleSource module) => Encoding.UTF8.GetBytes($"translated to {module.AssemblyName}\n");
 
     private IEnumerable<(string Path, string File)> Files(string[] directories) =>
+        from root in _extensions.Prepend(_directory)
         from below in directories
-        where Directory.Exists(Path.Combine(_directory, below))
-        from file in Directory.GetFiles(Path.Combine(_directory, below), "*", SearchOption.AllDirectories)
-        let path = Path.GetRelativePath(_directory, file)
+        where Directory.Exists(Path.Combine(root, below))
+        from file in Directory.GetFiles(Path.Combine(root, below), "*", SearchOption.AllDirectories)
+        let path = Path.GetRelativePath(root, file)
         orderby path
         select (path, file);
 
@@ -116,11 +134,12 @@ internal sealed class PostgresInput
         return ModuleSources.Create(
             programs.Single(p => p.Name == "postgres"),
             programs.Where(p => p.Name != "postgres"),
-            Libraries(Path.Combine("lib", "postgresql")).Concat(Libraries(EngineArtifacts.TestModules).Select(l => l with { IsTest = true })));
+            _extensions.Prepend(_directory).SelectMany(d => Libraries(Path.Combine(d, "lib", "postgresql")))
+                .Concat(Libraries(Path.Combine(_directory, EngineArtifacts.TestModules)).Select(l => l with { IsTest = true })));
     }
 
-    private IEnumerable<ModuleSource> Libraries(string below) => Directory.Exists(Path.Combine(_directory, below))
-        ? Directory.GetFiles(Path.Combine(_directory, below), "*.so").Select(f => Read(Path.GetFileNameWithoutExtension(f), f))
+    private static IEnumerable<ModuleSource> Libraries(string directory) => Directory.Exists(directory)
+        ? Directory.GetFiles(directory, "*.so").Select(f => Read(Path.GetFileNameWithoutExtension(f), f))
         : [];
 
     private static ModuleSource Read(string name, string file) => new(name, file, File.ReadAllBytes(file));

@@ -10,13 +10,13 @@ using Pocketgres.Wasm;
 namespace Pocketgres.Build.Modules;
 
 /// <summary>Translates all modules into a directory, with their indexes and the report; and once more when it is known what to inline.</summary>
-internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostFunctions, CacheKey key, TextWriter log)
+internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostFunctions, CacheKey key, bool fuzzSchedules, TextWriter log)
 {
     private IReadOnlyList<EngineTranslator.Result>? _first; // with nothing inlined
 
     /// <summary>Translates with nothing inlined.</summary>
     /// <exception cref="BuildException">A module does not fit.</exception>
-    public void Run(string directory) => _first = Run(directory, new EngineTranslator(hostFunctions));
+    public void Run(string directory) => _first = Run(directory, new EngineTranslator(hostFunctions, new Dictionary<string, IReadOnlySet<CallSite>>(), fuzzSchedules));
 
     /// <summary>Translates again, with the hot calls inlined. All else is the same, so that the profile fits both.</summary>
     /// <param name="blocks">How often each basic block of the first translation's methods ran, by the method's name.</param>
@@ -31,7 +31,7 @@ internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostF
         var inlined = _first!.Select(m => (m.Source.AssemblyName, Calls: HotCalls.Choose(m.Calls, blocks))).Where(m => m.Calls.Count > 0)
             .ToDictionary(m => m.AssemblyName, m => m.Calls, StringComparer.Ordinal);
         log.WriteLine($"inlining: {inlined.Sum(m => m.Value.Count):N0} of {_first!.Sum(m => m.Calls.Count):N0} calls");
-        Run(directory, new EngineTranslator(hostFunctions, inlined));
+        Run(directory, new EngineTranslator(hostFunctions, inlined, fuzzSchedules));
     }
 
     private IReadOnlyList<EngineTranslator.Result> Run(string directory, EngineTranslator translator)
@@ -64,7 +64,8 @@ internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostF
 
     private void WriteIndex(string directory, IEnumerable<EngineTranslator.Result> modules)
     {
-        var preloaded = ExtensionCatalog.Load().Extensions.Where(e => e.Preload == PreloadNeed.Required).SelectMany(e => e.Libraries).ToHashSet(StringComparer.Ordinal);
+        var catalog = ExtensionCatalog.Load();
+        var preloaded = catalog.With(input.OwnExtensions(catalog)).Extensions.Where(e => e.Preload == PreloadNeed.Required).SelectMany(e => e.Libraries).ToHashSet(StringComparer.Ordinal);
         File.WriteAllLines(Path.Combine(directory, EngineArtifacts.ModuleIndex), modules.Select(m =>
             $"{(input.Modules.Programs.Contains(m.Source) ? EngineArtifacts.ProgramPrefix : "")}{m.Source.Name}\t{m.Source.AssemblyName}{(preloaded.Contains(m.Source.Name) ? "\t" + EngineArtifacts.PreloadMark : "")}"));
     }

@@ -9,16 +9,11 @@ namespace Pocketgres.Build.Modules;
 /// <summary>Translates all modules to IL assemblies and writes each with its manifest and memory image.</summary>
 /// <param name="hostFunctions">What imports and patches are bound to.</param>
 /// <param name="inlined">Calls to inline, by the name of the assembly.</param>
-internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined)
+/// <param name="fuzzSchedules">See <see cref="TranslationOptions.FuzzSchedules"/>.</param>
+internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined, bool fuzzSchedules)
 {
     /// <summary>A module and what became of it.</summary>
     public sealed record Result(ModuleSource Source, TranslationReport Report, IReadOnlyList<InlineCandidate> Calls);
-
-    /// <summary>Translates with nothing inlined.</summary>
-    public EngineTranslator(HostFunctions hostFunctions)
-        : this(hostFunctions, new Dictionary<string, IReadOnlySet<CallSite>>())
-    {
-    }
 
     /// <summary>Translates into a directory. The server program comes first: the libraries are bound to it.</summary>
     /// <exception cref="BuildException">A module does not fit: a pinned fact, a patch or a binding; the message names it.</exception>
@@ -56,6 +51,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
         AssemblyName = source.AssemblyName,
         Inlined = InlinedIn(source),
         HostFunctions = hostFunctions,
+        FuzzSchedules = fuzzSchedules,
     };
 
     private static TranslationOptions Complete(ModuleSource source, Func<TranslationOptions> complete)

@@ -58,6 +58,22 @@ public sealed class ExtensionCatalog
         return catalog;
     }
 
+    /// <summary>A catalog of these.</summary>
+    public static ExtensionCatalog Of(IEnumerable<ExtensionInfo> extensions) => new(new CatalogFile([.. extensions]));
+
+    /// <summary>Reads what <see cref="ToJson"/> has written.</summary>
+    public static ExtensionCatalog FromJson(ReadOnlySpan<byte> json) => new(JsonSerializer.Deserialize(json, CatalogJson.Default.CatalogFile)!);
+
+    /// <summary>The catalog as a file.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(new CatalogFile(Extensions), CatalogJson.Default.CatalogFile);
+
+    /// <summary>The catalog with those of another one, which replace entries of the same names.</summary>
+    public ExtensionCatalog With(ExtensionCatalog other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Of(Extensions.Where(e => other.Find(e.Name) is null).Concat(other.Extensions).OrderBy(e => e.Name, StringComparer.Ordinal));
+    }
+
     /// <summary>The catalog as it is true for one installation: what was left out when it was compiled is not enabled.</summary>
     /// <param name="isInstalled">Whether the extension or library of this entry is there.</param>
     public ExtensionCatalog ForInstallation(Func<ExtensionInfo, bool> isInstalled)

@@ -13,6 +13,11 @@ internal static class InstalledExtensions
         try
         {
             var engine = EngineFiles.Default;
+            if (engine.OwnExtensions is { } own)
+            {
+                catalog = catalog.With(ExtensionCatalog.FromJson(own));
+            }
+
             return catalog.ForInstallation(e => engine.IsInstalled(
                 e.Kind == ExtensionKind.Extension ? $"share/postgresql/extension/{e.Name}.control" : $"lib/postgresql/{e.Libraries[0]}.so"));
         }

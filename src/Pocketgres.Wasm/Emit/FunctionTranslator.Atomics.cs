@@ -21,7 +21,9 @@ internal sealed partial class FunctionTranslator
         {
             reader.Skip(1);
             SpillConflicts(true, 0);
+            Disturb();
             Il.Call(context.Emitter.Helper(RuntimeHelper.MemoryBarrier), 0);
+            Disturb();
             return;
         }
 
@@ -54,6 +56,29 @@ internal sealed partial class FunctionTranslator
     private static bool IsWideAtomic(WasmOpcode op) => Form(op) is 1 or >= 4;
 
     private void EmitAtomic(Expression e)
+    {
+        bool changes = e.Opcode > WasmOpcode.I64AtomicLoad32U;
+        if (changes)
+        {
+            Disturb();
+        }
+
+        EmitAtomicAccess(e);
+        if (changes)
+        {
+            Disturb();
+        }
+    }
+
+    private void Disturb()
+    {
+        if (context.FuzzSchedules)
+        {
+            Il.Call(context.Emitter.Helper(RuntimeHelper.Disturb), 0);
+        }
+    }
+
+    private void EmitAtomicAccess(Expression e)
     {
         int bits = BitsOfForm[Form(e.Opcode)];
         Address(e.A!, (uint)e.Immediate);

@@ -21,6 +21,7 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper LeaveKernel = new(HelperOwner.WasmRuntime, "LeaveKernel", "vp");
     public static readonly RuntimeHelper StackLimitReached = new(HelperOwner.WasmRuntime, "StackLimitReached", "vpi");
     public static readonly RuntimeHelper Interrupted = new(HelperOwner.WasmRuntime, "Interrupted", "vpi");
+    public static readonly RuntimeHelper Disturb = new(HelperOwner.WasmRuntime, "Disturb", "v");
     public static readonly RuntimeHelper SingleFromBits = new(HelperOwner.WasmRuntime, "SingleFromBits", "fi");
     public static readonly RuntimeHelper MemoryBarrier = new(HelperOwner.Interlocked, "MemoryBarrier", "v");
     private static readonly RuntimeHelper ReadBarrier = new(HelperOwner.Volatile, "ReadBarrier", "v");

@@ -8,7 +8,7 @@ namespace Pocketgres.Wasm;
 
 /// <summary>What the translation of every function of one module shares.</summary>
 internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ModuleLinkage linkage, ImportBinder imports, GlobalLayout globals, PatchPlan patches,
-    RecursionPlan recursion, InterruptPlan interrupts, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts)
+    RecursionPlan recursion, InterruptPlan interrupts, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts, bool fuzzSchedules)
 {
     /// <summary>Name of the type that holds methods split off functions.</summary>
     public const string OutlinedType = "Outlined";
@@ -38,6 +38,9 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
     public LockedMethods Locked { get; } = new(emitter, patches.Locked.Concat(HostInstructions(memoryGrow, hosts)), module.DefinedFunctionCount + imports.Thunks.Count + 1);
 
     public InliningPlan Inlining => inlining ??= new(Module, inlined, FirstInlinedRow);
+
+    /// <summary>See <see cref="TranslationOptions.FuzzSchedules"/>.</summary>
+    public bool FuzzSchedules { get; } = fuzzSchedules;
 
     /// <summary>The host function behind the <c>memory.grow</c> instruction, if there is one.</summary>
     public HostFunction? MemoryGrow { get; } = memoryGrow;

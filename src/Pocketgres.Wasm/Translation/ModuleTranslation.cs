@@ -49,7 +49,7 @@ internal sealed class ModuleTranslation
         var patches = new PatchPlan(module, options.Patches, hosts);
         var recursion = new RecursionPlan(module, imports, patches, options.Main, options.Recursion);
         context = new ModuleContext(emitter, module, linkage, imports, globals, patches, recursion,
-            new InterruptPlan(options.Interrupts, module.IsSideModule), options.Inlined, grow, hosts);
+            new InterruptPlan(options.Interrupts, module.IsSideModule), options.Inlined, grow, hosts, options.FuzzSchedules);
     }
 
     public TranslatedModule Run()

@@ -35,6 +35,9 @@ public sealed record TranslationOptions
     /// <summary>What makes the program interruptible. A side module gets its main program's.</summary>
     public InterruptFacts Interrupts { get; init; } = InterruptFacts.None;
 
+    /// <summary>Before and after each atomic instruction but plain loads, and each fence, the code calls the kernel, which lets time pass now and then: for finding races.</summary>
+    public bool FuzzSchedules { get; init; }
+
     /// <summary>
     /// Side modules: the offset (negative) below which this module's globals are laid out. Pass the previous module's
     /// <see cref="TranslationReport.SideGlobalsBottom"/>, so that any set of modules can be loaded together.
