@@ -40,7 +40,7 @@ class Driven:
     def can(self, line):
         """What needs several sessions, or a cancel, is left out, and what is reached through a port."""
         measure = line.measure
-        if self.only and line.name not in self.only or isinstance(measure, (measures.Latency, measures.IdleConnection, measures.Churn)):
+        if line.profile == "tls" or self.only and line.name not in self.only or isinstance(measure, (measures.Latency, measures.IdleConnection, measures.Churn)):
             return False
         if isinstance(measure, measures.Pgbench):
             return self.socket or measure.clients == 1 and not measure.reconnect

@@ -24,11 +24,13 @@ SETTINGS = {
 PROFILES = {
     "main": {**SETTINGS, "fsync": "off"},
     "durable": {**SETTINGS, "fsync": "on"},
+    "tls": {**SETTINGS, "fsync": "off", "ssl": "on"},  # certificates: servers.certificate
     "plain": {"shared_buffers": "32MB", "max_wal_size": "256MB", "io_method": "sync"},  # start and memory: everything else as it comes
 }
 PROFILE_TEXT = {
     "main": "`file:` directory on both sides, fsync off",
     "durable": "the same directories, fsync on",
+    "tls": "TLS 1.3, self-signed RSA of 2048 bits",
     "plain": "start and memory: an empty cluster",
 }
 
@@ -146,6 +148,9 @@ LINES = [
     sql("plpgsql", "types", "plpgsql loop, {rows} turns", "SELECT spin({rows})", ratio_goal=None),
     rate("exceptions", "types", "plpgsql: 100 blocks, 50 exceptions", "plpgsql-exception", database="work"),
     sql("numeric", "types", "numeric arithmetic, {rows} rows", "SELECT sum(k::numeric * 1.0001 / 3) FROM big", ratio_goal=None),
+    rate("connect-tls", "tls", "connect over TLS, `select 1`, disconnect", "select-1", reconnect=True, tls=True, profile="tls", smoke=True),
+    Line("copy-in-tls", "tls", "COPY in over TLS, {rows} rows", m.CopyIn(tls=True), profile="tls", smoke=True),
+    Line("copy-out-tls", "tls", "COPY out over TLS, {rows} rows", m.CopyOut("big", tls=True), profile="tls", smoke=True),
     Line("latency", "latency", "point selects, p95, nothing else runs", m.Latency(), must=True, smoke=True),
     Line("latency-hog1", "latency", "point selects, p95, beside 1 hungry query", m.Latency(HOGS[:1]), limit=20, must=True, smoke=True),
     Line("latency-hog4", "latency", "point selects, p95, beside 4 hungry queries", m.Latency(HOGS), limit=20, must=True),

@@ -36,6 +36,7 @@ class Pgbench:
     jobs: int = 1
     protocol: str = "simple"
     reconnect: bool = False
+    tls: bool = False
     before: str = ""
     own = False
 
@@ -48,7 +49,8 @@ class Pgbench:
             [context.pgbench, "-h", "127.0.0.1", "-p", str(server.port), "-U", "postgres", "-n", "-M", self.protocol, "-c", str(self.clients),
              "-j", str(self.jobs), "-T", str(context.seconds), "-s", str(context.scales.get(self.database, 1)), *(["-C"] if self.reconnect else []),
              "-f", os.path.join(context.scripts, self.script + ".sql"), self.database],
-            capture_output=True, text=True, check=False, timeout=context.seconds + 120)
+            capture_output=True, text=True, check=False, timeout=context.seconds + 120,
+            env={**os.environ, "PGSSLMODE": "require" if self.tls else "disable"})
         tps = re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)
         if done.returncode or not tps or "aborted" in done.stderr:
             raise PeerError("pgbench: " + (done.stderr.strip() or done.stdout)[-500:])
@@ -84,30 +86,32 @@ class CopyOut:
     """Milliseconds of COPY to the client, in text format."""
     source: str
     database: str = "work"
+    tls: bool = False
     own = False
 
     def run(self, context, server):
-        with server.connect(self.database) as c:
-            begin = time.perf_counter()
+        with server.connect(self.database, tls=self.tls) as c:
+            used, begin = server.cpu_seconds(), time.perf_counter()
             size = c.copy_out(f"COPY {self.source} TO STDOUT")
-            elapsed = time.perf_counter() - begin
-        return {"value": elapsed * 1e3, "bytes": size}
+            elapsed, used = time.perf_counter() - begin, server.cpu_seconds() - used
+        return {"value": elapsed * 1e3, "bytes": size, "cpu_us": used * 1e6}
 
 
 @dataclasses.dataclass(frozen=True)
 class CopyIn:
     """Milliseconds of COPY from the client into an emptied table, in text format."""
     database: str = "work"
+    tls: bool = False
     own = False
 
     def run(self, context, server):
         data = wire.copy_data(b"%d\t%d\tthe text of row number %d\n" % (i, i * 7919 % 1000003, i) for i in range(context.rows))
-        with server.connect(self.database) as c:
+        with server.connect(self.database, tls=self.tls) as c:
             c.query("DROP TABLE IF EXISTS copied; CREATE TABLE copied (id int, k int, t text)")
-            begin = time.perf_counter()
+            used, begin = server.cpu_seconds(), time.perf_counter()
             c.copy_in("COPY copied FROM STDIN", data)
-            elapsed = time.perf_counter() - begin
-        return {"value": elapsed * 1e3, "bytes": len(data)}
+            elapsed, used = time.perf_counter() - begin, server.cpu_seconds() - used
+        return {"value": elapsed * 1e3, "bytes": len(data), "cpu_us": used * 1e6}
 
 
 @dataclasses.dataclass(frozen=True)

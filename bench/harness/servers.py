@@ -25,6 +25,8 @@ class Program:
 
     def __init__(self, peer, directory, settings, work):
         self.peer, self.directory, self.settings, self._work = peer, directory, dict(settings), work
+        if settings.get("ssl") == "on":
+            self.settings.update(certificate(peer, work))
         self.port = free_port()
         self.log = os.path.join(work, f"{peer.name}-{self.port}.log")
         self._process = None
@@ -62,8 +64,8 @@ class Server(Program):
                     raise PeerError(f"{self.peer.name} did not start: {e}\n{self.tail()}") from e
                 time.sleep(0.002)
 
-    def connect(self, database, timeout=PATIENCE):
-        return wire.Connection("127.0.0.1", self.port, database, timeout=timeout)
+    def connect(self, database, timeout=PATIENCE, tls=False):
+        return wire.Connection("127.0.0.1", self.port, database, timeout=timeout, tls=tls)
 
     def run(self, measure, context):
         """One sample of a measure (see measures.py)."""
@@ -170,6 +172,23 @@ class Native:
     @staticmethod
     def _as_user():
         return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+def certificate(peer, work):
+    """Settings that name a self-signed certificate of this peer, made at the first call: a server reads no key of another user's."""
+    cert, key = (os.path.join(work, f"{peer.name}.{end}") for end in ("crt", "key"))
+    if not os.path.exists(key):
+        try:
+            done = subprocess.run(["openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "7", "-subj", "/CN=localhost", "-out", cert, "-keyout", key],
+                                  capture_output=True, text=True, check=False)
+        except FileNotFoundError as e:
+            raise PeerError("the program openssl is missing: install it, or leave out the lines of the group tls") from e
+        if done.returncode:
+            raise PeerError("openssl: " + done.stderr[-300:])
+        os.chmod(key, 0o600)
+        if isinstance(peer, Native) and os.geteuid() == 0:
+            shutil.chown(key, "nobody")
+    return {"ssl_cert_file": cert, "ssl_key_file": key}
 
 
 def free_port():

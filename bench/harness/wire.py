@@ -1,8 +1,9 @@
 """A minimal client of PostgreSQL's protocol, version 3: the same few microseconds on top of every server that is measured.
 
-Simple queries, COPY and cancel only; text format; trust authentication; one connection per object, one thread per connection.
+Simple queries, COPY and cancel only; text format; TLS that trusts everybody; trust authentication; one connection per object, one thread per connection.
 """
 import socket
+import ssl
 import struct
 
 READ = 1 << 18
@@ -25,19 +26,29 @@ def message(kind, body=b""):
 class Connection:
     """A session. Raises ServerError for what the server refuses, OSError when it is not there (or went away)."""
 
-    def __init__(self, host, port, database, user="postgres", timeout=120.0):
+    def __init__(self, host, port, database, user="postgres", timeout=120.0, tls=False):
         self._address = (host, port)
         self._socket = socket.create_connection(self._address, timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self._key = None
         try:
+            if tls:
+                self._encrypt()
             parameters = b"user\0" + user.encode() + b"\0database\0" + database.encode() + b"\0\0"
             self._socket.sendall(struct.pack("!II", len(parameters) + 8, 196608) + parameters)
             self._until_ready()
         except BaseException:
             self._socket.close()
             raise
+
+    def _encrypt(self):
+        self._socket.sendall(struct.pack("!II", 8, 80877103))
+        if self._socket.recv(1) != b"S":
+            raise ServerError(b"VFATAL\0Mthe server has no TLS")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self._socket = context.wrap_socket(self._socket)
 
     def query(self, sql):
         """Runs one or more statements; returns the rows of all of them as lists of str or None."""
