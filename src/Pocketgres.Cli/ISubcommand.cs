@@ -10,7 +10,7 @@ internal interface ISubcommand
 
     /// <summary>Runs what was parsed; returns the exit code.</summary>
     /// <param name="result">The parsed command line.</param>
-    /// <param name="tail">The words behind <c>--</c>; null when there was none.</param>
+    /// <param name="tail">The words that were not parsed; null when there was none.</param>
     /// <exception cref="UsageException">It makes no sense.</exception>
     int Run(ParseResult result, IReadOnlyList<string>? tail);
 }

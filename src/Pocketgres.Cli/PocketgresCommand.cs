@@ -6,10 +6,12 @@ using Pocketgres.Cli.Copy;
 using Pocketgres.Cli.Doctor;
 using Pocketgres.Cli.Extensions;
 using Pocketgres.Cli.Migrate;
+using Pocketgres.Cli.NativeDirectories;
 using Pocketgres.Cli.ObjectStores;
 using Pocketgres.Cli.Run;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Cli.Sql;
+using Pocketgres.Cli.Transfer;
 using Pocketgres.Installation;
 
 namespace Pocketgres.Cli;
@@ -26,6 +28,10 @@ internal sealed class PocketgresCommand
         new DoctorCommand(),
         new S3Command(),
         new CopyCommand(),
+        new DumpCommand(),
+        new RestoreCommand(),
+        new ImportCommand(),
+        new ExportCommand(),
     ];
 
     public PocketgresCommand()
@@ -71,7 +77,7 @@ internal sealed class PocketgresCommand
     /// <summary><c>scan</c>.</summary>
     public ScanCommand Scan { get; } = new();
 
-    /// <summary>The words behind <c>--</c> that <see cref="Parse"/> left alone; null when there was none. Only <c>run</c> takes them.</summary>
+    /// <summary>The words that <see cref="Parse"/> left alone, null when there was none: those behind <c>--</c> of <c>run</c>, and all of a command that takes another program's options.</summary>
     public IReadOnlyList<string>? Tail { get; private set; }
 
     /// <summary>The command of the list that was asked for, or null.</summary>
@@ -91,6 +97,12 @@ internal sealed class PocketgresCommand
         {
             Tail = [.. args.Skip(dashes + 1)];
             args = [.. args.Take(dashes)];
+        }
+
+        if (args[0] is DumpCommand.Name or RestoreCommand.Name && !args.Contains("--help"))
+        {
+            Tail = [.. args.Skip(1)];
+            args = [args[0]];
         }
 
         // No @file: an argument is what it says.

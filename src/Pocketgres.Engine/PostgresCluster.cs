@@ -155,9 +155,13 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     /// <returns>False when there is no such process.</returns>
     public bool CrashProcess(int pid)
     {
-        var process = _kernel.Processes.Find(pid);
-        process?.InjectCrash();
-        return process is { HasExited: false };
+        if (_kernel.Processes.Find(pid) is not { HasExited: false } process)
+        {
+            return false;
+        }
+
+        process.InjectCrash();
+        return true;
     }
 
     /// <summary>Lets a session's bytes go through memory from now on, for a client in this .NET process that waits for nothing.</summary>

@@ -197,22 +197,7 @@ public sealed class CopyTests(MemoryServer server) : IClassFixture<MemoryServer>
         Assert.False(Path.Exists(directory.Below("none")));
     }
 
-    private static string PgDump
-    {
-        get
-        {
-            string? given = Environment.GetEnvironmentVariable("POCKETGRES_PG18_DIR");
-            string root = AppContext.BaseDirectory;
-            while (!File.Exists(Path.Combine(root, "Pocketgres.slnx")))
-            {
-                root = Path.GetDirectoryName(root)!;
-            }
-
-            string path = Path.Combine(string.IsNullOrEmpty(given) ? Path.Combine(root, "artifacts", "pg18") : given, "bin", "pg_dump");
-            Assert.True(File.Exists(path), $"pg_dump is not installed ({path}): run eng/pg18.sh");
-            return path;
-        }
-    }
+    private static string PgDump => Path.Combine(NativePrograms.Directory, "pg_dump");
 
     private static Task<DatabaseCopyReport> CopyAsync(
         string source, string target, DatabaseCopyOptions? options = null, IProgress<DatabaseCopyProgress>? progress = null, CancellationToken cancellationToken = default) =>

@@ -19,12 +19,17 @@ internal sealed class CopyCommand : ISubcommand
     private readonly Option<string?> _jobs = Text("--jobs", "N", "Tables copied at the same time (default 2).");
     private readonly Option<string?> _pgDump = Text("--pg-dump", "PATH", "The program pg_dump (default: in PATH, or where Debian has it).");
 
+    private readonly Option<bool> _live = new("--live") { Description = "Follow FROM, a server that others write to, after the copy: until it is interrupted, or cut over." };
+    private readonly Option<bool> _cutOver = new("--cut-over") { Description = "With --live: when TO has all that FROM has, let nobody write to FROM any more, pass on the last changes, and end." };
+    private readonly Option<bool> _abandon = new("--abandon") { Description = "End a live copy that is not to be cut over: what follows FROM is removed on both sides, TO keeps its rows." };
+    private readonly Option<string?> _sourceUrl = Text("--source-url", "URL", "With --live: FROM as TO's server reaches it, when that is another URL.");
+
     public CopyCommand() => Command = new Command("copy",
         "Copy a database into an empty one: the schema by pg_dump, the rows by COPY in parallel from one snapshot, both sides counted and their checksums\n" +
         "compared. What is not copied is named. A copy that fails or is interrupted leaves the target empty, or says that it could not. Exit codes: 0 copied and\n" +
-        "equal; 1 not copied; 2 to 5 as with serve; 130, 143 interrupted.")
+        "equal; 1 not copied; 2 to 5 as with serve; 130, 143 interrupted. A live copy goes on when the same command is given again.")
     {
-        _from, _to, _fromDatabase, _database, _replace, _owners, _jobs, _pgDump,
+        _from, _to, _fromDatabase, _database, _replace, _owners, _jobs, _pgDump, _live, _cutOver, _abandon, _sourceUrl,
     };
 
     /// <inheritdoc/>
@@ -42,14 +47,31 @@ internal sealed class CopyCommand : ISubcommand
         var options = new DatabaseCopyOptions { Replace = result.GetValue(_replace), Owners = result.GetValue(_owners), Jobs = jobs, PgDump = result.GetValue(_pgDump) };
         var from = new TargetRequest { Url = result.GetValue(_from)!, MustExist = true, Database = result.GetValue(_fromDatabase) };
         var to = new TargetRequest { Url = result.GetValue(_to)!, Database = result.GetValue(_database) };
+        bool live = result.GetValue(_live);
+        if (result.GetValue(_abandon))
+        {
+            LiveCopyRun.RefuseUnlessLive(from.Url, to.Url);
+            return CommandFailure.Guard(cancellationToken => LiveCopyRun.AbandonAsync(from, to, cancellationToken));
+        }
+
+        if (!live && (result.GetValue(_cutOver) || result.GetValue(_sourceUrl) is not null))
+        {
+            throw new UsageException("--cut-over and --source-url need --live");
+        }
+
+        if (live)
+        {
+            LiveCopyRun.RefuseUnlessLive(from.Url, to.Url);
+            return CommandFailure.Guard(cancellationToken => LiveCopyRun.RunAsync(from, to, options, result.GetValue(_sourceUrl), result.GetValue(_cutOver), cancellationToken));
+        }
+
         return CommandFailure.Guard(cancellationToken => RunAsync(from, to, options, cancellationToken));
     }
 
     private static async Task<int> RunAsync(TargetRequest from, TargetRequest to, DatabaseCopyOptions options, CancellationToken cancellationToken)
     {
         await using var source = await DatabaseTarget.OpenAsync(from, cancellationToken);
-        bool named = to.Database is not null || ConnectionUri.Matches(to.Url);
-        await using var target = await DatabaseTarget.OpenAsync(named ? to : to with { Database = source.Connection.Database }, cancellationToken);
+        await using var target = await OpenTargetAsync(to, source, cancellationToken);
         using var progress = new ProgressLine();
         var report = await DatabaseCopy.RunAsync(
             source.DedicatedConnectionString, target.DedicatedConnectionString, options,
@@ -64,6 +86,10 @@ internal sealed class CopyCommand : ISubcommand
 
         return ExitCode.Success;
     }
+
+    /// <summary>Opens the target; its database has the name of the source's unless it has one.</summary>
+    internal static Task<DatabaseTarget> OpenTargetAsync(TargetRequest to, DatabaseTarget source, CancellationToken cancellationToken) =>
+        DatabaseTarget.OpenAsync(to.Database is not null || ConnectionUri.Matches(to.Url) ? to : to with { Database = source.Connection.Database }, cancellationToken);
 
     // Whoever serves the directory again hears that it was copied. A copy into memory is gone already.
     private static string? NoteAtSource(DatabaseTarget source, DatabaseTarget target, TargetRequest from, TargetRequest to)

@@ -1,6 +1,5 @@
-using System.Runtime.InteropServices;
+using Pocketgres.Cli.Targets;
 using Pocketgres.Engine;
-using Pocketgres.Engine.Shell;
 
 namespace Pocketgres.Cli.Programs;
 
@@ -10,10 +9,6 @@ namespace Pocketgres.Cli.Programs;
 /// </summary>
 internal static class ProgramCommand
 {
-    // What a terminal or a supervisor sends. The rest ends or stops the .NET process, and the program with it.
-    private static readonly (PosixSignal Signal, int Number)[] Forwarded =
-        [(PosixSignal.SIGHUP, 1), (PosixSignal.SIGINT, 2), (PosixSignal.SIGQUIT, 3), (PosixSignal.SIGTERM, 15)];
-
     /// <summary>Runs the program that the first word names; null when it names none.</summary>
     public static int? TryRun(string[] args)
     {
@@ -33,33 +28,15 @@ internal static class ProgramCommand
         }
     }
 
-    private static int Run(EngineFiles engine, string name, string[] arguments)
-    {
-        using var program = UserProgram.Start(engine, name, arguments);
-        var registrations = new List<PosixSignalRegistration>();
-        foreach (var (signal, number) in Forwarded)
-        {
-            registrations.Add(PosixSignalRegistration.Create(signal, context =>
+    // psql makes a cluster's address of our URLs.
+    private static int Run(EngineFiles engine, string name, string[] arguments) =>
+        name == "psql" && arguments is [var url, .. var rest] && (url.StartsWith("memory:", StringComparison.Ordinal) || url.StartsWith("file:", StringComparison.Ordinal))
+            ? CommandFailure.Guard(async () =>
             {
-                context.Cancel = true;
-                program.Signal(number);
-            }));
-        }
-
-        try
-        {
-            int status = program.Wait();
-            return (status & 0x7F) is 0 ? status >> 8 : ExitCode.SignalBase + (status & 0x7F);
-        }
-        catch (InvalidOperationException e)
-        {
-            return Program.Fail(e.Message, ExitCode.SignalBase + Pocketgres.Kernel.Signal.Abort);
-        }
-        finally
-        {
-            registrations.ForEach(r => r.Dispose());
-        }
-    }
+                await using var target = await DatabaseTarget.OpenAsync(new TargetRequest { Url = url }, CancellationToken.None);
+                return ProgramRun.WithSignals(engine, name, ["-d", target.ConnectionInfo, .. rest], target.Environment);
+            })
+            : ProgramRun.WithSignals(engine, name, arguments);
 
     // The index of programs need not be read for the commands of ours, nor for options.
     private static bool MayBeProgram(string word) =>

@@ -34,6 +34,11 @@ internal sealed class DatabaseTarget : IAsyncDisposable
     /// <summary>The same for a connection that is not of a pool.</summary>
     public string DedicatedConnectionString => new NpgsqlConnectionStringBuilder(Connection.ConnectionString) { Pooling = false }.ConnectionString;
 
+    /// <summary>What libpq's programs take for a database's name: the URL, or for a server in this process keywords and values.</summary>
+    public string ConnectionInfo => IsEmbedded
+        ? $"host={Quote(Connection.Host)} port={Connection.Port.ToString(CultureInfo.InvariantCulture)} user={Quote(Connection.Username)} dbname={Quote(Connection.Database)} sslmode=disable gssencmode=disable"
+        : Url;
+
     /// <summary>Whether the server runs in this process.</summary>
     public bool IsEmbedded => _server is not null;
 
@@ -160,6 +165,8 @@ internal sealed class DatabaseTarget : IAsyncDisposable
             throw;
         }
     }
+
+    private static string Quote(string? value) => $"'{(value ?? "").Replace("\\", @"\\", StringComparison.Ordinal).Replace("'", @"\'", StringComparison.Ordinal)}'";
 
     // The path is what stands between the authority and the query.
     private static string WithDatabase(string url, string database)

@@ -3,13 +3,16 @@ using System.Globalization;
 namespace Pocketgres.Engine.Data;
 
 /// <summary>
-/// The file in a data directory that says which of its databases were copied elsewhere: whoever serves the directory later hears that the copy lacks what is written here.
+/// The file in a data directory that says which of its databases, or that all of it, were copied elsewhere: whoever serves the directory later hears that the copy lacks what is written here.
 /// A line each: time, database, target, separated by tabs. Copies of the directory do not have it.
 /// </summary>
 internal static class CopyNote
 {
     /// <summary>The file's name.</summary>
     public const string Name = "pocketgres.copied";
+
+    /// <summary>Instead of a database's name: all of them, as a directory.</summary>
+    public const string AllDatabases = "*";
 
     // It is a notice: no more of it is looked at, whatever it has become.
     private const int MaximumLines = 10_000;
@@ -40,7 +43,7 @@ internal static class CopyNote
         {
             return File.Exists(path)
                 ? [.. File.ReadLines(path).Take(MaximumLines).Select(l => l.Split('\t')).Where(l => l.Length == 3).GroupBy(l => l[1], StringComparer.Ordinal).Select(g => g.Last())
-                    .Select(l => $"the database {l[1]} of this directory was copied to {l[2]} at {l[0]}, and what is written here since then is not there; remove {path} if this one is in use on purpose")]
+                    .Select(l => $"{(l[1] == AllDatabases ? "the cluster" : $"the database {l[1]}")} of this directory was copied to {l[2]} at {l[0]}, and what is written here since then is not there; remove {path} if this one is in use on purpose")]
                 : [];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -219,7 +219,7 @@ internal sealed class DataDirectory : IDisposable
                 : control.Float8ByValue != own.Float8ByValue ? "it was made by a 32-bit server, as PGlite and pocketgres with PGlite's engine are"
                 : "it was made by a server built with other sizes or alignments";
             throw new ClusterException(ClusterError.WrongVersion,
-                $"{shown} is a PostgreSQL {EngineArtifacts.PostgresMajorVersion} data directory of another build: {why}; serve it with the program that made it, and move its data here with pocketgres copy, or with pg_dump");
+                $"{shown} is a PostgreSQL {EngineArtifacts.PostgresMajorVersion} data directory of another build: {why}; serve it with the program that made it, dump it there with pg_dump, and bring the dump here with pocketgres restore");
         }
 
         ClusterException Damaged(string how, Exception? inner) => new(ClusterError.StartFailed,

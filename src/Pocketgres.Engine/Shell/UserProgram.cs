@@ -17,7 +17,7 @@ public sealed class UserProgram : IDisposable
     private readonly Process _process;
     private volatile Exception? _crash;
 
-    private UserProgram(EngineFiles engine, string name, IReadOnlyList<string> arguments)
+    private UserProgram(EngineFiles engine, string name, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?> variables)
     {
         var programs = new EnginePrograms(engine, ofUser: true);
         var host = new HostFileSystem("/");
@@ -32,7 +32,7 @@ public sealed class UserProgram : IDisposable
         string path = EnginePrograms.PathOf(name);
         try
         {
-            _process = _kernel.Spawn(programs.Find(path)!, [path, .. arguments], HostEnvironment(name), Environment.CurrentDirectory, name,
+            _process = _kernel.Spawn(programs.Find(path)!, [path, .. arguments], HostEnvironment(name, variables), Environment.CurrentDirectory, name,
                 files: host.InheritedDescriptors(), tag: PostgresProcess.Master(programs));
         }
         catch
@@ -46,11 +46,12 @@ public sealed class UserProgram : IDisposable
     /// <param name="engine">The engine's files.</param>
     /// <param name="name">One of <see cref="EngineFiles.ProgramNames"/>.</param>
     /// <param name="arguments">Its arguments, without its own name.</param>
-    public static UserProgram Start(EngineFiles engine, string name, IReadOnlyList<string> arguments)
+    /// <param name="variables">What its environment has instead of this process's; null removes a variable.</param>
+    public static UserProgram Start(EngineFiles engine, string name, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? variables = null)
     {
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(arguments);
-        return new UserProgram(engine, name, arguments);
+        return new UserProgram(engine, name, arguments, variables ?? new Dictionary<string, string?>());
     }
 
     /// <summary>Passes a signal on to the program and to the processes that it has started, as a terminal does. Any thread.</summary>
@@ -74,13 +75,18 @@ public sealed class UserProgram : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _kernel.Dispose();
 
-    private static List<string> HostEnvironment(string program)
+    private static List<string> HostEnvironment(string program, IReadOnlyDictionary<string, string?> variables)
     {
         var list = new List<string>();
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
-            list.Add($"{variable.Key}={variable.Value}");
+            if (!variables.ContainsKey((string)variable.Key))
+            {
+                list.Add($"{variable.Key}={variable.Value}");
+            }
         }
+
+        list.AddRange(variables.Where(v => v.Value is not null).Select(v => $"{v.Key}={v.Value}"));
 
         // The C library of the server has no other locales than these: what initdb finds in the environment would become the new cluster's.
         if (program == "initdb" && UserLocale() is not ("" or "C" or "POSIX" or "C.UTF-8" or "C.utf8"))

@@ -14,6 +14,9 @@ public sealed record DatabaseCopyOptions
 
     /// <summary>The program pg_dump, which must not be older than the source; null to look for it in PATH and where Debian has it.</summary>
     public string? PgDump { get; init; }
+
+    /// <summary>The snapshot of the source that is copied, which somebody else holds; null for one of its own.</summary>
+    internal string? Snapshot { get; init; }
 }
 
 /// <summary>What was copied; both sides were counted, and their checksums are equal.</summary>

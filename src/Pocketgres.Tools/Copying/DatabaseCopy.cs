@@ -52,6 +52,11 @@ internal sealed class DatabaseCopy
             var program = await PgDumpProgram.FindAsync(_options.PgDump, version / 10000, cancellationToken);
 
             await source.ExecuteAsync("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", cancellationToken);
+            if (_options.Snapshot is { } given)
+            {
+                await source.ExecuteAsync($"SET TRANSACTION SNAPSHOT {SqlCalls.Literal(given)}", cancellationToken);
+            }
+
             snapshot = (await source.ValueAsync<string>("SELECT pg_catalog.pg_export_snapshot()", cancellationToken))!;
             before = await program.RunAsync("pre-data", _source, snapshot, _options.Owners, cancellationToken);
             after = await program.RunAsync("post-data", _source, snapshot, _options.Owners, cancellationToken);
@@ -111,6 +116,13 @@ internal sealed class DatabaseCopy
 
         return builder;
     }
+
+    /// <summary>A session as a copy needs it.</summary>
+    /// <param name="connectionString">Where.</param>
+    /// <param name="side">For the error.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="CopyException">The server cannot be reached.</exception>
+    public static Task<NpgsqlConnection> OpenAsync(string connectionString, string side, CancellationToken cancellationToken) => OpenAsync(Dedicated(connectionString), side, cancellationToken);
 
     private static async Task<NpgsqlConnection> OpenAsync(NpgsqlConnectionStringBuilder address, string side, CancellationToken cancellationToken)
     {
@@ -198,7 +210,8 @@ internal sealed class DatabaseCopy
         }
     }
 
-    private static async Task CopySequencesAsync(NpgsqlConnection source, NpgsqlConnection target, CancellationToken cancellationToken)
+    /// <summary>Sets the target's sequences as those of the source are.</summary>
+    public static async Task CopySequencesAsync(NpgsqlConnection source, NpgsqlConnection target, CancellationToken cancellationToken)
     {
         foreach (string name in await CopiedTable.FindSequencesAsync(source, cancellationToken))
         {
@@ -254,7 +267,8 @@ internal sealed class DatabaseCopy
         }
     }
 
-    private static string Reason(Exception e) => e switch
+    /// <summary>What an exception says, in one line.</summary>
+    public static string Reason(Exception e) => e switch
     {
         PostgresException p => $"{p.SqlState}: {p.MessageText}",
         NpgsqlException => e.InnerException?.Message ?? e.Message,

@@ -9,7 +9,7 @@ internal static class LeftBehind
     // Each row is a line.
     private const string AtTheSource =
         """
-        SELECT 'publications: ' || string_agg(quote_ident(pubname), ', ' ORDER BY pubname) FROM pg_catalog.pg_publication HAVING count(*) > 0
+        SELECT 'publications: ' || string_agg(quote_ident(pubname), ', ' ORDER BY pubname) FROM pg_catalog.pg_publication WHERE pubname <> 'pocketgres_copy' HAVING count(*) > 0
         UNION ALL SELECT 'subscriptions: ' || string_agg(quote_ident(subname), ', ' ORDER BY subname) FROM pg_catalog.pg_subscription
             WHERE subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) HAVING count(*) > 0
         UNION ALL SELECT 'the rows of foreign tables, which are elsewhere: ' || string_agg(oid::regclass::text, ', ' ORDER BY oid) FROM pg_catalog.pg_class WHERE relkind = 'f' HAVING count(*) > 0

@@ -43,6 +43,13 @@ internal static class TableCopy
             await target.ExecuteAsync($"INSERT INTO {table.Name} SELECT FROM pg_catalog.generate_series(1, $1)", cancellationToken, rows);
         }
 
+        return await CompareAsync(source, target, table, cancellationToken);
+    }
+
+    /// <summary>Counts a table on both sides and compares the checksums; returns the number of rows.</summary>
+    /// <exception cref="CopyException">The two sides differ.</exception>
+    public static async Task<long> CompareAsync(NpgsqlConnection source, NpgsqlConnection target, CopiedTable table, CancellationToken cancellationToken)
+    {
         var here = await SumAsync(source, table, cancellationToken);
         var there = await SumAsync(target, table, cancellationToken);
         return here == there ? here.Rows : throw new CopyException(

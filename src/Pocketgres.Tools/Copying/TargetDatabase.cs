@@ -18,7 +18,7 @@ internal static class TargetDatabase
     {
         if (await IsMarkedAsync(target, cancellationToken))
         {
-            throw new CopyException("the target has part of a copy that was interrupted: give --replace to remove it and copy anew, or another database");
+            throw new CopyException("the target has part of a copy or of a dump whose restoring was interrupted: give --replace to remove it and begin anew, or another database");
         }
 
         string? thing = await target.ValueAsync<string>(
