@@ -271,6 +271,21 @@ internal readonly ref partial struct Portal
     /// <summary>Its memory context.</summary>
     [GuestName("portalContext")]
     public partial uint Context { get; }
+
+    /// <summary>Its name, a C string that lives as long as the portal.</summary>
+    public partial uint Name { get; }
+
+    /// <summary>The text of its query, a C string.</summary>
+    [GuestName("sourceText")]
+    public partial uint SourceText { get; set; }
+
+    /// <summary>The list of its plans, or 0.</summary>
+    [GuestName("stmts")]
+    public partial uint Statements { get; set; }
+
+    /// <summary>pg_cursors shows it.</summary>
+    [GuestName("visible")]
+    public partial bool IsVisible { get; }
 }
 
 /// <summary>Values of parameters (nodes/params.h).</summary>
