@@ -25,6 +25,7 @@ internal sealed class BucketCluster : IAsyncDisposable
     private readonly LogShipper _shipper;
     private readonly ImageWriter _images;
     private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _sleepAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _work = Task.CompletedTask;
 
     private BucketCluster(IObjectStore store, OpenedLog log, BucketOptions options, BucketFileSystem files, Action<string>? step)
@@ -45,6 +46,9 @@ internal sealed class BucketCluster : IAsyncDisposable
 
     /// <summary>Completes when another process has taken the cluster, or the store refuses for good: the server is to be stopped at once.</summary>
     public Task<BucketException> Lost => _shipper.Fenced;
+
+    /// <summary>Completes when somebody has asked, through the bucket, that the cluster be closed; looked for with each heartbeat.</summary>
+    public Task SleepAsked => _sleepAsked.Task;
 
     /// <summary>Settings that a server on it must have: what is synced is what is brought to the bucket, and no page here is ever torn.</summary>
     public static IReadOnlyDictionary<string, string> RequiredSettings { get; } = new Dictionary<string, string>
@@ -140,6 +144,11 @@ internal sealed class BucketCluster : IAsyncDisposable
                 await _store.DeleteAsync(holder.Key).ConfigureAwait(false);
             }
         }
+
+        if (_sleepAsked.Task.IsCompleted)
+        {
+            await _store.DeleteAsync(Keys.AskedToSleep(_log.Token)).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Gives everything back. What was not brought to the bucket is lost, unless <see cref="CloseAsync"/> was called.</summary>
@@ -222,6 +231,10 @@ internal sealed class BucketCluster : IAsyncDisposable
             {
                 await _store.PutAsync(Keys.Holder(_log.Token), Holder.Describe(), _stop.Token).ConfigureAwait(false);
                 await _shipper.LookForFenceAsync(_stop.Token).ConfigureAwait(false);
+                if (await _store.GetAsync(Keys.AskedToSleep(_log.Token), null, _stop.Token).ConfigureAwait(false) is not null)
+                {
+                    _sleepAsked.TrySetResult();
+                }
             }
             catch (Exception e) when (e is ObjectStoreException or OperationCanceledException or DamagedObjectException)
             {

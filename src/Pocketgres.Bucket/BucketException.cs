@@ -23,6 +23,9 @@ public enum BucketError
     /// <summary>An object is missing, damaged or of a newer version.</summary>
     Damaged,
 
+    /// <summary>There is no cluster, and none is to be made.</summary>
+    Missing,
+
     /// <summary>Another process has taken the cluster over; this one may write nothing more.</summary>
     Fenced,
 }

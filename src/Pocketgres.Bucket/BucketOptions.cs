@@ -28,6 +28,12 @@ public sealed record BucketOptions
     /// <summary>Log records a second, on average; 0 for no limit. What waits goes with the next one. A burst of ten seconds' worth is let through.</summary>
     public int PutsPerSecond { get; init; } = 25;
 
+    /// <summary>Whether to make a cluster where there is nothing.</summary>
+    public bool MayCreate { get; init; } = true;
+
+    /// <summary>How long nobody must do anything before the cluster is closed, to be opened again by the next connection; null for never. The server's business.</summary>
+    public TimeSpan? Idle { get; init; }
+
     /// <summary>Whether to take the cluster from another process although that may be alive.</summary>
     public bool TakeOver { get; init; }
 

@@ -7,7 +7,7 @@ namespace Pocketgres.Bucket;
 /// <summary>A cluster in a bucket as people write it: <c>s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000&amp;mode=interval</c>.</summary>
 internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
 {
-    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover"];
+    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover", "idle", "create"];
 
     /// <summary>Reads a URL.</summary>
     /// <param name="text">The URL.</param>
@@ -40,6 +40,9 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
     /// <summary>The prefix, as a store of its own.</summary>
     public IObjectStore Open(Func<string, string?> environment) => new PrefixedObjectStore(Store.Open(environment), Store.Prefix);
 
+    /// <summary>The same in a bucket that is open, and stays its owner's.</summary>
+    public IObjectStore Below(IObjectStore bucket) => new PrefixedObjectStore(bucket, Store.Prefix, ownsInner: false);
+
     private static BucketOptions? Set(BucketOptions options, string name, string value) => name switch
     {
         "mode" when Enum.TryParse(value, ignoreCase: true, out LogMode mode) && Enum.IsDefined(mode) && !char.IsDigit(value[0]) => options with { Mode = mode },
@@ -47,14 +50,16 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
         "inflight" when Number(value) is >= 1 and <= BucketOptions.Window and { } number => options with { InFlight = number },
         "puts" when Number(value) is >= 0 and <= 100_000 and { } number => options with { PutsPerSecond = number },
         "takeover" when value is "true" or "false" => options with { TakeOver = value == "true" },
-        "mode" or "interval" or "inflight" or "puts" or "takeover" => null,
+        "create" when value is "true" or "false" => options with { MayCreate = value == "true" },
+        "idle" when Duration(value) is { } time && time > TimeSpan.Zero => options with { Idle = time },
+        "mode" or "interval" or "inflight" or "puts" or "takeover" or "create" or "idle" => null,
         _ => options,
     };
 
     private static string Expected(string name) => name switch
     {
         "mode" => "write strict, interval or sleep",
-        "interval" => "write a time such as 500ms, 1s or 2m",
+        "interval" or "idle" => "write a time such as 500ms, 1s or 2m",
         "inflight" => $"write a number from 1 to {BucketOptions.Window}",
         "puts" => "write how many log records a second at most, 0 for no limit",
         _ => "write true or false",

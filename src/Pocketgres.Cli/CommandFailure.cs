@@ -65,7 +65,7 @@ internal static class CommandFailure
     /// <summary>The exit code for a cluster in a bucket that cannot be opened or was lost.</summary>
     public static int CodeOf(BucketError error) => error switch
     {
-        BucketError.InUse => ExitCode.DirectoryUnusable,
+        BucketError.InUse or BucketError.Missing => ExitCode.DirectoryUnusable,
         BucketError.Damaged => ExitCode.WrongVersion,
         BucketError.Fenced => ExitCode.Fenced,
         _ => ExitCode.ServerFailed,

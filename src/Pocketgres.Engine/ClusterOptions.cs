@@ -21,6 +21,12 @@ public sealed record ClusterOptions
     /// <summary>Holds commits back until their log is durable where <see cref="DataFileSystem"/> keeps it; null for none.</summary>
     internal ICommitGate? CommitGate { get; init; }
 
+    /// <summary>
+    /// Where connections come from instead of from sockets of the cluster's own: the queue's address is <see cref="ListenAddress"/> and <see cref="Port"/>. The
+    /// cluster disposes it.
+    /// </summary>
+    internal Kernel.Net.ConnectionQueue? Connections { get; init; }
+
     /// <summary>A data directory to run on without changing it, instead of the others; whoever gives it keeps the directory locked. Outlives the cluster.</summary>
     internal Checking.ClusterOverlay? Overlay { get; init; }
 

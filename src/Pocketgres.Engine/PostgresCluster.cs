@@ -67,6 +67,9 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     /// <summary>Processes that run, and how many were started since the start.</summary>
     public (int Running, long Started) ProcessCounts => _kernel.RunLocked(() => (_kernel.Processes.Snapshot().Count, _kernel.Processes.Started));
 
+    /// <summary>What its processes do now.</summary>
+    internal ClusterActivity LookAtActivity() => _kernel.RunLocked(() => Sessions.Look(_kernel));
+
     /// <summary>Completes with the postmaster's exit code when the server has ended, whoever ended it, and everything it held is freed.</summary>
     public Task<int> Completion => _completion;
 
@@ -84,7 +87,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         var engine = options.EngineFiles ?? EngineFiles.Default;
-        using var listener = ListenTcp(options);
+        using var listener = options.Connections is null ? ListenTcp(options) : null;
         int port = listener?.Port ?? options.Port;
         var directory = options.DataDirectory is null ? null : Data.DataDirectory.Open(options.DataDirectory, engine);
         if (options.DataFileSystem is { } files)
@@ -106,6 +109,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             if (listener is not null)
             {
                 kernel.InheritedSockets.Add(listener);
+            }
+
+            if (options.Connections is { } connections)
+            {
+                kernel.InheritedSockets.Add(connections);
             }
 
             RemoveStalePidFile(kernel, dataDirectory);

@@ -3,7 +3,8 @@ namespace Pocketgres.ObjectStore;
 /// <summary>The part of a store below a prefix, under keys without it.</summary>
 /// <param name="inner">The store.</param>
 /// <param name="prefix">Ends with a slash, or is empty.</param>
-internal sealed class PrefixedObjectStore(IObjectStore inner, string prefix) : IObjectStore
+/// <param name="ownsInner">Whether the store is disposed with this one.</param>
+internal sealed class PrefixedObjectStore(IObjectStore inner, string prefix, bool ownsInner = true) : IObjectStore
 {
     /// <inheritdoc/>
     public string Name => $"{inner.Name}/{prefix.TrimEnd('/')}";
@@ -31,5 +32,11 @@ internal sealed class PrefixedObjectStore(IObjectStore inner, string prefix) : I
     public Task DeleteAsync(string key, CancellationToken cancellationToken = default) => inner.DeleteAsync(prefix + key, cancellationToken);
 
     /// <inheritdoc/>
-    public void Dispose() => inner.Dispose();
+    public void Dispose()
+    {
+        if (ownsInner)
+        {
+            inner.Dispose();
+        }
+    }
 }

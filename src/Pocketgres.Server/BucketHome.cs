@@ -23,6 +23,9 @@ internal sealed class BucketHome : IAsyncDisposable
     /// <summary>Why the server had to stop, once it had to; null before and otherwise.</summary>
     public BucketException? Error { get; private set; }
 
+    /// <summary>Whether the server stops because somebody has asked for it through the bucket.</summary>
+    public bool SleepRequested { get; private set; }
+
     /// <summary>Opens the cluster at a URL.</summary>
     public static async Task<BucketHome> OpenAsync(ServerOptions options, CancellationToken cancellationToken)
     {
@@ -31,7 +34,7 @@ internal sealed class BucketHome : IAsyncDisposable
             throw new ArgumentException(error, nameof(options));
         }
 
-        var store = url.Open(Environment.GetEnvironmentVariable);
+        var store = options.Bucket is { } bucket ? url.Below(bucket) : url.Open(Environment.GetEnvironmentVariable);
         try
         {
             Action<string>? report = options.Logger is { } logger ? message => Report(logger, message) : null;
@@ -66,7 +69,15 @@ internal sealed class BucketHome : IAsyncDisposable
     /// <returns>The postmaster's exit code.</returns>
     public async Task<int> FollowAsync(PostgresCluster cluster)
     {
-        if (await Task.WhenAny(cluster.Completion, _bucket.Lost).ConfigureAwait(false) == _bucket.Lost)
+        var first = await Task.WhenAny(cluster.Completion, _bucket.Lost, _bucket.SleepAsked).ConfigureAwait(false);
+        if (first == _bucket.SleepAsked)
+        {
+            SleepRequested = true;
+            _ = cluster.StopAsync(ShutdownMode.Fast);
+            first = await Task.WhenAny(cluster.Completion, _bucket.Lost).ConfigureAwait(false);
+        }
+
+        if (first == _bucket.Lost)
         {
             Error = await _bucket.Lost.ConfigureAwait(false);
             _ = cluster.StopAsync(ShutdownMode.Immediate);

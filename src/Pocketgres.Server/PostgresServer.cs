@@ -79,6 +79,9 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Whether a stop has been asked for: else an end of the server is a failure.</summary>
     public bool StopRequested => Volatile.Read(ref _stopRequested) != 0;
 
+    /// <summary>Whether somebody has asked for the sleep of a cluster in a bucket (<c>pocketgres sleep</c>), for which the server stops.</summary>
+    public bool SleepRequested => _bucket?.SleepRequested ?? false;
+
     /// <summary>Raised for each log message, on a server thread: be quick and do not call back into the server.</summary>
     public event Action<ServerLogEntry>? LogWritten
     {
@@ -127,6 +130,7 @@ public sealed class PostgresServer : IAsyncDisposable
         DataDirectory = options.Url.DataDirectory,
         ListenAddress = options.ListenAddress,
         Port = options.Port,
+        Connections = options.Connections,
         UnixSocketDirectory = options.UnixSocketDirectory,
         Settings = options.Settings,
         SelfSignedTls = options.SelfSignedTls,

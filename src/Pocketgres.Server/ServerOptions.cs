@@ -55,6 +55,12 @@ public sealed record ServerOptions
     /// <summary>Called before each step of making an image in a bucket, with its name: for tests.</summary>
     internal Action<string>? ImageStep { get; init; }
 
+    /// <summary>Where connections come from, instead of from sockets of the server's own at <see cref="ListenAddress"/> and <see cref="Port"/>.</summary>
+    internal Kernel.Net.ConnectionQueue? Connections { get; init; }
+
+    /// <summary>The bucket of <see cref="Url"/>, already open, which stays the caller's; null to open it.</summary>
+    internal ObjectStore.IObjectStore? Bucket { get; init; }
+
     /// <summary>What a cluster in memory starts from; null for a new one. With <see cref="PostgresUrl.Memory"/> only.</summary>
     internal ClusterSnapshot? Origin { get; init; }
 

@@ -23,6 +23,9 @@ internal static class Keys
     /// <summary>Before the tokens of those who have the cluster open.</summary>
     public const string Live = "live/";
 
+    /// <summary>Before the tokens of those who are asked to go to sleep.</summary>
+    public const string Asked = "ask/";
+
     /// <summary>A log record.</summary>
     public static string LogRecord(long sequence) => Log + Number(sequence);
 
@@ -34,6 +37,9 @@ internal static class Keys
 
     /// <summary>The heartbeat of a holder.</summary>
     public static string Holder(long token) => Live + Number(token);
+
+    /// <summary>Asks a holder to close the cluster.</summary>
+    public static string AskedToSleep(long token) => Asked + Number(token);
 
     /// <summary>The number at the end of a name.</summary>
     /// <exception cref="DamagedObjectException">There is none.</exception>

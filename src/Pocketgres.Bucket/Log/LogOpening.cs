@@ -74,6 +74,11 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
 
     private async Task<Guid> CreateAsync(CancellationToken cancellationToken)
     {
+        if (!options.MayCreate)
+        {
+            throw new BucketException(BucketError.Missing, $"there is no cluster at {store.Name}");
+        }
+
         await StoreProbe.RunAsync(store, "", cancellationToken).ConfigureAwait(false);
         var others = await store.ListAsync("", null, cancellationToken).ConfigureAwait(false);
         if (others.Entries.FirstOrDefault(e => e.Key != Keys.Format && !e.Key.StartsWith("probe/", StringComparison.Ordinal)) is { } other)

@@ -192,6 +192,11 @@ internal sealed class ServeArguments
             throw new UsageException("with --no-tcp nobody could connect: give --unix-socket-dir too");
         }
 
+        if (Http is not null && url.IsBucket && Server.Sleeping.SleepingServer.IsMeant(url))
+        {
+            throw new UsageException("--http asks the server, which would never sleep: leave out --http, or idle= in the URL; \"host\" has both");
+        }
+
         int port = Number("--port", Port ?? "5432", 0, IPEndPoint.MaxPort);
         if (NoTcp && port == 0)
         {

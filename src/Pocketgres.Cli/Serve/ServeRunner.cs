@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Pocketgres.Bucket;
 using Pocketgres.Engine;
 using Pocketgres.Server;
+using Pocketgres.Server.Sleeping;
 using Pocketgres.Server.Watching;
 
 namespace Pocketgres.Cli.Serve;
@@ -17,7 +18,8 @@ internal sealed class ServeRunner : IDisposable
     private readonly StandardErrorLogger _log;
     private readonly CancellationTokenSource _stopDuringStart = new();
     private readonly Lock _lock = new();
-    private PostgresServer? _server;
+    private Func<ShutdownMode, Task>? _stopServer; // once it runs
+    private Action? _reloadServer;
     private ShutdownMode? _stopMode;
 
     private ServeRunner(ServeSettings settings)
@@ -101,35 +103,73 @@ internal sealed class ServeRunner : IDisposable
 
     private async Task<int> ServeAsync(WebFramework? http, bool isRoot)
     {
+        if (SleepingServer.IsMeant(_settings.Server.Url))
+        {
+            return await ServeSleepingAsync(isRoot).ConfigureAwait(false);
+        }
+
         var server = await PostgresServer.StartAsync(_settings.Server with { Logger = http?.Log ?? _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
+        if (MayServe(mode => server.StopAsync(mode), server.Reload))
+        {
+            WarnRoot(isRoot, server.ReadAuthentication());
+            http?.Attach(server);
+            TestHooks.StartIfAsked(server);
+            SayReady(ReadyLine.Of(server, http), server.ConnectionUrl);
+        }
+
+        int exitCode = await server.Completion.ConfigureAwait(false);
+        return server.BucketError is { } error ? Fail(error, CommandFailure.CodeOf(error.Error)) : Conclude(server.StopRequested || server.SleepRequested, exitCode);
+    }
+
+    // Of its own, so that others do not load what it needs.
+    private async Task<int> ServeSleepingAsync(bool isRoot)
+    {
+        var server = await SleepingServer.StartAsync(_settings.Server with { Logger = _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
+        await using (server.ConfigureAwait(false))
+        {
+            if (MayServe(mode => server.StopAsync(mode), server.Reload))
+            {
+                WarnRoot(isRoot, server.Authentication);
+                SayReady(ReadyLine.Format(server.Port, server.ConnectionUrl, server.UnixSocketDirectory, server.DataDirectory), server.ConnectionUrl);
+            }
+
+            int exitCode = await server.Completion.ConfigureAwait(false);
+            return server.Error is { } error ? Fail(error, error is BucketException e ? CommandFailure.CodeOf(e.Error) : ExitCode.ServerFailed) : Conclude(exitCode == 0, exitCode);
+        }
+    }
+
+    // False when a stop was asked for while it started, which is done then.
+    private bool MayServe(Func<ShutdownMode, Task> stop, Action reload)
+    {
         ShutdownMode? stopMode;
         lock (_lock)
         {
-            _server = server;
+            _stopServer = stop;
+            _reloadServer = reload;
             stopMode = _stopMode;
         }
 
         if (stopMode is { } mode)
         {
-            _ = server.StopAsync(mode);
+            _ = stop(mode);
         }
-        else
+
+        return stopMode is null;
+    }
+
+    private void WarnRoot(bool isRoot, string authentication)
+    {
+        if (isRoot && RootCheck.WhoGetsIn(authentication, _settings) is { } who)
         {
-            if (isRoot && RootCheck.WhoGetsIn(server.ReadAuthentication(), _settings) is { } who)
-            {
-                _log.Write(LogLevel.Warning, $"running as root: {who} gets in without a password, and may run programs as root: another user for the server, or pg_hba.conf, is safer");
-            }
-
-            http?.Attach(server);
-            TestHooks.StartIfAsked(server);
-            StandardStreams.WriteOutput(ReadyLine.Of(server, http));
-            ServiceManager.Ready();
-            _log.Write(LogLevel.Information,
-                $"PostgreSQL {EngineFiles.Default.PostgresVersion} is ready: {server.ConnectionUrl} ({_settings.Server.Url}); SIGINT or Ctrl+C stops it");
+            _log.Write(LogLevel.Warning, $"running as root: {who} gets in without a password, and may run programs as root: another user for the server, or pg_hba.conf, is safer");
         }
+    }
 
-        int exitCode = await server.Completion.ConfigureAwait(false);
-        return server.BucketError is { } error ? Fail(error, CommandFailure.CodeOf(error.Error)) : Conclude(server.StopRequested, exitCode);
+    private void SayReady(string line, string url)
+    {
+        StandardStreams.WriteOutput(line);
+        ServiceManager.Ready();
+        _log.Write(LogLevel.Information, $"PostgreSQL {EngineFiles.Default.PostgresVersion} is ready: {url} ({_settings.Server.Url}); SIGINT or Ctrl+C stops it");
     }
 
     private int Conclude(bool asked, int exitCode)
@@ -155,20 +195,20 @@ internal sealed class ServeRunner : IDisposable
 
     private void Stop(ShutdownMode mode)
     {
-        PostgresServer? server;
+        Func<ShutdownMode, Task>? stop;
         lock (_lock)
         {
             // An immediate shutdown is not taken back by a softer wish.
             mode = _stopMode == ShutdownMode.Immediate ? ShutdownMode.Immediate : mode;
             _stopMode = mode;
-            server = _server;
+            stop = _stopServer;
         }
 
         ServiceManager.Stopping();
-        if (server is not null)
+        if (stop is not null)
         {
             _log.Write(LogLevel.Information, mode == ShutdownMode.Immediate ? "stopping at once" : "stopping");
-            _ = server.StopAsync(mode);
+            _ = stop(mode);
         }
         else
         {
@@ -178,13 +218,13 @@ internal sealed class ServeRunner : IDisposable
 
     private void Reload()
     {
-        PostgresServer? server;
+        Action? reload;
         lock (_lock)
         {
-            server = _server;
+            reload = _reloadServer;
         }
 
-        server?.Reload();
+        reload?.Invoke();
     }
 
     private async Task StopWithParentAsync(ProcessWatch parent)

@@ -63,6 +63,22 @@ internal static unsafe partial class GuestVariables
     [GuestName("lock_files")]
     public static partial GuestList LockFiles(byte* m);
 
+    /// <summary>utils/backend_status.h: the address of what the process tells pg_stat_activity, 0 before.</summary>
+    [GuestName("MyBEEntry")]
+    public static partial uint MyBackendEntry(byte* m);
+
+    /// <summary>storage/proc.h: the address of the process's entry in shared memory, 0 before.</summary>
+    [GuestName("MyProc")]
+    public static partial uint MyProcess(byte* m);
+
+    /// <summary>commands/async.c: the address of the list of channels that the session listens on, 0 for none.</summary>
+    [GuestName("listenChannels")]
+    public static partial uint ListenChannels(byte* m);
+
+    /// <summary>catalog/namespace.c: the schema of the session's temporary tables, 0 without any.</summary>
+    [GuestName("myTempNamespace")]
+    public static partial ref uint TemporaryNamespace(byte* m);
+
     /// <summary>access/xlog.c: the copy of pg_control in shared memory.</summary>
     public static partial uint ControlFile(byte* m);
 

@@ -127,6 +127,9 @@ internal static unsafe partial class Libc
     public static partial int getsockname(int fd, void* address, int* length);
 
     [LibraryImport("libc", SetLastError = true)]
+    public static partial int getpeername(int fd, void* address, int* length);
+
+    [LibraryImport("libc", SetLastError = true)]
     public static partial nint recv(int fd, void* buffer, nint count, int flags);
 
     [LibraryImport("libc", SetLastError = true)]

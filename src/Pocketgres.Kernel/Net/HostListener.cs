@@ -14,7 +14,7 @@ namespace Pocketgres.Kernel.Net;
 public sealed unsafe class HostListener : IDisposable
 {
     private const int Inet = 2, Inet6 = 10, Stream = 1, SocketLevel = 1, ReuseAddress = 2, V6Only = 26, Ipv6Level = 41; // Linux
-    private const int AddressSize = 28; // struct sockaddr_in6
+    internal const int AddressSize = 28; // struct sockaddr_in6
 
     private int _descriptor;
 
@@ -74,7 +74,7 @@ public sealed unsafe class HostListener : IDisposable
     }
 
     /// <summary>Writes a struct sockaddr_in or sockaddr_in6; returns its size.</summary>
-    private static int Write(byte* name, IPAddress address, int port)
+    internal static int Write(byte* name, IPAddress address, int port)
     {
         bool v6 = address.AddressFamily == AddressFamily.InterNetworkV6;
         new Span<byte>(name, AddressSize).Clear();

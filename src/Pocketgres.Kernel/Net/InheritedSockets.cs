@@ -29,11 +29,23 @@ public sealed unsafe class InheritedSockets : IDisposable
         Add(listener.Descriptor, listener);
     }
 
+    /// <summary>Gives a queue of connections to the kernel, which disposes it at its end.</summary>
+    public void Add(ConnectionQueue queue)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        lock (_lock)
+        {
+            _sockets.Add(new Inherited(queue.Descriptor, queue.Address, queue));
+        }
+    }
+
     /// <summary>A duplicate of the host's descriptor bound to this address, or -1. The socket is non-blocking from then on.</summary>
     /// <param name="address">struct sockaddr_in or sockaddr_in6.</param>
     /// <param name="length">Its size.</param>
-    internal int Take(byte* address, int length)
+    /// <param name="queue">What its connections come from if it is no socket; else null.</param>
+    internal int Take(byte* address, int length, out ConnectionQueue? queue)
     {
+        queue = null;
         lock (_lock)
         {
             foreach (var socket in _sockets)
@@ -51,6 +63,7 @@ public sealed unsafe class InheritedSockets : IDisposable
                     _ = Libc.fcntl(fd, Libc.SetStatusFlags, flags | Libc.SockNonBlocking);
                 }
 
+                queue = socket.Owner as ConnectionQueue;
                 return fd;
             }
 

@@ -10,6 +10,7 @@ public sealed unsafe class SocketFile : OpenFile
 {
     private int _descriptor;
     private readonly Action? _closed;
+    private int _receivedTaken; // of Received
     private WaitingConnections? _connections; // of a listening socket, made when the first connection comes
 
     /// <summary>Takes over a host descriptor.</summary>
@@ -24,6 +25,12 @@ public sealed unsafe class SocketFile : OpenFile
 
     /// <summary>What <see cref="AcceptFilter.Judge"/> has noted about this connection before it was accepted.</summary>
     public int AcceptState { get; internal init; }
+
+    /// <summary>Of a connection: what was received before the program accepted it, which it reads first; null for nothing.</summary>
+    public byte[]? Received { private get; init; }
+
+    /// <summary>What the connections of a listening socket come from instead of the host's; null for most.</summary>
+    internal ConnectionQueue? Queue { get; set; }
 
     /// <summary>True after listen(2).</summary>
     public bool IsListening { get; internal set; }
@@ -51,6 +58,14 @@ public sealed unsafe class SocketFile : OpenFile
             return memory.Receive(buffer, count, peek);
         }
 
+        if (Received is not null && _receivedTaken < Received.Length)
+        {
+            int part = Math.Min(count, Received.Length - _receivedTaken);
+            Received.AsSpan(_receivedTaken, part).CopyTo(new Span<byte>(buffer, part));
+            _receivedTaken += peek ? 0 : part;
+            return part;
+        }
+
         nint n = Libc.recv(_descriptor, buffer, count, Libc.MsgDontWait | (peek ? 2 : 0));
         return n >= 0 ? (int)n : -(int)HostErrno.Last();
     }
@@ -62,7 +77,7 @@ public sealed unsafe class SocketFile : OpenFile
     {
         if (_connections is null && process.Kernel.Options.AcceptFilter is { } filter && _descriptor >= 0)
         {
-            _connections = new WaitingConnections(_descriptor, filter);
+            _connections = new WaitingConnections(_descriptor, filter, Queue);
         }
 
         return _connections?.HasConnection(process) ?? true;
@@ -73,10 +88,12 @@ public sealed unsafe class SocketFile : OpenFile
     /// <param name="address">Where the client's address goes, or null.</param>
     /// <param name="length">Room there, and the size it has; null with <paramref name="address"/>.</param>
     /// <param name="state"><see cref="AcceptState"/> of the connection.</param>
+    /// <param name="received"><see cref="Received"/> of the connection.</param>
     /// <returns>A host descriptor or a negated errno.</returns>
-    internal int Accept(Process process, byte* address, int* length, out int state)
+    internal int Accept(Process process, byte* address, int* length, out int state, out byte[]? received)
     {
         state = 0;
+        received = null;
         _ = HasConnection(process);
         if (_connections is null)
         {
@@ -84,7 +101,7 @@ public sealed unsafe class SocketFile : OpenFile
             return accepted >= 0 ? accepted : -(int)HostErrno.Last();
         }
 
-        int descriptor = _connections.TryTake(process, out var name, out state);
+        int descriptor = _connections.TryTake(process, out var name, out state, out received);
         if (descriptor >= 0 && address != null && length != null)
         {
             name[..Math.Min(name.Length, Math.Max(0, *length))].CopyTo(new Span<byte>(address, Math.Max(0, *length)));

@@ -10,7 +10,10 @@ namespace Pocketgres.Kernel.Net;
 /// waits longest is closed when there are too many, or when descriptors run out: clients that are what they should be wait for milliseconds. Used by the listening process, under the
 /// kernel's lock.
 /// </summary>
-internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filter)
+/// <param name="listener">The listening socket, or the queue's descriptor.</param>
+/// <param name="filter">Says which connections are ready.</param>
+/// <param name="queue">Where connections come from instead of the socket; null for most.</param>
+internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filter, ConnectionQueue? queue = null)
 {
     /// <summary>Connections of one socket that may wait; fewer where few descriptors are allowed (an eighth of them).</summary>
     public const int MaximumWaiting = 256;
@@ -50,11 +53,16 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     }
 
     /// <summary>accept(2): a connection whose request is there, the client's address, and the filter's state of it.</summary>
+    /// <param name="process">The caller.</param>
+    /// <param name="address">The client's.</param>
+    /// <param name="state">What the filter has noted.</param>
+    /// <param name="received">What the host has read from the connection before, or null.</param>
     /// <returns>A host descriptor, which the caller owns, or a negated errno.</returns>
-    public int TryTake(Process process, out ReadOnlySpan<byte> address, out int state)
+    public int TryTake(Process process, out ReadOnlySpan<byte> address, out int state, out byte[]? received)
     {
         address = default;
         state = 0;
+        received = null;
         if (!HasConnection(process))
         {
             return -(int)Errno.EAGAIN;
@@ -69,6 +77,8 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
 
         address = connection.Address;
         state = connection.State;
+        received = connection.Received;
+        queue?.Taken();
         return connection.Descriptor;
     }
 
@@ -78,6 +88,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         foreach (var c in _waiting.Values.Concat(_ready))
         {
             _ = Libc.close(c.Descriptor);
+            queue?.Taken();
         }
 
         _waiting.Clear();
@@ -129,9 +140,17 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         for (int i = 0; i < AcceptedAtOnce && _ready.Count == 0; i++)
         {
             int length = AddressSize;
-            int descriptor = HostDescriptors.KeepConnection(Libc.accept4(listener, address, &length, Libc.SockNonBlocking | Libc.SockCloseOnExec));
+            byte[]? received = null;
+            int descriptor = queue is null
+                ? HostDescriptors.KeepConnection(Libc.accept4(listener, address, &length, Libc.SockNonBlocking | Libc.SockCloseOnExec))
+                : queue.TryTake(address, &length, out received);
             if (descriptor < 0)
             {
+                if (queue is not null)
+                {
+                    return;
+                }
+
                 var error = HostErrno.Last();
                 if (error is Errno.EMFILE or Errno.ENFILE && Oldest() is { } oldest)
                 {
@@ -153,7 +172,13 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
                 deadline = Stopwatch.GetTimestamp() + (long)(filter.PatienceOf(process).TotalSeconds * Stopwatch.Frequency);
             }
 
-            var connection = new Connection(descriptor, new ReadOnlySpan<byte>(address, Math.Min(length, AddressSize)).ToArray(), deadline);
+            var connection = new Connection(descriptor, new ReadOnlySpan<byte>(address, Math.Min(length, AddressSize)).ToArray(), deadline) { Received = received };
+            if (received is not null)
+            {
+                _ready.Enqueue(connection); // who has read it has judged it
+                continue;
+            }
+
             _waiting.Add(descriptor, connection);
             Judge(process, connection, hasEnded: false);
             if (_waiting.ContainsKey(descriptor))
@@ -238,6 +263,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     {
         Forget(connection);
         _ = Libc.close(connection.Descriptor);
+        queue?.Taken();
     }
 
     private void Forget(Connection connection)
@@ -287,6 +313,8 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         public int Descriptor => descriptor;
 
         public byte[] Address => address;
+
+        public byte[]? Received { get; init; }
 
         public long Deadline => deadline;
 

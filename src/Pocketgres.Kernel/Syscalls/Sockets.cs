@@ -71,7 +71,7 @@ public static unsafe class Sockets
             return error;
         }
 
-        if (Libc.listen(socket.PollDescriptor, backlog) != 0)
+        if (socket.Queue is null && Libc.listen(socket.PollDescriptor, backlog) != 0)
         {
             return -(int)HostErrno.Last();
         }
@@ -91,7 +91,7 @@ public static unsafe class Sockets
             return error;
         }
 
-        int accepted = socket.Accept(process, address == 0 ? null : m + (uint)address, length == 0 ? null : (int*)(m + (uint)length), out int state);
+        int accepted = socket.Accept(process, address == 0 ? null : m + (uint)address, length == 0 ? null : (int*)(m + (uint)length), out int state, out byte[]? received);
         if (accepted < 0)
         {
             return accepted;
@@ -99,7 +99,7 @@ public static unsafe class Sockets
 
         SetOption(accepted, 6, 1); // IPPROTO_TCP, TCP_NODELAY; fails harmlessly on Unix sockets
         SetOption(accepted, 1, 9); // SOL_SOCKET, SO_KEEPALIVE: notices clients that vanished
-        return process.Files.Add(new SocketFile(accepted) { AcceptState = state });
+        return process.Files.Add(new SocketFile(accepted) { AcceptState = state, Received = received });
     }
 
     /// <summary>connect(2); waits for the connection, without the kernel's lock, unless the socket is non-blocking.</summary>
@@ -199,7 +199,8 @@ public static unsafe class Sockets
 
     private static int Bind(Process process, SocketFile socket, byte* address, int length)
     {
-        int inherited = length >= 16 && *(ushort*)address is Inet or Inet6 ? process.Kernel.InheritedSockets.Take(address, length) : -1;
+        ConnectionQueue? queue = null;
+        int inherited = length >= 16 && *(ushort*)address is Inet or Inet6 ? process.Kernel.InheritedSockets.Take(address, length, out queue) : -1;
         if (inherited >= 0)
         {
             // The program's socket becomes the host's: under the same host descriptor, so that what refers to it stays right.
@@ -210,6 +211,8 @@ public static unsafe class Sockets
             {
                 return -(int)error;
             }
+
+            socket.Queue = queue;
         }
         else if (Libc.bind(socket.PollDescriptor, address, length) != 0)
         {
