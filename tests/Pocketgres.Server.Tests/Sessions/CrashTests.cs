@@ -9,18 +9,20 @@ public class CrashTests
     [OursFact]
     public async Task Executing_the_portal_of_a_simple_query_that_failed_is_an_error()
     {
+        const string Execute = "\0\0\0\0\0";
         await using TestServer server = await TestServer.StartAsync(new ServerOptions());
-        await using SimpleQueryClient client = await SimpleQueryClient.OpenAsync(server);
-        string other = "select " + string.Concat(Enumerable.Repeat("'some text', ", 300)) + "1";
-        Assert.Equal("/BEGIN;", await client.QueryAsync("begin"));
-        Assert.Contains("22012 ", await client.QueryAsync("select 1 / (select 0)"), StringComparison.Ordinal);
-        Assert.StartsWith("25P02 ", await client.QueryAsync(other), StringComparison.Ordinal);
-        Assert.StartsWith("25P02 ", await client.SendAsync(('E', "\0\0\0\0\0")), StringComparison.Ordinal);
-        Assert.StartsWith("25P02 ", await client.SendAsync(('P', $"\0{other}\0\0\0")), StringComparison.Ordinal);
-        Assert.StartsWith("25P02 ", await client.SendAsync(('E', "\0\0\0\0\0")), StringComparison.Ordinal);
-        Assert.Equal("/ROLLBACK;", await client.QueryAsync("rollback"));
-        Assert.StartsWith("34000 ", await client.SendAsync(('E', "\0\0\0\0\0")), StringComparison.Ordinal);
-        Assert.Equal("one:23|1/SELECT 1;", await client.QueryAsync("select 1 as one"));
+        string other = "select " + string.Concat(Enumerable.Repeat("'g_rag_rag_ra' ,", 300)) + "1";
+        foreach (bool parsed in (bool[])[true, false])
+        {
+            await using SimpleQueryClient client = await SimpleQueryClient.OpenAsync(server);
+            Assert.Equal("/BEGIN;", await client.QueryAsync("begin"));
+            Assert.Contains("22012 ", await client.QueryAsync("select 1/(select 0)"), StringComparison.Ordinal);
+            Assert.StartsWith("25P02 ", parsed ? await client.SendAsync(('P', $"\0{other}\0\0\0")) : await client.QueryAsync(other), StringComparison.Ordinal);
+            Assert.StartsWith("25P02 ", await client.SendAsync(('E', Execute)), StringComparison.Ordinal);
+            Assert.Equal("/ROLLBACK;", await client.QueryAsync("rollback"));
+            Assert.StartsWith("34000 ", await client.SendAsync(('E', Execute)), StringComparison.Ordinal);
+            Assert.Equal("one:23|1/SELECT 1;", await client.QueryAsync("select 1 as one"));
+        }
     }
 
     [Theory]
