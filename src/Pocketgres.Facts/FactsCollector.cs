@@ -12,6 +12,9 @@ internal sealed class FactsCollector
 {
     private const byte DwOpAddr = 0x03, DwOpAddrx = 0xa1;
 
+    // LLVM keeps variables that only ever are 0 or another constant as a byte of 0 or 1, and says how to compute the value. Here the constant is 1: DW_OP_deref_size 1, lit1, mul, lit0, plus, stack_value.
+    private static readonly byte[] s_zeroOrOne = [0x94, 0x01, 0x31, 0x1e, 0x30, 0x22, 0x9f];
+
     private readonly Dictionary<string, Named> _structs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Named> _enumerations = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Named> _variables = new(StringComparer.Ordinal);
@@ -134,13 +137,25 @@ internal sealed class FactsCollector
             return null;
         }
 
+        if (expression.Span.EndsWith(s_zeroOrOne) && unit.Referred(variable, DwarfAttribute.Type)?.Number(DwarfAttribute.ByteSize) == 1)
+        {
+            expression = expression[..^s_zeroOrOne.Length];
+        }
+
         return expression.Span[0] switch
         {
             DwOpAddr when expression.Length == 9 => BinaryPrimitives.ReadUInt64LittleEndian(expression.Span[1..]),
             DwOpAddr when expression.Length == 5 => BinaryPrimitives.ReadUInt32LittleEndian(expression.Span[1..]),
-            DwOpAddrx => unit.Address(new DwarfCursor(expression, 1).Uleb()),
+            DwOpAddrx => Indexed(),
             _ => null,
         };
+
+        ulong? Indexed()
+        {
+            var cursor = new DwarfCursor(expression, 1);
+            ulong index = cursor.Uleb();
+            return cursor.AtEnd ? unit.Address(index) : null;
+        }
     }
 
     private static void Take(Dictionary<string, Named> all, string name, string file, string body)

@@ -47,6 +47,11 @@ public sealed class FactsCollectorTests
         module.Entry(Variable, false, "external", (A.Name, "Shared"), (A.Type, "@latch"), (A.Declaration, 1));
         module.Entry(Variable, false, null, (A.Specification, "@external"), (A.Location, module.Address(0x9000)));
         module.Entry(Variable, false, null, (A.Name, "dropped"), (A.Type, "@int"), (A.Location, module.Address(0)));
+
+        // What LLVM keeps as a byte of 0 or 1: as it is declared, or not.
+        byte[] zeroOrOne = [0x94, 0x01, 0x31, 0x1e, 0x30, 0x22, 0x9f];
+        module.Entry(Variable, false, null, (A.Name, "Shrunk"), (A.Type, "@char"), (A.Location, (byte[])[.. module.Address(0x7000), .. zeroOrOne]));
+        module.Entry(Variable, false, null, (A.Name, "wider"), (A.Type, "@int"), (A.Location, (byte[])[.. module.Address(0x7001), .. zeroOrOne]));
         module.EndUnit();
 
         Assert.Equal(
@@ -71,6 +76,7 @@ public sealed class FactsCollectorTests
              300 BLUE
             var MyLatch 305419896 p
             var Shared 36864 s:Latch
+            var Shrunk 28672 i1
 
             """,
             Facts(module));

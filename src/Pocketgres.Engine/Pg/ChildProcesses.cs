@@ -27,7 +27,6 @@ internal static unsafe class ChildProcesses
         if (state.HasStarted)
         {
             state.Hold = null;
-            _ = child.Exited.ContinueWith(end => EndRestart(postmaster, end.Result), TaskScheduler.Default);
             return;
         }
 
@@ -50,21 +49,6 @@ internal static unsafe class ChildProcesses
             while (socket.Receive(packet, 4096) > 0)
             {
             }
-        }
-    }
-
-    /// <summary>
-    /// A startup process that fails while the server restarts after a crash, before it begins the redo, or that a fast shutdown ends there: PostgreSQL 18's
-    /// postmaster takes that for one more consequence of the crash (HandleChildCrash does nothing when FatalError is set) and waits for ever. An
-    /// immediate shutdown ends it.
-    /// </summary>
-    private static void EndRestart(Process postmaster, int status)
-    {
-        // 0: the server is up. Status 2 is SIGQUIT's, sent by the postmaster itself, 3 an intended stop at a recovery target.
-        const int failed = 1 << 8; // exit status 1, of FATAL
-        if (status == failed || (status is > 0 and < failed))
-        {
-            postmaster.Post(Signal.Quit);
         }
     }
 }

@@ -79,6 +79,23 @@ internal static unsafe partial class GuestVariables
     [GuestName("myTempNamespace")]
     public static partial ref uint TemporaryNamespace(byte* m);
 
+    /// <summary>postmaster/postmaster.c: a crash is being recovered from.</summary>
+    public static partial ref bool FatalError(byte* m);
+
+    /// <summary>postmaster/postmaster.c: the shutdown that was asked for, 0 to 3 (immediate).</summary>
+    public static partial ref int Shutdown(byte* m);
+
+    /// <summary>postmaster/postmaster.c: StartupStatusEnum.</summary>
+    public static partial ref int StartupStatus(byte* m);
+
+    /// <summary>postmaster/postmaster.h: the startup process, or 0.</summary>
+    [GuestName("StartupPMChild")]
+    public static partial uint StartupProcess(byte* m);
+
+    /// <summary>postmaster/postmaster.h: the checkpointer, or 0.</summary>
+    [GuestName("CheckpointerPMChild")]
+    public static partial uint Checkpointer(byte* m);
+
     /// <summary>access/xlog.c: the copy of pg_control in shared memory.</summary>
     public static partial uint ControlFile(byte* m);
 

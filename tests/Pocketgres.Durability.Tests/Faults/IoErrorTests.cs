@@ -167,9 +167,11 @@ public sealed class IoErrorTests : IDisposable
         await KeptAsync(repaired, Rows);
     }
 
-    /// <summary>A native PostgreSQL 18 never ends when the request comes before the redo.</summary>
-    [Fact]
-    public async Task A_fast_shutdown_in_the_restart_after_a_crash_ends_the_server()
+    /// <summary>A native PostgreSQL 18 never ends then, whether the startup process takes notice of the request or is done by then.</summary>
+    [Theory]
+    [InlineData("reinitializing")]
+    [InlineData("checkpoint starting: end-of-recovery")]
+    public async Task A_fast_shutdown_in_the_restart_after_a_crash_ends_the_server(string moment)
     {
         await using (EmbeddedServer server = await StartAsync())
         {
@@ -179,10 +181,10 @@ public sealed class IoErrorTests : IDisposable
             var stop = new TaskCompletionSource();
             server.Cluster.LogWritten += entry =>
             {
-                if (entry.Message.Contains("reinitializing", StringComparison.Ordinal))
+                if (entry.Message.Contains(moment, StringComparison.Ordinal))
                 {
                     _ = server.Cluster.StopAsync(); // only posts the signal
-                    stop.SetResult();
+                    stop.TrySetResult();
                 }
             };
             await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("insert into t values (0, 'in doubt'); delete from t where i = 0"));
