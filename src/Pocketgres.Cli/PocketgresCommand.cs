@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Pocketgres.Cli.Check;
+using Pocketgres.Cli.Clusters;
 using Pocketgres.Cli.Config;
 using Pocketgres.Cli.Copy;
 using Pocketgres.Cli.Doctor;
@@ -27,6 +28,10 @@ internal sealed class PocketgresCommand
         new SqlCommand(),
         new DoctorCommand(),
         new S3Command(),
+        new HostCommand(),
+        new StatusCommand(),
+        new SleepCommand(),
+        new ProbeCommand(),
         new CopyCommand(),
         new DumpCommand(),
         new RestoreCommand(),

@@ -36,6 +36,7 @@ public sealed class HttpPort : IAsyncDisposable
     private readonly string _host;
     private ReadinessProbe? _probe;
     private PostgresServer? _server;
+    private Func<IReadOnlyList<MetricReading>>? _hostMetrics; // of a host of many clusters, instead of the others
 
     private HttpPort(HttpPortOptions options, ILogger logger)
     {
@@ -97,6 +98,10 @@ public sealed class HttpPort : IAsyncDisposable
         Volatile.Write(ref _probe, new ReadinessProbe(server));
     }
 
+    /// <summary>Tells of a host of many clusters, once it has started: its metrics ask none of them, and it is ready. There is no admin page.</summary>
+    /// <param name="metrics">Reads them; quick.</param>
+    public void AttachHost(Func<IReadOnlyList<MetricReading>> metrics) => Volatile.Write(ref _hostMetrics, metrics);
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -125,7 +130,7 @@ public sealed class HttpPort : IAsyncDisposable
             return RefuseBodyAsync(context);
         }
 
-        bool isPage = AdminSite.Owns(request);
+        bool isPage = AdminSite.Owns(request) && Volatile.Read(ref _hostMetrics) is null;
         if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !(isPage && HttpMethods.IsPost(request.Method)))
         {
             context.Response.Headers.Allow = isPage ? "GET, HEAD, POST" : "GET, HEAD";
@@ -155,13 +160,13 @@ public sealed class HttpPort : IAsyncDisposable
 
     private async Task SayReadyAsync(HttpContext context)
     {
-        string? why = Volatile.Read(ref _probe) is { } probe ? await probe.WhyNotAsync(context.RequestAborted).ConfigureAwait(false) : "starting";
+        string? why = Volatile.Read(ref _hostMetrics) is not null ? null : Volatile.Read(ref _probe) is { } probe ? await probe.WhyNotAsync(context.RequestAborted).ConfigureAwait(false) : "starting";
         await Answer.SayAsync(context, why is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, why ?? "ready").ConfigureAwait(false);
     }
 
     private async Task WriteMetricsAsync(HttpContext context)
     {
-        var readings = await Volatile.Read(ref _statistics).ReadAsync(context.RequestAborted).ConfigureAwait(false);
+        var readings = Volatile.Read(ref _hostMetrics) is { } host ? host() : await Volatile.Read(ref _statistics).ReadAsync(context.RequestAborted).ConfigureAwait(false);
         await Answer.WriteAsync(context, StatusCodes.Status200OK, PrometheusText.ContentType, PrometheusText.Of(readings)).ConfigureAwait(false);
     }
 }

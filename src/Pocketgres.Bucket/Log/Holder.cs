@@ -17,6 +17,13 @@ internal static class Holder
     public static byte[] Describe() => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
         $"host={Environment.MachineName}\nboot={BootId()}\npid={Environment.ProcessId}\nstarted={StartTime(Environment.ProcessId)}\n"));
 
+    /// <summary>Who wrote a heartbeat, for people.</summary>
+    public static string NameOf(byte[] heartbeat)
+    {
+        string text = Encoding.UTF8.GetString(heartbeat);
+        return $"process {Value(text, "pid")} on {Value(text, "host")}";
+    }
+
     /// <summary>Returns when nobody has the cluster, or at once when it is to be taken over.</summary>
     /// <exception cref="BucketException">Somebody has it, and says so again while we look.</exception>
     public static async Task WaitUntilGoneAsync(
@@ -28,13 +35,14 @@ internal static class Holder
         }
 
         var seen = live.Entries[^1];
-        string holder = await store.GetAsync(seen.Key, null, cancellationToken).ConfigureAwait(false) is { } found ? Encoding.UTF8.GetString(found.Content) : "";
+        var found = await store.GetAsync(seen.Key, null, cancellationToken).ConfigureAwait(false);
+        string holder = Encoding.UTF8.GetString(found?.Content ?? []);
         if (HasEnded(holder))
         {
             return;
         }
 
-        string name = $"process {Value(holder, "pid")} on {Value(holder, "host")}";
+        string name = NameOf(found?.Content ?? []);
         for (bool isFirst = true; live.Time - seen.LastModified < options.HeartbeatLimit; isFirst = false)
         {
             if (isFirst)

@@ -48,6 +48,9 @@ internal sealed class ServeArguments
 
     public string? Memory { get; set; }
 
+    /// <summary>Whether they are those of <c>host</c>.</summary>
+    public bool IsHost { get; set; }
+
     /// <summary><c>name=value</c>.</summary>
     public IReadOnlyList<string> Settings { get; set; } = [];
 
@@ -192,7 +195,7 @@ internal sealed class ServeArguments
             throw new UsageException("with --no-tcp nobody could connect: give --unix-socket-dir too");
         }
 
-        if (Http is not null && url.IsBucket && Server.Sleeping.SleepingServer.IsMeant(url))
+        if (Http is not null && !IsHost && url.IsBucket && Server.Sleeping.SleepingServer.IsMeant(url))
         {
             throw new UsageException("--http asks the server, which would never sleep: leave out --http, or idle= in the URL; \"host\" has both");
         }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Pocketgres.Bucket;
 using Pocketgres.Engine;
 using Pocketgres.Server;
+using Pocketgres.Server.Hosting;
 using Pocketgres.Server.Sleeping;
 using Pocketgres.Server.Watching;
 
@@ -103,6 +104,11 @@ internal sealed class ServeRunner : IDisposable
 
     private async Task<int> ServeAsync(WebFramework? http, bool isRoot)
     {
+        if (_settings.Hosting is { } hosting)
+        {
+            return await HostAsync(http, hosting).ConfigureAwait(false);
+        }
+
         if (SleepingServer.IsMeant(_settings.Server.Url))
         {
             return await ServeSleepingAsync(isRoot).ConfigureAwait(false);
@@ -135,6 +141,21 @@ internal sealed class ServeRunner : IDisposable
 
             int exitCode = await server.Completion.ConfigureAwait(false);
             return server.Error is { } error ? Fail(error, error is BucketException e ? CommandFailure.CodeOf(e.Error) : ExitCode.ServerFailed) : Conclude(exitCode == 0, exitCode);
+        }
+    }
+
+    private async Task<int> HostAsync(WebFramework? http, HostOptions options)
+    {
+        var host = ClusterHost.Start(options with { Server = options.Server with { Logger = http?.Log ?? _log } });
+        await using (host.ConfigureAwait(false))
+        {
+            if (MayServe(mode => host.StopAsync(mode), host.Reload))
+            {
+                http?.AttachHost(host.ReadMetrics);
+                SayReady(ReadyLine.Format(host.Port, host.ConnectionUrl, options.Server.UnixSocketDirectory, "", http?.Port, http is null ? null : ""), host.ConnectionUrl);
+            }
+
+            return Conclude(asked: true, await host.Completion.ConfigureAwait(false));
         }
     }
 

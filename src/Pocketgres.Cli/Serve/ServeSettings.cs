@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Pocketgres.Server;
+using Pocketgres.Server.Hosting;
 
 namespace Pocketgres.Cli.Serve;
 
@@ -8,6 +9,9 @@ internal sealed record ServeSettings
 {
     /// <summary>What to serve and where.</summary>
     public required ServerOptions Server { get; init; }
+
+    /// <summary>Not one cluster but those below the URL, with these limits; null for one.</summary>
+    public HostOptions? Hosting { get; init; }
 
     /// <summary>Stop when this process has ended; null for none.</summary>
     public int? ParentPid { get; init; }

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging;
 using Pocketgres.Engine;
 using Pocketgres.Http;
 using Pocketgres.Server;
+using Pocketgres.Server.Observing;
 
 namespace Pocketgres.Cli.Serve;
 
@@ -20,7 +21,8 @@ internal sealed class WebFramework : IAsyncDisposable
 
     private readonly IAsyncDisposable _port;
 
-    private WebFramework(IAsyncDisposable port, Action<PostgresServer> attach) => (_port, Attach) = (port, attach);
+    private WebFramework(IAsyncDisposable port, Action<PostgresServer> attach, Action<Func<IReadOnlyList<MetricReading>>> attachHost) =>
+        (_port, Attach, AttachHost) = (port, attach, attachHost);
 
     /// <summary>The port, also when the system chose it.</summary>
     public required int Port { get; init; }
@@ -33,6 +35,9 @@ internal sealed class WebFramework : IAsyncDisposable
 
     /// <summary>Tells it of the server, once that has started.</summary>
     public Action<PostgresServer> Attach { get; }
+
+    /// <summary>Tells it of a host of many clusters, once that has started, by what reads its metrics.</summary>
+    public Action<Func<IReadOnlyList<MetricReading>>> AttachHost { get; }
 
     /// <summary>Opens the port.</summary>
     /// <exception cref="ServerException">There is no ASP.NET Core.</exception>
@@ -59,7 +64,7 @@ internal sealed class WebFramework : IAsyncDisposable
     private static async Task<WebFramework> OpenPortAsync(HttpSettings settings, ILogger logger)
     {
         var port = await HttpPort.OpenAsync(new HttpPortOptions { EndPoint = settings.EndPoint, Token = settings.Token, IsAdmin = settings.IsAdmin }, logger).ConfigureAwait(false);
-        return new WebFramework(port, port.Attach) { Port = port.Port, AdminUrl = port.AdminUrl, Log = port.Log };
+        return new WebFramework(port, port.Attach, port.AttachHost) { Port = port.Port, AdminUrl = port.AdminUrl, Log = port.Log };
     }
 
     private static Assembly? Load(AssemblyLoadContext context, AssemblyName name, string directory)

@@ -70,7 +70,7 @@ internal sealed class SleepingCluster(ServerOptions options, TimeSpan? idle) : I
     /// <summary>Called before it is opened, and waited for: may make room. What it throws refuses the connections that wait.</summary>
     public Func<CancellationToken, Task>? Admission { get; init; }
 
-    /// <summary>Called after each end of a server of its.</summary>
+    /// <summary>Called when it is closed, or could not be opened, after <see cref="Admission"/>.</summary>
     public Action? Slept { get; init; }
 
     /// <summary>Takes a connection: a running server gets it, or it waits for one.</summary>
@@ -146,47 +146,45 @@ internal sealed class SleepingCluster(ServerOptions options, TimeSpan? idle) : I
         ExceptionDispatchInfo.Throw(_lastError);
     }
 
-    /// <summary>Whether it could be put to sleep now without anybody noticing but sessions that do nothing. Takes a moment of the server's time.</summary>
-    public bool IsQuiet()
+    /// <summary>Clients' sessions now.</summary>
+    public int Sessions
     {
-        lock (_lock)
+        get
         {
-            return _state == SleepState.Awake && _queue!.Pending == 0 && !_server!.Cluster.LookAtActivity().IsBusy;
+            lock (_lock)
+            {
+                return _state == SleepState.Awake ? _server!.Cluster.LookAtActivity().Sessions : 0;
+            }
         }
     }
 
-    /// <summary>Closes it, whoever is connected, and returns when that is done; connections that come meanwhile wake it again.</summary>
-    /// <param name="onlyIfQuiet">Not when somebody does something.</param>
-    /// <returns>False when somebody does something.</returns>
-    public async Task<bool> SleepAsync(bool onlyIfQuiet)
+    /// <summary>
+    /// Closes it if nobody uses it, and returns when that is done; connections that come meanwhile wake it again.
+    /// </summary>
+    /// <param name="grace">How long sessions must have done nothing.</param>
+    /// <returns>False when it is in use, or on its way from sleep or to it.</returns>
+    public async Task<bool> SleepIfQuietAsync(TimeSpan grace)
     {
-        Task life;
+        Task changed;
         lock (_lock)
         {
-            if (_state == SleepState.Asleep)
-            {
-                return true;
-            }
-
-            if (_state == SleepState.Awake)
-            {
-                if (onlyIfQuiet && !IsQuiet())
-                {
-                    return false;
-                }
-
-                SetState(SleepState.GoingToSleep);
-            }
-            else if (_state == SleepState.Waking)
+            if (_state != SleepState.Awake || _queue!.Pending > 0 || _queue.Handed != _seen.Handed)
             {
                 return false;
             }
 
+            var activity = _server!.Cluster.LookAtActivity();
+            if (activity.IsBusy || (activity.Sessions > 0 && (activity.Stamp != _seen.Stamp || Stopwatch.GetElapsedTime(_seen.Since) < grace)))
+            {
+                return false;
+            }
+
+            SetState(SleepState.GoingToSleep);
             _askedToSleep.TrySetResult();
-            life = _changed.Task;
+            changed = _changed.Task;
         }
 
-        await life.ConfigureAwait(false);
+        await changed.ConfigureAwait(false);
         return true;
     }
 
@@ -259,6 +257,7 @@ internal sealed class SleepingCluster(ServerOptions options, TimeSpan? idle) : I
             error = e;
         }
 
+        Slept?.Invoke(); // before the next life may begin
         List<IncomingConnection> refused = [];
         lock (_lock)
         {
@@ -279,7 +278,6 @@ internal sealed class SleepingCluster(ServerOptions options, TimeSpan? idle) : I
             }
         }
 
-        Slept?.Invoke();
         if (error is not null && !_stop.IsCancellationRequested)
         {
             Failed?.Invoke(error);
