@@ -17,6 +17,8 @@ internal sealed class BucketCluster : IAsyncDisposable
     // A store that does not answer a statement's read for so long fails the statement; commits wait for ever.
     private static readonly TimeSpan s_readPatience = TimeSpan.FromSeconds(60), s_openPatience = TimeSpan.FromSeconds(20);
 
+    private const string RecoverySignal = "/recovery.signal";
+
     private static readonly TimeSpan s_lookInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly IObjectStore _store;
@@ -49,6 +51,15 @@ internal sealed class BucketCluster : IAsyncDisposable
 
     /// <summary>Completes when somebody has asked, through the bucket, that the cluster be closed; looked for with each heartbeat.</summary>
     public Task SleepAsked => _sleepAsked.Task;
+
+    /// <summary>Settings that a server on these files must have, beyond <see cref="RequiredSettings"/>: a branch ends its origin's log as a recovery from an archive does, which begins a timeline.</summary>
+    public IReadOnlyDictionary<string, string> RecoverySettings => FileTree.Exists(Files, RecoverySignal)
+        ? new Dictionary<string, string>
+        {
+            ["restore_command"] = "exit 1", // it has all of its log
+            ["hot_standby"] = "off", // nobody is let in before it can be written
+        }
+        : new Dictionary<string, string>();
 
     /// <summary>Settings that a server on it must have: what is synced is what is brought to the bucket, and no page here is ever torn.</summary>
     public static IReadOnlyDictionary<string, string> RequiredSettings { get; } = new Dictionary<string, string>
@@ -177,23 +188,48 @@ internal sealed class BucketCluster : IAsyncDisposable
     private static void Recover(BucketFileSystem files, OpenedLog log)
     {
         bool hasLog = false;
-        foreach (var part in log.Tail.SelectMany(r => r.Parts))
+        ApplyAll(log.OriginTail);
+        if (log.Manifest!.Origin is not null)
         {
-            files.Apply(part);
-            hasLog |= part is LogPart.Bytes;
+            DropSlots(files);
+        }
+
+        ApplyAll(log.Tail);
+        if (log.Manifest.Origin is not null)
+        {
+            // Also when it was opened before: the image has the control file of the origin's timeline, from which only such a recovery finds the newest one.
+            FileTree.WriteAll(files, RecoverySignal, [], 0x180, sync: false);
         }
 
         string path = "/" + ControlFile.Name;
         var control = ControlFile.Parse(FileTree.ReadAll(files, path, ControlFile.FileSize));
         if (!control.IsIntact)
         {
-            throw new DamagedObjectException(Keys.Manifest(log.Manifest!.Sequence), $"has a damaged {ControlFile.Name}");
+            throw new DamagedObjectException(Keys.Manifest(log.Manifest.Sequence), $"has a damaged {ControlFile.Name}");
         }
 
         if (hasLog && control.State == ClusterState.ShutDown)
         {
             control.SetInProduction();
             FileTree.WriteAll(files, path, control.Bytes, 0x180, sync: false);
+        }
+
+        void ApplyAll(IReadOnlyList<LogRecord> records)
+        {
+            foreach (var part in records.SelectMany(r => r.Parts))
+            {
+                files.Apply(part);
+                hasLog |= part is LogPart.Bytes;
+            }
+        }
+    }
+
+    // The origin's consumers go on there: here, nobody would ever advance them, and they would keep log for ever.
+    private static void DropSlots(BucketFileSystem files)
+    {
+        foreach (var slot in FileTree.List(files, "/pg_replslot"))
+        {
+            FileTree.Remove(files, FileTree.Combine("/pg_replslot", slot.Name));
         }
     }
 

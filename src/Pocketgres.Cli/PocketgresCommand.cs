@@ -32,6 +32,7 @@ internal sealed class PocketgresCommand
         new StatusCommand(),
         new SleepCommand(),
         new ProbeCommand(),
+        new BranchCommand(),
         new CopyCommand(),
         new DumpCommand(),
         new RestoreCommand(),

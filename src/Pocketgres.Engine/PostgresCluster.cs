@@ -348,7 +348,10 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>What pg_ctl looks at too: line 8 of postmaster.pid. A standby is ready when it takes queries.</summary>
+    /// <summary>
+    /// What pg_ctl looks at too: line 8 of postmaster.pid. With hot_standby=off it says "standby" while the log is replayed: then a standby, which takes nobody until it is promoted, has started, and a recovery
+    /// that will end has not.
+    /// </summary>
     private unsafe bool IsReady() => _kernel.RunLocked(() =>
     {
         if (_postmaster.HasExited
@@ -362,8 +365,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         file.Release();
         string[] lines = n <= 0 ? [] : Encoding.UTF8.GetString(bytes, n).Split('\n');
         return lines.Length >= 8
-            && (lines[7].StartsWith("ready", StringComparison.Ordinal) || lines[7].StartsWith("standby", StringComparison.Ordinal));
+            && (lines[7].StartsWith("ready", StringComparison.Ordinal) || (lines[7].StartsWith("standby", StringComparison.Ordinal) && IsStandby()));
     });
+
+    private bool IsStandby() => _kernel.FileSystem.Resolve(DataDirectory + "/standby.signal", followLast: true, out var location) == Errno.None
+        && location.FileSystem.Stat(location.Path, followLink: true, out _) == Errno.None;
 
     private async Task<int> WaitForEndAsync()
     {

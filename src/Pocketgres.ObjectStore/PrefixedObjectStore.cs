@@ -1,6 +1,6 @@
 namespace Pocketgres.ObjectStore;
 
-/// <summary>The part of a store below a prefix, under keys without it.</summary>
+/// <summary>The part of a store below a prefix, under keys without it. Reading only, a key behind a slash is one of the whole store.</summary>
 /// <param name="inner">The store.</param>
 /// <param name="prefix">Ends with a slash, or is empty.</param>
 /// <param name="ownsInner">Whether the store is disposed with this one.</param>
@@ -11,7 +11,7 @@ internal sealed class PrefixedObjectStore(IObjectStore inner, string prefix, boo
 
     /// <inheritdoc/>
     public Task<StoredObject?> GetAsync(string key, ByteRange? range = null, CancellationToken cancellationToken = default) =>
-        inner.GetAsync(prefix + key, range, cancellationToken);
+        inner.GetAsync(key.StartsWith('/') ? key[1..] : prefix + key, range, cancellationToken);
 
     /// <inheritdoc/>
     public Task<bool> CreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default) =>

@@ -57,7 +57,7 @@ internal sealed class BucketHome : IAsyncDisposable
             throw new ClusterException(ClusterError.StartFailed, "wal_level=minimal would leave out of the log what the bucket needs: use replica or logical");
         }
 
-        foreach (var (name, value) in BucketCluster.RequiredSettings)
+        foreach (var (name, value) in BucketCluster.RequiredSettings.Concat(_bucket.RecoverySettings))
         {
             settings[name] = value;
         }

@@ -7,7 +7,13 @@ namespace Pocketgres.Bucket.Formats;
 internal sealed record FormatObject(int Format, Guid Cluster)
 {
     /// <summary>What this program writes and the newest it reads.</summary>
-    public const int Current = 1;
+    public const int Current = 2;
+
+    /// <summary>A cluster that was made as one: what programs read that know no branches.</summary>
+    public const int Plain = 1;
+
+    /// <summary>A branch: packs and log of another prefix belong to it.</summary>
+    public const int Branch = 2;
 
     private const string FirstLine = "pocketgres cluster";
 

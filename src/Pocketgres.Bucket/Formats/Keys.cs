@@ -26,6 +26,17 @@ internal static class Keys
     /// <summary>Before the tokens of those who are asked to go to sleep.</summary>
     public const string Asked = "ask/";
 
+    /// <summary>Before the names of branches made of the cluster, which need objects of it.</summary>
+    public const string Branches = "branches/";
+
+    /// <summary>Says that a branch needs objects of this cluster.</summary>
+    public static string BranchMarker(Guid branch) => $"{Branches}{branch:N}";
+
+    /// <summary>An object of another cluster in the same bucket, for a store that has a prefix: the key from the bucket's beginning, behind a slash.</summary>
+    /// <param name="prefix">That cluster's, with a slash at its end.</param>
+    /// <param name="key">Below it, or already of another cluster.</param>
+    public static string Elsewhere(string prefix, string key) => key.StartsWith('/') ? key : $"/{prefix}{key}";
+
     /// <summary>A log record.</summary>
     public static string LogRecord(long sequence) => Log + Number(sequence);
 

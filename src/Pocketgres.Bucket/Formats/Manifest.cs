@@ -30,6 +30,13 @@ internal sealed record ImageEntry(string Path, int Mode, long FileId, long Size,
 /// <param name="Pages">File and number of each page in them; file 0 for a page that has changed since.</param>
 internal sealed record BootPack(string Pack, IReadOnlyList<PageFrame> Frames, IReadOnlyList<(long FileId, int Page)> Pages);
 
+/// <summary>Where the log is that a branch begins with: in the cluster it was made of.</summary>
+/// <param name="Prefix">That cluster's prefix in the same bucket, with a slash at its end.</param>
+/// <param name="Cluster">That cluster.</param>
+/// <param name="First">The first record behind the image.</param>
+/// <param name="Last">The last one that the branch has; one before <paramref name="First"/> when the image is all of it.</param>
+internal sealed record BranchOrigin(string Prefix, Guid Cluster, long First, long Last);
+
 /// <summary>
 /// An image of a cluster's files at a moment, and the number of the last log record it contains. With it, the objects it names and the log behind it, the
 /// cluster is whole.
@@ -38,6 +45,10 @@ internal sealed record Manifest(
     Guid Cluster, long Sequence, long Token, DateTime Time, long NextFileId, long NextPack, IReadOnlyList<ImageEntry> Entries, BootPack? Boot)
 {
     private const uint Magic = 0x314D4750; // PGM1
+    private const ushort Plain = 0, Branch = 1;
+
+    /// <summary>Of a branch that has no image of its own yet: what of the log it begins with, before its own records. Else null.</summary>
+    public BranchOrigin? Origin { get; init; }
 
     /// <summary>The object's bytes.</summary>
     public byte[] Encode()
@@ -85,9 +96,17 @@ internal sealed record Manifest(
                     writer.Write7BitEncodedInt(page);
                 }
             }
+
+            if (Origin is not null)
+            {
+                writer.Write(Origin.Prefix);
+                writer.Write(Origin.Cluster.ToByteArray());
+                writer.Write(Origin.First);
+                writer.Write(Origin.Last);
+            }
         }
 
-        return new Envelope(Magic, 0, Cluster, Sequence, Token, Time, content.GetBuffer().AsMemory(0, (int)content.Length)).Encode();
+        return new Envelope(Magic, Origin is null ? Plain : Branch, Cluster, Sequence, Token, Time, content.GetBuffer().AsMemory(0, (int)content.Length)).Encode();
     }
 
     /// <summary>Reads a manifest.</summary>
@@ -126,7 +145,10 @@ internal sealed record Manifest(
                 boot = new BootPack(pack, bootFrames, pages);
             }
 
-            return new Manifest(cluster, sequence, envelope.Token, envelope.Time, nextFileId, nextPack, entries, boot);
+            var origin = envelope.Kind == Branch
+                ? new BranchOrigin(reader.ReadString(), new Guid(reader.ReadBytes(16)), reader.ReadInt64(), reader.ReadInt64())
+                : null;
+            return new Manifest(cluster, sequence, envelope.Token, envelope.Time, nextFileId, nextPack, entries, boot) { Origin = origin };
         }
         catch (Exception e) when (e is IOException or InvalidDataException or FormatException or ArgumentException or OverflowException or IndexOutOfRangeException)
         {

@@ -91,7 +91,7 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
             throw new DamagedObjectException(Keys.Format, $"is missing at {store.Name}, where there are other objects ({other.Key}): choose another prefix");
         }
 
-        var made = new FormatObject(FormatObject.Current, Guid.NewGuid());
+        var made = new FormatObject(FormatObject.Plain, Guid.NewGuid());
         if (await store.CreateAsync(Keys.Format, made.Encode(), cancellationToken).ConfigureAwait(false))
         {
             return made.Cluster;
@@ -125,7 +125,11 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
 
     private async Task<OpenedLog> FenceAsync(Guid cluster, Manifest? manifest, long start, long first, CancellationToken cancellationToken)
     {
-        var reading = ReadAsync(cluster, start, first, cancellationToken);
+        var reading = ReadAsync(cluster, "", start, first, cancellationToken);
+        var origin = manifest?.Origin;
+        var readingOrigin = origin is null
+            ? Task.FromResult(new List<LogRecord>())
+            : ReadAsync(origin.Cluster, origin.Prefix, origin.First, origin.Last + 1, cancellationToken);
         var fence = new LogRecord(LogRecordKind.Fence, cluster, first, first, DateTime.UtcNow, []);
         bool isMine = await store.CreateAsync(Keys.LogRecord(first), fence.Encode(), cancellationToken).ConfigureAwait(false);
         var tail = await reading.ConfigureAwait(false);
@@ -144,14 +148,15 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         }
 
         long next = first + 1;
-        bool wasClosed = tail.Count > 0 ? tail[^1].Kind == LogRecordKind.Close : first == 1;
+        bool wasClosed = tail.Count > 0 ? tail[^1].Kind == LogRecordKind.Close : first == 1 || origin is not null; // nobody else has written there yet
         if (!wasClosed)
         {
             next = first + BucketOptions.Window;
             await Task.WhenAll(Enumerable.Range(1, BucketOptions.Window - 1).Select(i => FillAsync(cluster, first, first + i, cancellationToken))).ConfigureAwait(false);
         }
 
-        return new OpenedLog(cluster, manifest, Counting(tail, manifest?.Token ?? 0), first, next);
+        return new OpenedLog(cluster, manifest, Counting(tail, manifest?.Token ?? 0), first, next,
+            Counting(await readingOrigin.ConfigureAwait(false), manifest?.Token ?? 0));
     }
 
     private async Task FillAsync(Guid cluster, long token, long sequence, CancellationToken cancellationToken)
@@ -185,21 +190,21 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         return counting;
     }
 
-    private async Task<List<LogRecord>> ReadAsync(Guid cluster, long start, long end, CancellationToken cancellationToken)
+    private async Task<List<LogRecord>> ReadAsync(Guid cluster, string prefix, long start, long end, CancellationToken cancellationToken)
     {
         var records = new List<LogRecord>();
         for (long from = start; from < end; from += ParallelReads)
         {
             int count = (int)Math.Min(ParallelReads, end - from);
-            records.AddRange(await Task.WhenAll(Enumerable.Range(0, count).Select(i => ReadRecordAsync(cluster, from + i, cancellationToken))).ConfigureAwait(false));
+            records.AddRange(await Task.WhenAll(Enumerable.Range(0, count).Select(i => ReadRecordAsync(cluster, from + i, cancellationToken, prefix))).ConfigureAwait(false));
         }
 
         return records;
     }
 
-    private async Task<LogRecord> ReadRecordAsync(Guid cluster, long sequence, CancellationToken cancellationToken)
+    private async Task<LogRecord> ReadRecordAsync(Guid cluster, long sequence, CancellationToken cancellationToken, string prefix = "")
     {
-        string key = Keys.LogRecord(sequence);
+        string key = prefix.Length == 0 ? Keys.LogRecord(sequence) : Keys.Elsewhere(prefix, Keys.LogRecord(sequence));
         var found = await store.GetAsync(key, null, cancellationToken).ConfigureAwait(false);
         return LogRecord.Decode((found ?? throw new DamagedObjectException(key, "is missing: it was deleted")).Content, cluster, sequence);
     }

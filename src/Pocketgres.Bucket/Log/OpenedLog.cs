@@ -8,4 +8,6 @@ namespace Pocketgres.Bucket.Log;
 /// <param name="Tail">The records behind it that count, in order, fences and fillers left out.</param>
 /// <param name="Token">The opener's token: the sequence of its fence.</param>
 /// <param name="NextSequence">The first number that the opener may write.</param>
-internal sealed record OpenedLog(Guid Cluster, Manifest? Manifest, IReadOnlyList<LogRecord> Tail, long Token, long NextSequence);
+/// <param name="OriginTail">Of a branch without an image of its own: what it has of its origin's log, before its own records.</param>
+internal sealed record OpenedLog(
+    Guid Cluster, Manifest? Manifest, IReadOnlyList<LogRecord> Tail, long Token, long NextSequence, IReadOnlyList<LogRecord> OriginTail);
