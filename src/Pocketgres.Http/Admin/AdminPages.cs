@@ -9,21 +9,25 @@ using Pocketgres.Server.Observing;
 namespace Pocketgres.Http.Admin;
 
 /// <summary>Makes the pages: asks the server and writes HTML. It looks by read-only sessions; what changes something is in <see cref="AdminActions"/>.</summary>
-internal sealed class AdminPages(LogTail log, bool isAdmin, string formToken, IServiceProvider services)
+internal sealed class AdminPages(LogTail log, bool isAdmin, string formToken, IServiceProvider services) : IDisposable
 {
     public const string OverviewPath = "/admin";
     public const string SessionsPath = "/admin/sessions";
     public const string StatementsPath = "/admin/statements";
     public const string TablesPath = "/admin/tables";
+    public const string ChangesPath = "/admin/changes";
     public const string ReplicationPath = "/admin/replication";
     public const string SettingsPath = "/admin/settings";
     public const string LogPath = "/admin/log";
     public const string SqlPath = "/admin/sql";
 
+    private readonly ChangeFeeds _changes = new();
+
     /// <summary>The pages there are, with their names.</summary>
     public static IEnumerable<(string Path, string Title)> Menu(bool isAdmin) =>
     [
-        (OverviewPath, "Overview"), (SessionsPath, "Sessions"), (StatementsPath, "Statements"), (TablesPath, "Tables"), (ReplicationPath, "Replication"), (SettingsPath, "Settings"), (LogPath, "Log"),
+        (OverviewPath, "Overview"), (SessionsPath, "Sessions"), (StatementsPath, "Statements"), (TablesPath, "Tables"), (ChangesPath, "Changes"),
+        (ReplicationPath, "Replication"), (SettingsPath, "Settings"), (LogPath, "Log"),
         .. isAdmin ? new[] { (SqlPath, "SQL") } : [],
     ];
 
@@ -41,7 +45,7 @@ internal sealed class AdminPages(LogTail log, bool isAdmin, string formToken, IS
             Title = title,
             IsAdmin = isAdmin,
             FormToken = formToken,
-            Refreshes = path is SessionsPath or LogPath,
+            Refreshes = path is SessionsPath or ChangesPath or LogPath,
             Log = path is LogPath ? log.Lines : null,
             Notice = AdminActions.WhatWasDone(query["did"].ToString()),
             Text = path is SettingsPath ? query["q"].ToString() : "",
@@ -62,8 +66,10 @@ internal sealed class AdminPages(LogTail log, bool isAdmin, string formToken, IS
             var connection = await ObserverConnection.OpenAsync(server, "pocketgres admin", database, "-c default_transaction_read_only=on").ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                return await FillAsync(page with { Database = database }, connection.Session).ConfigureAwait(false);
+                page = await FillAsync(page with { Database = database }, connection.Session).ConfigureAwait(false);
             }
+
+            return path is ChangesPath ? page with { Sections = [("Rows that were changed", _changes.Look(server, database))] } : page;
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
@@ -71,6 +77,9 @@ internal sealed class AdminPages(LogTail log, bool isAdmin, string formToken, IS
             return page with { Notice = server.StopRequested ? "The server is stopping." : $"The server cannot be asked: {why}" };
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _changes.Dispose();
 
     /// <summary>Writes a page.</summary>
     public Task<string> RenderAsync(AdminPage page) => RenderAsync<Layout>(nameof(Layout.Page), page);

@@ -94,4 +94,13 @@ internal static class AdminQueries
         SELECT name, setting || coalesce(' ' || unit, '') AS value, boot_val AS "default", source, sourcefile || ':' || sourceline AS file, context AS "can be set", pending_restart AS "waits for restart", short_desc AS meaning
         FROM pg_settings WHERE ($1 = '' AND source <> 'default') OR ($1 <> '' AND strpos(lower(name || ' ' || short_desc), lower($1)) > 0) ORDER BY name
         """;
+
+    /// <summary>Takes what has come to a slot: its newest changes, the newest first, and in the last column how many there are. A transaction's last row is its COMMIT.</summary>
+    public static string ChangesOf(string slot, int maximum) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"""
+        WITH decoded AS MATERIALIZED (
+            SELECT row_number() OVER () AS n, xid, left(data, 2010) AS data FROM pg_logical_slot_get_changes('{slot}', NULL, 10000, 'include-timestamp', 'on', 'skip-empty-xacts', 'on')),
+        changes AS MATERIALIZED (
+            SELECT n, xid, data, max(substring(data FROM '^COMMIT .*\(at (.*)\)$')) OVER (PARTITION BY xid::text) AS committed FROM decoded)
+        SELECT committed, xid AS transaction, substr(data, 7) AS change, count(*) OVER () AS together FROM changes WHERE data LIKE 'table %' ORDER BY n DESC LIMIT {maximum}
+        """);
 }

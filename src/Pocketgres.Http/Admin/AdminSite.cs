@@ -28,7 +28,11 @@ internal sealed class AdminSite : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _turn.Dispose();
+    public void Dispose()
+    {
+        _turn.Dispose();
+        _pages.Dispose();
+    }
 
     /// <summary>Whether the request is for the admin page.</summary>
     public static bool Owns(HttpRequest request) => request.Path == "/" || request.Path.StartsWithSegments(AdminPages.OverviewPath, StringComparison.Ordinal);

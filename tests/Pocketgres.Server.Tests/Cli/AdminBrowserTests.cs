@@ -43,7 +43,7 @@ public sealed class AdminBrowserTests
         await Wait.ForAsync(wait, "the wait is over");
         await browser.UntilAsync("document.body.innerText.includes('The session was ended') && !document.querySelector('.tree')", "the page says so");
 
-        foreach (string path in (string[])["/admin", "/admin/tables", "/admin/settings?q=wal", "/admin/log", "/admin/sql"])
+        foreach (string path in (string[])["/admin", "/admin/tables", "/admin/changes", "/admin/settings?q=wal", "/admin/log", "/admin/sql"])
         {
             await browser.GoAsync(root + path);
             await browser.UntilAsync($"location.href.endsWith('{path}') && document.readyState == 'complete' && document.querySelector('h1')", path);

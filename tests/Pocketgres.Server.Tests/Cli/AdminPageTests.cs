@@ -9,7 +9,7 @@ namespace Pocketgres.Server.Tests.Cli;
 public sealed partial class AdminPageTests : IDisposable
 {
     const string Evil = "<script>alert(1)</script>\"'&";
-    static readonly string[] s_pages = ["/admin", "/admin/sessions", "/admin/statements", "/admin/tables", "/admin/replication", "/admin/settings", "/admin/log"];
+    static readonly string[] s_pages = ["/admin", "/admin/sessions", "/admin/statements", "/admin/tables", "/admin/changes", "/admin/replication", "/admin/settings", "/admin/log"];
     readonly HttpClient _browser = new(new SocketsHttpHandler { AllowAutoRedirect = true, UseCookies = true, CookieContainer = new CookieContainer() }) { Timeout = TimeSpan.FromSeconds(30) };
     readonly HttpClient _stranger = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
     readonly TemporaryDirectory _directory = new();
@@ -122,6 +122,46 @@ public sealed partial class AdminPageTests : IDisposable
         Assert.Contains("The session was ended", await PostAsync(page, click), StringComparison.Ordinal);
         await Wait.ForAsync(wait, "the end of the wait");
         Assert.Equal("57P01", (await Assert.ThrowsAsync<PostgresException>(() => holder.ExecuteAsync("select 1"))).SqlState);
+    }
+
+    [OursFact]
+    public async Task Changes_are_shown_when_they_are_committed()
+    {
+        await using CliServer server = await StartAsync();
+        string page = Root(server) + "/admin/changes", name = $"\"{Evil.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+        await SignInAsync(server);
+        await using NpgsqlConnection connection = await server.OpenAsync();
+        await connection.ExecuteAsync($"create table {name} (n int primary key, t text)");
+        await ShowsAsync("<p class=\"note\">0 since ");
+        await connection.ExecuteAsync($"begin; insert into {name} values (1, 'taken back'); rollback");
+        await connection.ExecuteAsync($"begin; insert into {name} select i, 'new' from generate_series(1, 300) i; delete from {name} where n = 7");
+        Assert.Contains("<p class=\"note\">0 since ", await _browser.GetStringAsync(page), StringComparison.Ordinal);
+        await connection.ExecuteAsync($"update {name} set t = 'other' where n = 8; commit");
+        string text = await ShowsAsync("<p class=\"note\">302 since ");
+        Assert.Contains(", of which the last 200<", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("taken back", text, StringComparison.Ordinal);
+        Assert.Equal(200, Regex.Count(text, ">public\\."));
+        Assert.True(text.IndexOf("UPDATE: n[integer]:8 t[text]:&#x27;other&#x27;", StringComparison.Ordinal) is var update and >= 0 && text.IndexOf("DELETE: n[integer]:7", StringComparison.Ordinal) > update, text);
+        await IsEscapedAsync("changes", () => _browser.GetStringAsync(page));
+
+        // When nobody looks any more, nothing stays that would keep the log.
+        await Wait.UntilAsync(async () => await connection.ScalarAsync<long>("select count(*) from pg_replication_slots") == 0, "the slot is gone");
+        await ShowsAsync("<p class=\"note\">0 since ");
+
+        async Task<string> ShowsAsync(string what)
+        {
+            string shown = "";
+            await Wait.UntilAsync(async () => (shown = await _browser.GetStringAsync(page)).Contains(what, StringComparison.Ordinal), what);
+            return shown;
+        }
+    }
+
+    [OursFact]
+    public async Task Without_logical_decoding_the_page_of_changes_says_what_to_set()
+    {
+        await using CliServer server = await StartAsync("-c", "wal_level=replica");
+        await SignInAsync(server);
+        await Wait.UntilAsync(async () => (await _browser.GetStringAsync(Root(server) + "/admin/changes")).Contains("class=\"error\">Changes are read by logical decoding: start the server with -c wal_level=logical", StringComparison.Ordinal), "the reason");
     }
 
     [OursFact]
