@@ -18,6 +18,19 @@ internal sealed class IncomingConnection(Socket socket, StartupRequest? request 
     /// <returns>False when that takes nobody any more; the connection stays the caller's.</returns>
     public bool HandTo(ConnectionQueue queue)
     {
+        if (!ShareWith(queue))
+        {
+            return false;
+        }
+
+        socket.Dispose();
+        return true;
+    }
+
+    /// <summary>Gives a running cluster the connection too, for a request that several may answer; it stays the caller's.</summary>
+    /// <returns>False when the cluster takes nobody any more.</returns>
+    public bool ShareWith(ConnectionQueue queue)
+    {
         int descriptor = HostDescriptor.Duplicate(socket.SafeHandle);
         if (descriptor < 0)
         {
@@ -30,7 +43,6 @@ internal sealed class IncomingConnection(Socket socket, StartupRequest? request 
             return false;
         }
 
-        socket.Dispose();
         return true;
     }
 

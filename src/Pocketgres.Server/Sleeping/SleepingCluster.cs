@@ -96,18 +96,13 @@ internal sealed class SleepingCluster(ServerOptions options, TimeSpan? idle) : I
         }
     }
 
-    /// <summary>Hands a request to cancel to the server, if one runs; whether it means a session of that one, the server finds out.</summary>
+    /// <summary>Lets the server have a request to cancel too, if one runs; whether it means a session of that one, the server finds out. The connection stays the caller's.</summary>
     public void Cancel(IncomingConnection connection)
     {
         lock (_lock)
         {
-            if (_state == SleepState.Awake && connection.HandTo(_queue!))
-            {
-                return;
-            }
+            _ = _state == SleepState.Awake && connection.ShareWith(_queue!);
         }
-
-        connection.Dispose();
     }
 
     /// <summary>Opens it unless it is open. Returns when it serves.</summary>
