@@ -28,7 +28,7 @@ public sealed class HostTests : IDisposable
     [Fact]
     public async Task Few_are_awake_and_all_answer()
     {
-        await using var host = await StartAsync("300ms", "--create", "--max-awake", "3", "--wait", "30", "--http", "0");
+        await using var host = await StartAsync("3s", "--create", "--max-awake", "3", "--wait", "30", "--http", "0");
         int failed = 0;
         for (int round = 0; round < 2; round++)
         {
@@ -89,7 +89,7 @@ public sealed class HostTests : IDisposable
     [Fact]
     public async Task A_tenant_that_is_not_there_or_has_no_place_is_told()
     {
-        await using var host = await StartAsync("60s", "--create", "--max-awake", "1", "--wait", "0");
+        await using var host = await StartAsync("60s", "--create", "--max-awake", "1", "--wait", "3");
         await using var busy = await OpenAsync(host, "busy");
         await busy.ExecuteAsync("begin");
         Assert.Equal("53300", (await Assert.ThrowsAsync<PostgresException>(() => OpenAsync(host, "other"))).SqlState);
