@@ -194,8 +194,8 @@ openssl_source="$unpacked"
 openssl_options=(linux-generic64 PERL=perl "CC=$port/wasm-cc" AR=llvm-ar RANLIB=llvm-ranlib --with-rand-seed=getrandom
     no-{apps,argon2,asm,async,autoload-config,cms,comp,cmp,ct,dh,docs,dsa,dso,dtls,ec,engine,err,filenames,legacy,ml-dsa,ml-kem,module,ocsp,psk,quic}
     no-{scrypt,shared,siphash,slh-dsa,sock,srp,ssl-trace,stdio,tests,threads,tls,ts,ui-console})
-# wasm-cc defines _GNU_SOURCE, by which OpenSSL expects another strerror_r than musl's.
-openssl_cflags="-O2 -g1 -w -fvisibility=hidden -U_GNU_SOURCE -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L"
+# wasm-cc defines _GNU_SOURCE, by which OpenSSL expects another strerror_r than musl's. As on WASI random numbers come from getentropy: it finds neither ELF's weak symbols nor Linux' system call.
+openssl_cflags="-O2 -g1 -w -fvisibility=hidden -U_GNU_SOURCE -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L -D__wasi__"
 libcrypto() {
     local out="$base/build/openssl" configured="$openssl_source ${openssl_options[*]} $openssl_cflags"
     if [[ "$(cat "$out/.configured" 2>/dev/null)" != "$configured" ]]; then
