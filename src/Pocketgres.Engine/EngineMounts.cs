@@ -1,3 +1,4 @@
+using System.Globalization;
 using Pocketgres.Engine.Data;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
@@ -27,13 +28,24 @@ internal static class EngineMounts
     /// <summary>Mounts a data directory of the host where it lies. Most are below / already; those in the host's /dev/shm, say, are hidden by ours.</summary>
     public static void MountDirectory(MountTable mounts, string path)
     {
-        if (path.StartsWith(EngineArtifacts.MountPoint + "/", StringComparison.Ordinal) || path.StartsWith(Devices + "/", StringComparison.Ordinal))
-        {
-            mounts.Mount(path, new LockFileSystem(new HostFileSystem(path), ["/" + LockFileSystem.DataDirectoryLock]));
-        }
+        MountHidden(mounts, path, LockFileSystem.DataDirectoryLock);
 
         // Parallel queries map these files as shared memory: on the host's disk their pages would be written out for nothing.
         mounts.Mount(path + "/pg_dynshmem", new MemoryFileSystem());
+    }
+
+    /// <summary>Mounts the host's directory of a Unix socket where it lies, as <see cref="MountDirectory"/> does: a TMPDIR in /dev/shm, say.</summary>
+    public static void MountSocketDirectory(MountTable mounts, string path, int port) => MountHidden(mounts, path, SocketLock(port));
+
+    /// <summary>Name of the lock file beside the Unix socket of a port.</summary>
+    public static string SocketLock(int port) => string.Create(CultureInfo.InvariantCulture, $".s.PGSQL.{port}.lock");
+
+    private static void MountHidden(MountTable mounts, string path, string lockFile)
+    {
+        if (!IsMountPoint(path) && (path.StartsWith(EngineArtifacts.MountPoint + "/", StringComparison.Ordinal) || path.StartsWith(Devices + "/", StringComparison.Ordinal)))
+        {
+            mounts.Mount(path, new LockFileSystem(new HostFileSystem(path), ["/" + lockFile]));
+        }
     }
 
     /// <summary>The environment of the engine's programs.</summary>

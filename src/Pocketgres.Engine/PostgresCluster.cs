@@ -252,6 +252,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
             EngineMounts.MountDirectory(mounts, directory.Path);
         }
 
+        if (cluster.UnixSocketDirectory is { } sockets)
+        {
+            EngineMounts.MountSocketDirectory(mounts, Path.GetFullPath(sockets), port);
+        }
+
         return new PosixKernel(options, mounts);
     }
 
@@ -265,7 +270,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
 
         if (options.UnixSocketDirectory is { } sockets)
         {
-            files.Add(Path.Combine(Path.GetFullPath(sockets), $".s.PGSQL.{port}.lock"));
+            files.Add(Path.Combine(Path.GetFullPath(sockets), EngineMounts.SocketLock(port)));
         }
 
         return files;

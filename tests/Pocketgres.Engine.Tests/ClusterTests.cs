@@ -207,6 +207,29 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task A_socket_can_be_where_the_servers_own_devices_are()
+    {
+        string directory = Directory.CreateDirectory(Path.Combine("/dev/shm", "pocketgres-" + Guid.NewGuid().ToString("N"))).FullName;
+        try
+        {
+            var options = new ClusterOptions { UnixSocketDirectory = directory, Port = FreePort(), StartTimeout = s_deadline };
+            await using (var cluster = await PostgresCluster.StartAsync(options))
+            {
+                await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ConnectionString(cluster)) { Host = directory }.ConnectionString);
+                await connection.OpenAsync();
+                string[] lockFile = await File.ReadAllLinesAsync(Assert.Single(Directory.GetFiles(directory, "*.lock")));
+                Assert.Equal($"{Environment.ProcessId}", lockFile[0]);
+            }
+
+            Assert.Empty(Directory.GetFiles(directory));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task A_busy_port_is_named()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);

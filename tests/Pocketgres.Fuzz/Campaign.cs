@@ -51,7 +51,10 @@ sealed class Campaign(Target target, Watch watch, int seed, int cases, int worke
     }
 
     /// <summary>Statements; with another server, a native one, their SQLSTATEs are compared.</summary>
-    public async Task StatementsAsync(Target? native, CancellationToken cancellation)
+    /// <param name="native">The other server.</param>
+    /// <param name="limit">How many milliseconds a statement may run.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task StatementsAsync(Target? native, int limit, CancellationToken cancellation)
     {
         List<Function> functions;
         using (var session = await Connection.LoginAsync(native ?? target, "postgres", cancellation))
@@ -63,7 +66,7 @@ sealed class Campaign(Target target, Watch watch, int seed, int cases, int worke
         foreach (var server in (Target[])[target, .. native is null ? (Target[])[] : [native]])
         {
             using var session = await Connection.LoginAsync(server, "postgres", cancellation);
-            await session.QueryAsync("alter role fuzz set statement_timeout = '300ms'", cancellation);
+            await session.QueryAsync($"alter role fuzz set statement_timeout = '{limit}ms'", cancellation);
         }
 
         var made = new StatementCases(functions);

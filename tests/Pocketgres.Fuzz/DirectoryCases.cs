@@ -31,52 +31,122 @@ sealed class DirectoryCases(string cli, string work, Watch watch)
         }
     }
 
-    /// <summary>One case.</summary>
-    public async Task RunAsync(int seed, CancellationToken cancellation)
+    /// <summary>Cases of one worker: most by a process that serves one directory after the other and is replaced now and then, each twentieth by the command line.</summary>
+    /// <param name="next">Tells the next seed; null when there is none.</param>
+    /// <param name="cancellation">Ends it after the case that it is at.</param>
+    public async Task RunAsync(Func<int?> next, CancellationToken cancellation)
+    {
+        DirectoryServer? server = null;
+        try
+        {
+            for (int served = 0; !cancellation.IsCancellationRequested && next() is { } seed; served++)
+            {
+                if (seed % 20 == 0)
+                {
+                    await CaseAsync(seed, ByCommandAsync);
+                    continue;
+                }
+
+                if (served % 500 == 499)
+                {
+                    server?.Dispose();
+                    server = null;
+                }
+
+                server ??= DirectoryServer.Start();
+                if (!await CaseAsync(seed, (directory, random, done) => ByServerAsync(server, directory, random, done)))
+                {
+                    server.Dispose();
+                    server = null;
+                }
+            }
+        }
+        finally
+        {
+            server?.Dispose();
+        }
+    }
+
+    // Tells whether nothing was found.
+    async Task<bool> CaseAsync(int seed, Func<string, Random, string?, Task<string?>> serve)
     {
         var random = new Random(seed);
         string directory = Path.Combine(work, $"case-{seed}");
         bool whileRunning = random.Next(4) == 0;
-        Process.Start("cp", ["-a", "--reflink=auto", _template + (random.Next(2) == 0 ? "" : "-killed"), directory])!.WaitForExit();
+        using (var copy = Process.Start("cp", ["-a", "--reflink=auto", _template + (random.Next(2) == 0 ? "" : "-killed"), directory]))
+        {
+            await copy.WaitForExitAsync();
+        }
+
+        string? done = whileRunning ? null : Damage(random, directory);
         try
         {
-            string done = whileRunning ? "" : Damage(random, directory);
-            using var served = await ServedProcess.StartAsync(cli, ["file:" + directory], cancellation).WaitAsync(s_patience, cancellation);
-            if (served.Target is not { } target)
+            if (await serve(directory, random, done) is not { } wrong)
             {
-                _refused++;
-                int? code = await served.StopAsync(s_patience);
-                string last = served.Log.LastOrDefault(l => l.StartsWith("pocketgres: ", StringComparison.Ordinal)) ?? "";
-                if (code is not (1 or 4 or 5) || last.Length == 0)
-                {
-                    watch.Add($"seed {seed}: exit code {code} without a reason: {done}: {string.Join(" | ", served.Log.TakeLast(3))}");
-                }
-
-                return;
+                return true;
             }
 
-            _ran++;
-            done += whileRunning ? Damage(random, directory) : "";
-            await UseAsync(target, cancellation);
-            if (await served.StopAsync(s_patience) is not (0 or 1))
-            {
-                watch.Add($"seed {seed}: the process ended by itself or only by SIGKILL: {done}: {string.Join(" | ", served.Log.TakeLast(3))}");
-            }
+            watch.Add($"seed {seed}: {wrong}");
         }
         catch (TimeoutException)
         {
-            watch.Add($"seed {seed}: neither ready nor ended after {s_patience.TotalSeconds} s");
+            watch.Add($"seed {seed}: neither ready nor ended after {s_patience.TotalSeconds} s: {done}");
+        }
+        catch (IOException e)
+        {
+            watch.Add($"seed {seed}: {e.Message}: {done}");
         }
         finally
         {
             Directory.Delete(directory, recursive: true);
         }
+
+        return false;
     }
 
-    static async Task UseAsync(Target target, CancellationToken cancellation)
+    async Task<string?> ByServerAsync(DirectoryServer server, string directory, Random random, string? done)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(s_patience);
+        try
+        {
+            var (port, why) = await server.ServeAsync(directory, CancellationToken.None).WaitAsync(s_patience);
+            if (port is null)
+            {
+                Interlocked.Increment(ref _refused);
+                return string.IsNullOrWhiteSpace(why) ? $"refused without a reason: {done}" : null;
+            }
+
+            Interlocked.Increment(ref _ran);
+            done ??= Damage(random, directory);
+            await UseAsync(new Target(port.Value));
+            await server.StopAsync(CancellationToken.None).WaitAsync(s_patience);
+            return null;
+        }
+        catch (IOException e)
+        {
+            return $"{e.Message}: {done}: {server.Log}";
+        }
+    }
+
+    async Task<string?> ByCommandAsync(string directory, Random random, string? done)
+    {
+        using var served = await ServedProcess.StartAsync(cli, ["file:" + directory], CancellationToken.None).WaitAsync(s_patience);
+        if (served.Target is not { } target)
+        {
+            Interlocked.Increment(ref _refused);
+            int? code = await served.StopAsync(s_patience);
+            string last = served.Log.LastOrDefault(l => l.StartsWith("pocketgres: ", StringComparison.Ordinal)) ?? "";
+            return code is 1 or 4 or 5 && last.Length > 0 ? null : $"exit code {code} without a reason: {done}: {string.Join(" | ", served.Log.TakeLast(3))}";
+        }
+
+        Interlocked.Increment(ref _ran);
+        done ??= Damage(random, directory);
+        await UseAsync(target);
+        return await served.StopAsync(s_patience) is 0 or 1 ? null : $"the process ended by itself or only by SIGKILL: {done}: {string.Join(" | ", served.Log.TakeLast(3))}";
+    }
+
+    static async Task UseAsync(Target target)
+    {
+        using var limit = new CancellationTokenSource(s_patience);
         try
         {
             using var session = await Connection.LoginAsync(target, "postgres", limit.Token);
@@ -107,6 +177,11 @@ sealed class DirectoryCases(string cli, string work, Watch watch)
                 || f.Contains("/pg_xact/", StringComparison.Ordinal) || Path.GetDirectoryName(f) == directory)];
             string[] among = random.Next(2) == 0 ? important : files;
             string file = among[random.Next(among.Length)];
+            if (Path.GetFileName(file) == "pocketgres.lock")
+            {
+                continue; // has no content, and another .NET process may not open it while a server runs
+            }
+
             using var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
             long at = random.NextInt64(Math.Max(1, random.Next(2) == 0 ? stream.Length : Math.Min(stream.Length, 8192)));
             switch (random.Next(4))
