@@ -138,9 +138,9 @@ started=$SECONDS
 say "building PostgreSQL $postgresql_version with $TOOLCHAIN_ID (log: $base/build/log)"
 mkdir -p "$base/build/log"
 
-processor_time() { awk '{ printf "%d", ($16 + $17) / 100 }' /proc/$$/stat; } # seconds of the processes that have ended (proc(5), in ticks)
+processor_time() { awk '{ printf "%d", ($16 + $17) / 100 }' "/proc/$1/stat"; } # seconds of a shell's processes that have ended (proc(5), in ticks)
 step() { # description, command...: silent, with the time it took; the log has what it said
-    local what="$1" began=$SECONDS used; used="$(processor_time)"; shift
+    local what="$1" began=$SECONDS self=$BASHPID used; used="$(processor_time "$self")"; shift
     log="$base/build/log/${what//[^a-z0-9]/-}"
     local status=0
     set +e                        # within a condition the subshell's own -e would not count
@@ -148,7 +148,7 @@ step() { # description, command...: silent, with the time it took; the log has w
     status=$?
     set -e
     ((status == 0)) || failed "$what"
-    say "$what: $((SECONDS - began)) s, $(($(processor_time) - used)) s of processor time"
+    say "$what: $((SECONDS - began)) s, $(($(processor_time "$self") - used)) s of processor time"
 }
 
 # ---- C library ----
@@ -176,18 +176,6 @@ step "C library" c_library
 
 # ---- libraries ----
 
-unpack zlib; library_sources=("ZLIB=$unpacked")
-unpack lz4; library_sources+=("LZ4=$unpacked")
-unpack zstd; library_sources+=("ZSTD=$unpacked")
-unpack icu; library_sources+=("ICU=$unpacked")
-unpack libxml2; library_sources+=("XML=$unpacked" "XML_VERSION=$version")
-unpack libxslt; library_sources+=("XSLT=$unpacked" "XSLT_VERSION=$version")
-libraries() {
-    make -s -j"$jobs" -f "$port/libraries.mk" CC="$port/wasm-cc" CXX="$port/wasm-c++" AR=llvm-ar LD="wasm-ld -mwasm64" OUT="$POCKET_SYSROOT" \
-        PORT="$port" SYSTEM="$TOOLCHAIN_SYSTEM" ICU_DATA_DIR="$prefix/icu" "${library_sources[@]}"
-}
-step "libraries" libraries
-
 # For pgcrypto: digests, ciphers and large numbers, without what needs a network, a file, a thread or public keys other than pgcrypto's own.
 unpack openssl --exclude='*/test/recipes' --exclude='*/test/*-data'
 openssl_source="$unpacked"
@@ -206,7 +194,21 @@ libcrypto() {
     fi
     make -s -j"$jobs" -C "$out" libcrypto.a "CFLAGS=$openssl_cflags"
 }
-step "libcrypto" libcrypto
+# Beside what follows, of which much keeps one core busy. Whatever becomes of this script, it holds the lock until it has ended.
+step "libcrypto" libcrypto &
+libcrypto_step=$!
+
+unpack zlib; library_sources=("ZLIB=$unpacked")
+unpack lz4; library_sources+=("LZ4=$unpacked")
+unpack zstd; library_sources+=("ZSTD=$unpacked")
+unpack icu; library_sources+=("ICU=$unpacked")
+unpack libxml2; library_sources+=("XML=$unpacked" "XML_VERSION=$version")
+unpack libxslt; library_sources+=("XSLT=$unpacked" "XSLT_VERSION=$version")
+libraries() {
+    make -s -j"$jobs" -f "$port/libraries.mk" CC="$port/wasm-cc" CXX="$port/wasm-c++" AR=llvm-ar LD="wasm-ld -mwasm64" OUT="$POCKET_SYSROOT" \
+        PORT="$port" SYSTEM="$TOOLCHAIN_SYSTEM" ICU_DATA_DIR="$prefix/icu" "${library_sources[@]}"
+}
+step "libraries" libraries
 
 # ---- PostgreSQL ----
 
@@ -290,6 +292,7 @@ make_module() {
     esac
 }
 side_modules() { local d; for d in "${modules[@]}" "${contrib[@]/#/contrib/}"; do make_module "$d"; done; }
+wait "$libcrypto_step" || exit 1
 step "libraries of the server and contrib" side_modules
 # PostgreSQL links its own programs to libpq.so; here they contain libpq's archive.
 make_program() { m "$@" "LDFLAGS_EX=$build/libprograms.a"; }

@@ -243,6 +243,32 @@ int munmap(void *address, size_t length) { return result(sys_munmap(address, len
 void *__mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) __attribute__((alias("mmap")));
 int __munmap(void *address, size_t length) __attribute__((alias("munmap")));
 
+/* ---- the heap ---- */
+
+#define DISCARDED_AT_LEAST 65536
+
+IMPORT("pocket_discard") void sys_discard(void *start, size_t length);
+
+/* dlmalloc's, with MALLOC_INSPECT_ALL: calls for each part of the heap; of one that is not used, without what the allocator keeps in it. */
+void malloc_inspect_all(void (*handler) (void *start, void *end, size_t used, void *argument), void *argument);
+
+static void
+discard_unused(void *start, void *end, size_t used, void *argument)
+{
+	size_t		length = (char *) end - (char *) start;
+
+	if (!used && length >= DISCARDED_AT_LEAST)
+		sys_discard(start, length);
+}
+
+/* As glibc's: what is free inside the heap takes no memory of the host's until it is used again. Called by the host when a process has waited for a while. */
+int
+malloc_trim(size_t pad)
+{
+	malloc_inspect_all(discard_unused, NULL);
+	return 1;
+}
+
 /* ---- POSIX semaphores: a futex in shared memory, no call of the host when uncontended ---- */
 
 typedef struct

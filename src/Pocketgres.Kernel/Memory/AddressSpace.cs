@@ -137,6 +137,16 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         return true;
     }
 
+    /// <summary>Gives the host back whole private pages whose content nobody wants; they have any content afterwards. No shared mapping may lie there.</summary>
+    public void Discard(uint address, long length)
+    {
+        nint start = (nint)RoundUp((nint)(Base + address)), end = (nint)(Base + Math.Min(address + length, Size)) & -HostPage;
+        if (length > 0 && start < end)
+        {
+            _ = Libc.madvise((void*)start, end - start, Libc.AdviseDontNeed);
+        }
+    }
+
     /// <summary>mmap(MAP_SHARED|MAP_FIXED): lays <paramref name="memory"/> over the pages at <paramref name="address"/>.</summary>
     public void MapShared(uint address, long length, SharedMemory memory)
     {

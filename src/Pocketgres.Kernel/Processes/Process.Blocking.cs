@@ -85,6 +85,22 @@ public sealed unsafe partial class Process
     public bool Block(PollEntry* fds, int count, long timeoutNanoseconds)
     {
         TrimStack();
+        if (timeoutNanoseconds is >= 0 and <= TrimPatience || !IsHeapLarge)
+        {
+            return WaitOnce(fds, count, timeoutNanoseconds);
+        }
+
+        if (WaitOnce(fds, count, TrimPatience))
+        {
+            return true;
+        }
+
+        TrimHeap();
+        return WaitOnce(fds, count, timeoutNanoseconds < 0 ? timeoutNanoseconds : timeoutNanoseconds - TrimPatience);
+    }
+
+    private bool WaitOnce(PollEntry* fds, int count, long timeoutNanoseconds)
+    {
         fds[count] = new PollEntry { Descriptor = _wakeDescriptor, Events = PollEvents.In };
         _waitDeadline = timeoutNanoseconds < 0 ? long.MaxValue : Stopwatch.GetTimestamp() + (long)(timeoutNanoseconds * (Stopwatch.Frequency / 1e9));
         Volatile.Write(ref _waiting, 1);

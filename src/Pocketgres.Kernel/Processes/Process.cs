@@ -112,7 +112,8 @@ public sealed unsafe partial class Process
     /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
     public Process Fork(string title, object? tag, Action<Process> body)
     {
-        var space = AddressSpace.Fork((uint)Linker.BreakAddress(), title);
+        uint heapEnd = (uint)Linker.BreakAddress();
+        var space = AddressSpace.Fork(heapEnd, title);
         FileDescriptorTable? files = null;
         try
         {
@@ -124,6 +125,7 @@ public sealed unsafe partial class Process
                 WorkingDirectory = WorkingDirectory,
                 Umask = Umask,
                 Tag = tag,
+                _firstBreak = Program.Main.Exports("malloc_trim") ? heapEnd : 0,
             };
             child.Start();
             if (HasPendingSignals)

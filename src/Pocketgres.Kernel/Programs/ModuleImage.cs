@@ -62,6 +62,9 @@ public sealed class ModuleImage
         return code;
     }
 
+    /// <summary>Whether there is an exported function of this name.</summary>
+    internal bool Exports(string name) => Manifest.Functions.ContainsKey(name);
+
     /// <summary>Code address of an exported function.</summary>
     /// <exception cref="MissingMethodException">No such export.</exception>
     internal nint Export(string name) =>

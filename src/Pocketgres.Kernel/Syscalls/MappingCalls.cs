@@ -80,6 +80,10 @@ public static unsafe class MappingCalls
         return 0;
     }
 
+    /// <summary>madvise(2) with MADV_DONTNEED, of memory whose content nobody wants: whole pages inside take no memory of the host's until they are written again.</summary>
+    [HostFunction("pocket_discard", Memory64 = true, Locking = KernelLocking.None)]
+    public static void Discard(byte* m, long address, long length) => Process.From(m).AddressSpace.Discard((uint)address, length);
+
     /// <summary>msync(2): a mapping that can be written is memory, of which nothing is kept on a disk, and any other one is a copy.</summary>
     [HostFunction("__syscall_msync")]
     public static int Synchronise(byte* m, int address, int length, int flags) => 0;
