@@ -97,6 +97,13 @@ internal sealed class ControlFile
         BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(CrcOffset), Crc32C.Compute(_bytes.AsSpan(0, CrcOffset)));
     }
 
+    /// <summary>Says whether the cluster is a 64-bit server's.</summary>
+    public void SetFloat8ByValue(bool value)
+    {
+        _bytes[Float8ByValueOffset] = value ? (byte)1 : (byte)0;
+        BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(CrcOffset), Crc32C.Compute(_bytes.AsSpan(0, CrcOffset)));
+    }
+
     /// <summary>Gives the cluster another identity, with a new nonce for authentication.</summary>
     public void SetIdentity(ulong identifier)
     {

@@ -214,9 +214,14 @@ internal sealed class DataDirectory : IDisposable
         var own = engine.TemplateControl;
         if (!control.IsCompatibleWith(own))
         {
+            if (control.Version == own.Version && control.CatalogVersion == own.CatalogVersion && control.Float8ByValue != own.Float8ByValue)
+            {
+                throw new ClusterException(ClusterError.WrongVersion,
+                    $"{shown} was made by a 32-bit server, as PGlite and pocketgres with PGlite's engine are: pocketgres import-pgdata {shown} NEW_DIR makes a directory of it that is served here");
+            }
+
             string why = control.Version != own.Version ? $"its control file has version {control.Version}, not {own.Version}"
                 : control.CatalogVersion != own.CatalogVersion ? $"its catalogue has version {control.CatalogVersion}, not {own.CatalogVersion}"
-                : control.Float8ByValue != own.Float8ByValue ? "it was made by a 32-bit server, as PGlite and pocketgres with PGlite's engine are"
                 : "it was made by a server built with other sizes or alignments";
             throw new ClusterException(ClusterError.WrongVersion,
                 $"{shown} is a PostgreSQL {EngineArtifacts.PostgresMajorVersion} data directory of another build: {why}; serve it with the program that made it, dump it there with pg_dump, and bring the dump here with pocketgres restore");

@@ -19,7 +19,7 @@ public class OpeningTests
         byte[] control = File.ReadAllBytes(data + "/global/pg_control");
         ClusterException e = Refused(data, ClusterError.WrongVersion);
         Assert.Contains("32-bit", e.Message, StringComparison.Ordinal);
-        Assert.Contains("pocketgres restore", e.Message, StringComparison.Ordinal);
+        Assert.Contains($"pocketgres import-pgdata {data} ", e.Message, StringComparison.Ordinal);
         Assert.Equal(control, File.ReadAllBytes(data + "/global/pg_control"));
         Assert.False(File.Exists(Path.Combine(data, EngineStamp.Name)));
     }

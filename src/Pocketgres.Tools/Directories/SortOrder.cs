@@ -1,7 +1,7 @@
 using Npgsql;
 using Pocketgres.Sql;
 
-namespace Pocketgres.Cli.NativeDirectories;
+namespace Pocketgres.Directories;
 
 /// <summary>
 /// What of a database depends on an order of texts that is another one with another C library or version of ICU: indexes, and partitions by ranges. The order of the C library is that of code

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace Pocketgres.Cli.NativeDirectories;
+namespace Pocketgres.Directories;
 
 /// <summary>The lines of a configuration file of PostgreSQL (guc-file.l): settings can be looked at and commented out, each with the reason.</summary>
 internal sealed partial class ConfigurationFile
@@ -70,7 +70,7 @@ internal sealed partial class ConfigurationFile
     }
 
     /// <summary>Comments a line out.</summary>
-    public void CommentOut(int line, string reason) => _lines[line] = $"# pocketgres: {Program.OneLine(reason)}\n#{_lines[line]}";
+    public void CommentOut(int line, string reason) => _lines[line] = $"# pocketgres: {reason.ReplaceLineEndings(" ")}\n#{_lines[line]}";
 
     /// <summary>Puts another setting behind a line that was commented out.</summary>
     public void Append(int line, string text) => _lines[line] += "\n" + text;

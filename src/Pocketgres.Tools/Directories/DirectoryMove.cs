@@ -1,11 +1,10 @@
-using System.Globalization;
 using Npgsql;
 using Pocketgres.Copying;
 using Pocketgres.Engine;
 using Pocketgres.Engine.Data;
 using Pocketgres.Sql;
 
-namespace Pocketgres.Cli.NativeDirectories;
+namespace Pocketgres.Directories;
 
 /// <summary>
 /// Copies a directory between native PostgreSQL and this program. The copy is recovered, looked at and put right under another name, and appears at its place when nothing is left to do: whatever
@@ -20,9 +19,11 @@ internal sealed class DirectoryMove
 
     private DirectoryMove(MoveOptions options) => _options = options;
 
+    private string There => _options.Kind == MoveKind.ToPGlite ? "in PGlite" : "natively";
+
     /// <summary>Does it.</summary>
-    /// <param name="from">The directory that is copied.</param>
-    /// <param name="to">A new or empty one.</param>
+    /// <param name="from">The directory that is copied, or an archive of one.</param>
+    /// <param name="to">A new or empty directory; for PGlite the archive's file.</param>
     /// <param name="options">How.</param>
     /// <param name="cancellationToken">Cancels; nothing is left.</param>
     /// <returns>Lines about what the copy has otherwise.</returns>
@@ -30,24 +31,43 @@ internal sealed class DirectoryMove
     /// <exception cref="CopyException">The copy would not be right; the message says what to do.</exception>
     public static IReadOnlyList<string> Run(string from, string to, MoveOptions options, CancellationToken cancellationToken)
     {
-        using var source = SourceDirectory.Open(from);
-        if (Path.GetFullPath(to).TrimEnd('/') is var target && (target + "/").StartsWith(source.Path.TrimEnd('/') + "/", StringComparison.Ordinal))
+        using var source = ClusterSource.Open(from);
+        if ((Path.GetFullPath(to).TrimEnd('/') + "/").StartsWith(source.Path.TrimEnd('/') + "/", StringComparison.Ordinal))
         {
-            throw new UsageException($"{to} is in {from}: choose another place");
+            throw new CopyException($"not copied: {to} is in {from}: choose another place");
         }
 
         var move = new DirectoryMove(options);
-        DataDirectory.Create(to, (_, path) => move.FillAsync(source, path, cancellationToken).GetAwaiter().GetResult());
+        if (options.Kind == MoveKind.ToPGlite)
+        {
+            PGliteArchive.Create(to, path => move.Fill(source, path, cancellationToken), options.Report, cancellationToken);
+            return move._notes;
+        }
+
+        try
+        {
+            DataDirectory.Create(to, (_, path) =>
+            {
+                move.Fill(source, path, cancellationToken);
+                if (options.IsTrial)
+                {
+                    throw new TrialException();
+                }
+            });
+        }
+        catch (TrialException)
+        {
+            // Whatever the attempt wrote is gone, as after any failure.
+        }
+
         return move._notes;
     }
 
-    private async Task FillAsync(SourceDirectory source, string path, CancellationToken cancellationToken)
-    {
-        using (var line = new ProgressLine())
-        {
-            source.CopyTo(path, line.For<long>(bytes => string.Create(CultureInfo.InvariantCulture, $"copied {bytes / 1e6:0.0} MB")), cancellationToken);
-        }
+    private void Fill(ClusterSource source, string path, CancellationToken cancellationToken) => FillAsync(source, path, cancellationToken).GetAwaiter().GetResult();
 
+    private async Task FillAsync(ClusterSource source, string path, CancellationToken cancellationToken)
+    {
+        source.CopyTo(path, new ByteCount(bytes => _options.Report(MovePhase.Copying, bytes)), cancellationToken);
         if (!source.IsClean)
         {
             _notes.Add("the source was not stopped in order: the copy was recovered from its log");
@@ -58,36 +78,105 @@ internal sealed class DirectoryMove
             _notes.Add($"replication slots are not in the copy: {string.Join(", ", source.Slots)}");
         }
 
+        bool isNarrow = !source.Control.Float8ByValue;
+        if (isNarrow && !_options.IsImport)
+        {
+            throw new CopyException("not copied: the directory is of a 32-bit server: pocketgres import-pgdata makes one of this server's of it");
+        }
+
+        if (_options.Kind == MoveKind.ToPGlite)
+        {
+            RefusePrepared(path);
+        }
+
         if (_options.IsImport)
         {
             await AdaptSettingsAsync(source, path, cancellationToken);
         }
 
-        await using (var cluster = await CopiedCluster.StartAsync(path, _options.User, cancellationToken))
+        if (isNarrow)
         {
+            await WidenAsync(source, path, cancellationToken);
+        }
+
+        await using (var cluster = await CopiedCluster.StartAsync(path, _options.User, _options.Logger, cancellationToken))
+        {
+            if (isNarrow)
+            {
+                await ConvertAsync(cluster, WordSize.Eight, cancellationToken);
+            }
+
             await PutRightAsync(cluster, path, cancellationToken);
+            if (_options.Kind == MoveKind.ToPGlite)
+            {
+                await ConvertAsync(cluster, WordSize.Four, cancellationToken);
+            }
         }
 
-        var control = ControlFile.Parse(await File.ReadAllBytesAsync(Path.Combine(path, ControlFile.Name), cancellationToken));
-        if (control.State != ClusterState.ShutDown)
-        {
-            throw new CopyException("the copy's server did not stop in order: see its log above");
-        }
-
-        if (!_options.IsImport)
+        CheckStopped(path);
+        if (_options.Kind == MoveKind.ToNative)
         {
             await LeaveAsync(path, cancellationToken);
         }
+        else if (_options.Kind == MoveKind.ToPGlite)
+        {
+            _notes.AddRange(PGliteArchive.Leave(path));
+            CatalogPages.Convert(path, WordSize.Four, cancellationToken);
+        }
     }
 
-    private async Task AdaptSettingsAsync(SourceDirectory source, string path, CancellationToken cancellationToken)
+    // The log comes first, and its pages are of the source's form. No session may be between the two.
+    private async Task WidenAsync(ClusterSource source, string path, CancellationToken cancellationToken)
+    {
+        if (!source.IsClean)
+        {
+            CatalogPages.SetControl(path, WordSize.Eight);
+            await CopiedCluster.RecoverAsync(path, _options.User, _options.Logger, cancellationToken);
+            CheckStopped(path);
+        }
+
+        RefusePrepared(path);
+        CatalogPages.Convert(path, WordSize.Eight, cancellationToken);
+        _notes.Add("the catalogs of a 32-bit server (PGlite, or pocketgres with PGlite's engine) were converted");
+    }
+
+    private async Task ConvertAsync(CopiedCluster cluster, WordSize to, CancellationToken cancellationToken) => await cluster.InEachDatabaseAsync(
+        async (database, connection) =>
+        {
+            _options.Report(MovePhase.Converting, 0, database);
+            foreach (string view in await StoredExpressions.ConvertAsync(connection, to, cancellationToken))
+            {
+                _notes.Add($"database {database}: the materialized view {view} shows stored expressions: REFRESH MATERIALIZED VIEW");
+            }
+        },
+        cancellationToken,
+        asBytes: true);
+
+    // Versions of rows that no statement sees yet would stay as they are.
+    private static void RefusePrepared(string path)
+    {
+        if (Directory.EnumerateFileSystemEntries(Path.Combine(path, "pg_twophase")).Any())
+        {
+            throw new CopyException("not copied: there are prepared transactions: COMMIT PREPARED or ROLLBACK PREPARED them in the source first");
+        }
+    }
+
+    private static void CheckStopped(string path)
+    {
+        if (ControlFile.Parse(File.ReadAllBytes(Path.Combine(path, ControlFile.Name))).State != ClusterState.ShutDown)
+        {
+            throw new CopyException("the copy's server did not stop in order: see its log above");
+        }
+    }
+
+    private async Task AdaptSettingsAsync(ClusterSource source, string path, CancellationToken cancellationToken)
     {
         if (ImportedSettings.Complete(path, source.Path, _options.Configuration) is { } note)
         {
             _notes.Add(note);
         }
 
-        await using var probe = await CopiedCluster.StartAsync(null, MoveOptions.DefaultUser, cancellationToken);
+        await using var probe = await CopiedCluster.StartAsync(null, MoveOptions.DefaultUser, null, cancellationToken);
         await using var connection = await probe.OpenAsync("template1", cancellationToken);
         _notes.AddRange((await ImportedSettings.AdaptAsync(path, connection, cancellationToken)).Select(n => "commented out: " + n));
     }
@@ -109,14 +198,19 @@ internal sealed class DirectoryMove
                 }
             }
 
+            if (_options.Kind == MoveKind.ToPGlite && await SortOrder.TextsAsync(connection, "SELECT extname::text FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql' ORDER BY 1", cancellationToken) is { Count: > 0 } extensions)
+            {
+                _notes.Add($"database {database}: give PGlite what it needs in its option extensions: {string.Join(", ", extensions)}");
+            }
+
             var order = await SortOrder.FindAsync(connection, cancellationToken);
             if (order.DefaultCollation is { } collation)
             {
-                _notes.Add($"database {database}: texts without a COLLATE of their own sort {(_options.IsImport ? "here" : "natively")} otherwise than in the source (default collation {collation})");
+                _notes.Add($"database {database}: texts without a COLLATE of their own sort {(_options.IsImport ? "here" : There)} otherwise than in the source (default collation {collation})");
             }
 
             refusals.AddRange(order.Partitions.Select(p =>
-                $"database {database}: the table {p} is partitioned by ranges of texts, whose order is another one here and natively: take it over with pocketgres dump and restore, or pocketgres copy"));
+                $"database {database}: the table {p} is partitioned by ranges of texts, whose order is another one here and {(_options.IsImport ? "in the source" : There)}: take it over with pocketgres dump and restore, or pocketgres copy"));
             indexes[database] = order.Indexes;
         }, cancellationToken);
         if (refusals.Count > 0)
@@ -147,7 +241,7 @@ internal sealed class DirectoryMove
             await File.WriteAllTextAsync(
                 Path.Combine(path, ReindexScript),
                 string.Concat(indexes.Where(d => d.Value.Count > 0).Select(d => $"\\connect {SqlCalls.Identifier(d.Key)}\n" + string.Concat(d.Value.Select(i => $"REINDEX INDEX {i};\n")))), cancellationToken);
-            _notes.Add($"these indexes sort otherwise natively: run psql -f {ReindexScript}, which is in the directory, before anything else: {all}");
+            _notes.Add($"these indexes sort otherwise {There}: run psql -f {ReindexScript}, which is in the directory, before anything else: {all}");
             return;
         }
 
@@ -156,13 +250,11 @@ internal sealed class DirectoryMove
             throw new CopyException($"not copied: these indexes are sorted by a locale of the source's C library, or by another version of ICU, and must be built anew, give --reindex: {all}");
         }
 
-        using var line = new ProgressLine();
-        var progress = line.For<string>(i => "building anew " + i);
         await cluster.InEachDatabaseAsync(async (database, connection) =>
         {
             foreach (string index in indexes[database])
             {
-                progress.Report(index);
+                _options.Report(MovePhase.Reindexing, 0, index);
                 await connection.ExecuteAsync($"REINDEX INDEX {index}", cancellationToken);
                 _notes.Add($"database {database}: built anew: {index}");
             }
@@ -218,23 +310,12 @@ internal sealed class DirectoryMove
             File.Delete(file);
         }
     }
-}
 
-/// <summary>How a directory is copied.</summary>
-internal sealed record MoveOptions
-{
-    /// <summary>The superuser, if nothing else is said.</summary>
-    public const string DefaultUser = "postgres";
+    private sealed class TrialException : Exception;
 
-    /// <summary>From native PostgreSQL; otherwise to it.</summary>
-    public required bool IsImport { get; init; }
-
-    /// <summary>Builds indexes anew whose order is another one here.</summary>
-    public bool Reindex { get; init; }
-
-    /// <summary>A superuser of the cluster.</summary>
-    public string User { get; init; } = DefaultUser;
-
-    /// <summary>The directory of the configuration files, if they are elsewhere.</summary>
-    public string? Configuration { get; init; }
+    // Progress<T> would call on the pool, after the end even.
+    private sealed class ByteCount(Action<long> report) : IProgress<long>
+    {
+        public void Report(long value) => report(value);
+    }
 }

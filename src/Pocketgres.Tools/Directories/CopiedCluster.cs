@@ -1,10 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using Pocketgres.Cli.Serve;
 using Pocketgres.Server;
 using Pocketgres.Sql;
 
-namespace Pocketgres.Cli.NativeDirectories;
+namespace Pocketgres.Directories;
 
 /// <summary>A copied directory that is served for a moment, to this process alone: its log is replayed, and its databases are looked at and put right.</summary>
 internal sealed class CopiedCluster : IAsyncDisposable
@@ -28,21 +27,28 @@ internal sealed class CopiedCluster : IAsyncDisposable
 
     private readonly PostgresServer _server;
     private readonly PrivateDirectory _sockets;
-    private readonly StandardErrorLogger _log;
     private readonly string _user;
     private readonly string? _rules;
 
-    private CopiedCluster(PostgresServer server, PrivateDirectory sockets, StandardErrorLogger log, string user, string? rules) =>
-        (_server, _sockets, _log, _user, _rules) = (server, sockets, log, user, rules);
+    private CopiedCluster(PostgresServer server, PrivateDirectory sockets, string user, string? rules) =>
+        (_server, _sockets, _user, _rules) = (server, sockets, user, rules);
+
+    /// <summary>Replays the log of a cluster that was not stopped in order, and stops: nothing in it is read.</summary>
+    public static async Task RecoverAsync(string directory, string user, ILogger? logger, CancellationToken cancellationToken)
+    {
+        await using (await StartAsync(directory, user, logger, cancellationToken))
+        {
+        }
+    }
 
     /// <summary>Starts it.</summary>
     /// <param name="directory">The copy; null for a cluster in memory.</param>
     /// <param name="user">A superuser.</param>
+    /// <param name="logger">Gets the server's log; null for nobody.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
-    public static async Task<CopiedCluster> StartAsync(string? directory, string user, CancellationToken cancellationToken)
+    public static async Task<CopiedCluster> StartAsync(string? directory, string user, ILogger? logger, CancellationToken cancellationToken)
     {
         var sockets = PrivateDirectory.Create();
-        var log = new StandardErrorLogger(directory is null ? LogLevel.None : LogLevel.Error, StandardStreams.WriteError);
         string? rules = null;
         var settings = new Dictionary<string, string>(s_settings);
         try
@@ -62,24 +68,26 @@ internal sealed class CopiedCluster : IAsyncDisposable
                     UnixSocketDirectory = sockets.Path,
                     User = user,
                     Settings = settings,
-                    Logger = log,
+                    Logger = logger,
                     TrimMemory = false,
                 },
                 cancellationToken);
-            return new CopiedCluster(server, sockets, log, user, rules);
+            return new CopiedCluster(server, sockets, user, rules);
         }
         catch
         {
-            log.Dispose();
             sockets.Dispose();
             throw;
         }
     }
 
     /// <summary>Connects.</summary>
-    public async Task<NpgsqlConnection> OpenAsync(string database, CancellationToken cancellationToken)
+    /// <param name="database">The database.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="asBytes">Whether texts are the bytes of the database's encoding, each a character.</param>
+    public async Task<NpgsqlConnection> OpenAsync(string database, CancellationToken cancellationToken, bool asBytes = false)
     {
-        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder
+        var settings = new NpgsqlConnectionStringBuilder
         {
             Host = _sockets.Path,
             Port = _server.Port,
@@ -89,7 +97,13 @@ internal sealed class CopiedCluster : IAsyncDisposable
             CommandTimeout = 0,
             SslMode = SslMode.Disable,
             GssEncryptionMode = GssEncryptionMode.Disable,
-        }.ConnectionString);
+        };
+        if (asBytes)
+        {
+            (settings.Encoding, settings.ClientEncoding) = ("ISO-8859-1", "SQL_ASCII");
+        }
+
+        var connection = new NpgsqlConnection(settings.ConnectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -103,7 +117,7 @@ internal sealed class CopiedCluster : IAsyncDisposable
     }
 
     /// <summary>Does something in every database, those that let nobody in too.</summary>
-    public async Task InEachDatabaseAsync(Func<string, NpgsqlConnection, Task> action, CancellationToken cancellationToken)
+    public async Task InEachDatabaseAsync(Func<string, NpgsqlConnection, Task> action, CancellationToken cancellationToken, bool asBytes = false)
     {
         await using var main = await OpenAsync("template1", cancellationToken);
         foreach (object?[] row in await main.QueryAsync("SELECT datname::text, datallowconn, datconnlimit FROM pg_catalog.pg_database WHERE datconnlimit <> -2 ORDER BY datname", cancellationToken))
@@ -115,7 +129,7 @@ internal sealed class CopiedCluster : IAsyncDisposable
                 await main.ExecuteAsync("UPDATE pg_catalog.pg_database SET datallowconn = true WHERE datname = $1", cancellationToken, name);
             }
 
-            await using (var connection = await OpenAsync(name, cancellationToken))
+            await using (var connection = await OpenAsync(name, cancellationToken, asBytes))
             {
                 await action(name, connection);
             }
@@ -133,7 +147,6 @@ internal sealed class CopiedCluster : IAsyncDisposable
         await _server.StopAsync(s_stopPatience);
         await _server.DisposeAsync();
         _sockets.Dispose();
-        _log.Dispose();
         if (_rules is not null)
         {
             File.Delete(_rules);

@@ -1,11 +1,12 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Npgsql;
+using Pocketgres.Copying;
 using Pocketgres.Engine;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Sql;
 
-namespace Pocketgres.Cli.NativeDirectories;
+namespace Pocketgres.Directories;
 
 /// <summary>The configuration of an imported directory: what this server does not have or cannot use is commented out where it stands, with the reason.</summary>
 internal sealed partial class ImportedSettings
@@ -49,7 +50,7 @@ internal sealed partial class ImportedSettings
         {
             if (!File.Exists(Path.Combine(place, s_names[0])))
             {
-                throw new UsageException($"{place} has no {s_names[0]}: give the directory of the configuration files");
+                throw new CopyException($"{place} has no {s_names[0]}: give the directory of the configuration files");
             }
 
             foreach (string file in Directory.EnumerateFiles(place, "*", SearchOption.AllDirectories))

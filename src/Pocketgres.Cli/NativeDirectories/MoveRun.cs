@@ -1,0 +1,35 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Pocketgres.Cli.Serve;
+using Pocketgres.Directories;
+
+namespace Pocketgres.Cli.NativeDirectories;
+
+/// <summary>Copies a data directory for a command: progress, notes and errors go to stderr.</summary>
+internal static class MoveRun
+{
+    /// <summary>Does it, and then what the command does when it is done.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Run(string from, string to, MoveOptions options, Action done) => CommandFailure.Guard(cancellationToken =>
+    {
+        using var log = new StandardErrorLogger(LogLevel.Error, StandardStreams.WriteError);
+        using var line = new ProgressLine();
+        var notes = DirectoryMove.Run(from, to, options with { Logger = log, Progress = line.For<MoveProgress>(Text) }, cancellationToken);
+        line.Clear();
+        foreach (string note in notes)
+        {
+            StandardStreams.WriteError($"pocketgres: {note}\n");
+        }
+
+        done();
+        return Task.FromResult(ExitCode.Success);
+    });
+
+    private static string Text(MoveProgress progress) => progress.Phase switch
+    {
+        MovePhase.Copying => string.Create(CultureInfo.InvariantCulture, $"copied {progress.Bytes / 1e6:0.0} MB"),
+        MovePhase.Packing => string.Create(CultureInfo.InvariantCulture, $"packed {progress.Bytes / 1e6:0.0} MB"),
+        MovePhase.Converting => $"converting the stored expressions of {progress.Name}",
+        _ => $"building anew {progress.Name}",
+    };
+}
