@@ -43,6 +43,23 @@ sealed class Campaign(Target target, Watch watch, int seed, int cases, int worke
         }
     }
 
+    /// <summary>Waits until no session of the cases is left, for half a minute at most: then the server holds what it keeps.</summary>
+    public async Task SettleAsync(CancellationToken cancellation)
+    {
+        using var session = await Connection.LoginAsync(target, "postgres", cancellation);
+        for (long started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < s_restart;)
+        {
+            if ((await session.RowsAsync("select count(*) from pg_stat_activity where usename ^@ 'fuzz'", cancellation))[0][0] == "0")
+            {
+                return;
+            }
+
+            await Task.Delay(100, cancellation);
+        }
+
+        watch.Add("sessions of the cases are still there");
+    }
+
     /// <summary>Cases of the wire protocol.</summary>
     public Task WireAsync(CancellationToken cancellation)
     {

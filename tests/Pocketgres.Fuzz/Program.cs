@@ -68,6 +68,11 @@ async Task<int> AttackAsync(ParseResult parsed, Target? other, Func<Campaign, Ta
         var before = watch.Look();
         var campaign = new Campaign(target, watch, parsed.GetValue(seed), parsed.GetValue(cases), parsed.GetValue(workers));
         await run(campaign, other, time.Token);
+        if (watch.IsAlive)
+        {
+            await campaign.SettleAsync(cancellation);
+        }
+
         var after = watch.Look();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{campaign.Cases} cases, {campaign.Messages} messages; memory {before.Memory} to {after.Memory} MB, descriptors {before.Descriptors} to {after.Descriptors}, threads {before.Threads} to {after.Threads}; {served?.Crashes} crashes of backends, {watch.Findings.Count} findings"));

@@ -15,6 +15,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
 
     private const int HostPage = 4096;
 
+    // What a child may use above what it inherits before it asks: most never do. A program begins with much more than it uses, and each child's use is to be granted.
+    private const long ForkRoom = 8 << 20;
+
     private readonly List<SharedMapping> _shared = [];
     private readonly string _pageMapPath;
     private byte* _region;
@@ -137,6 +140,29 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         return true;
     }
 
+    /// <summary>Bytes between <paramref name="address"/> and <see cref="Size"/> that take no memory of the host's: never written, or discarded. Any thread that keeps the owner from disposing of it.</summary>
+    public long Untouched(uint address)
+    {
+        const int pages = 4096;
+        byte* resident = stackalloc byte[pages];
+        long untouched = 0;
+        for (long at = RoundUp(address), size = Size; at < size; at += pages * HostPage)
+        {
+            int count = (int)Math.Min(pages, (size - at) / HostPage);
+            if (Libc.mincore(Base + at, (nint)count * HostPage, resident) != 0)
+            {
+                break;
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                untouched += (resident[i] & 1) == 0 ? HostPage : 0;
+            }
+        }
+
+        return untouched;
+    }
+
     /// <summary>Gives the host back whole private pages whose content nobody wants; they have any content afterwards. No shared mapping may lie there.</summary>
     public void Discard(uint address, long length)
     {
@@ -206,10 +232,12 @@ internal sealed unsafe partial class AddressSpace : IDisposable
             SetImage(_template.Image);
         }
 
-        var child = Mapped(_template.Image, Size, _shared, _childSets.For(kind), _reuse is null ? null : kind, _pageMapPath);
+        long size = Math.Min(Size, (breakAddress + ForkRoom) / InstanceLayout.PageSize * InstanceLayout.PageSize);
+        var child = Mapped(_template.Image, size, _shared, _childSets.For(kind), _reuse is null ? null : kind, _pageMapPath);
         try
         {
             _template.CopyDirtyPages(_region, child._region);
+            *(int*)(child.Base + InstanceLayout.MemoryPages) = (int)(size / InstanceLayout.PageSize);
             return child;
         }
         catch

@@ -8,12 +8,13 @@ namespace Pocketgres.Kernel.Memory;
 /// </summary>
 public class HostMemory
 {
-    /// <summary>What is never given to a process, beside a fiftieth of the limit: .NET's own, and what was granted and is not used yet.</summary>
+    /// <summary>What is never given to a process, beside a fiftieth of the limit: .NET's own, and what is taken without a question (files in memory).</summary>
     public const long Reserve = 24L << 20;
 
     private const long NoLimit = 1L << 60; // what version 1 reports without one is about 1 << 63
 
     private readonly List<Group> _groups = [];
+    private readonly Dictionary<AddressSpace, uint> _grants = []; // from which address on memory was granted, that may be used only in part
     private readonly string _machine;
 
     /// <summary>The memory of this .NET process.</summary>
@@ -38,9 +39,46 @@ public class HostMemory
         }
     }
 
-    /// <summary>Whether so many bytes more leave enough to all others. Reads some files: for growth by a part of what a process has, not for single pages.</summary>
+    /// <summary>
+    /// Whether so many bytes more leave enough to all others, when those have used all that was granted to them. Reads some files: for growth by a part of what a process has, not
+    /// for single pages.
+    /// </summary>
     public virtual bool HasRoom(long bytes)
     {
+        long room = Room() - bytes;
+        if (room < 0)
+        {
+            return false;
+        }
+
+        lock (_grants)
+        {
+            return room >= _grants.Sum(g => g.Key.Size - g.Value) || room >= _grants.Sum(g => g.Key.Untouched(g.Value));
+        }
+    }
+
+    /// <summary>Linear memory has grown, and its process has not used what it got: it counts as used from here on.</summary>
+    internal void Granted(AddressSpace space, long oldSize)
+    {
+        lock (_grants)
+        {
+            _grants.TryAdd(space, (uint)oldSize);
+        }
+    }
+
+    /// <summary>Linear memory goes, or what is not used of it counts as free again.</summary>
+    internal void Forget(AddressSpace space)
+    {
+        lock (_grants)
+        {
+            _grants.Remove(space);
+        }
+    }
+
+    // What can be taken now, less the reserves.
+    private long Room()
+    {
+        long room = long.MaxValue;
         foreach (var group in _groups)
         {
             if (Number(group.Limit) is not ({ } limit and < NoLimit) || Number(group.Usage) is not { } usage)
@@ -49,14 +87,11 @@ public class HostMemory
             }
 
             long files = Value(group.Statistics, group.Prefix + "inactive_file ") + Value(group.Statistics, group.Prefix + "active_file ");
-            if (limit - usage + files - bytes < ReserveOf(limit))
-            {
-                return false;
-            }
+            room = Math.Min(room, limit - usage + files - ReserveOf(limit));
         }
 
         long total = Value(_machine, "MemTotal:");
-        return total == 0 || ((Value(_machine, "MemAvailable:") + Value(_machine, "SwapFree:")) << 10) - bytes >= ReserveOf(total << 10);
+        return total == 0 ? room : Math.Min(room, ((Value(_machine, "MemAvailable:") + Value(_machine, "SwapFree:")) << 10) - ReserveOf(total << 10));
     }
 
     private static long ReserveOf(long limit) => Reserve + (limit / 50);

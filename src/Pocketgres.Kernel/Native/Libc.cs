@@ -51,6 +51,10 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int madvise(void* address, nint length, int advice);
 
+    /// <summary>A byte for each page: whether it is in memory is its lowest bit.</summary>
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int mincore(void* address, nint length, byte* pages);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int ioctl(int fd, nuint request, void* argument);
 

@@ -44,6 +44,10 @@ public sealed unsafe partial class Process
     /// </summary>
     private bool IsHeapLarge => _firstBreak != 0 && !_delivering && (uint)Linker.BreakAddress() > _firstBreak + TrimmedGrowth;
 
-    /// <summary>malloc_trim(3): what is free inside the heap takes no memory until it is used again.</summary>
-    private void TrimHeap() => ((delegate*<byte*, long, int>)Export("malloc_trim"))(Memory, 0);
+    /// <summary>malloc_trim(3): what is free inside the heap takes no memory until it is used again, and others may have it.</summary>
+    private void TrimHeap()
+    {
+        ((delegate*<byte*, long, int>)Export("malloc_trim"))(Memory, 0);
+        Kernel.Options.Memory.Forget(AddressSpace);
+    }
 }

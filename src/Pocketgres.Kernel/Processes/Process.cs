@@ -310,6 +310,11 @@ public sealed unsafe partial class Process
         {
             var memory = _memory;
             _memory = null;
+            if (memory is not null)
+            {
+                Kernel.Options.Memory.Forget(memory);
+            }
+
             if (_wakeDescriptor >= 0)
             {
                 _ = Libc.close(_wakeDescriptor);

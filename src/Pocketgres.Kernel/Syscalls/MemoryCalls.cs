@@ -48,12 +48,24 @@ public static unsafe class MemoryCalls
 
         // A step is more than was asked for, and is not used at once, nor seen as used by others: only with much room.
         bool isRoomy = process.Kernel.Options.Memory.HasRoom(StepShare * (rounded - memory.Size));
-        return (isRoomy && memory.Grow(rounded)) || TryGrow(process, (wanted + InstanceLayout.PageSize - 1) / InstanceLayout.PageSize * InstanceLayout.PageSize) ? 1 : 0;
+        return (isRoomy && Grow(process, rounded)) || TryGrow(process, (wanted + InstanceLayout.PageSize - 1) / InstanceLayout.PageSize * InstanceLayout.PageSize) ? 1 : 0;
     }
 
     // The program gets ENOMEM where the host's OOM killer would come.
     private static bool TryGrow(Process process, long size) =>
-        size <= process.AddressSpace.Size || (process.Kernel.Options.Memory.HasRoom(size - process.AddressSpace.Size) && process.AddressSpace.Grow(size));
+        size <= process.AddressSpace.Size || (process.Kernel.Options.Memory.HasRoom(size - process.AddressSpace.Size) && Grow(process, size));
+
+    private static bool Grow(Process process, long size)
+    {
+        long old = process.AddressSpace.Size;
+        if (!process.AddressSpace.Grow(size))
+        {
+            return false;
+        }
+
+        process.Kernel.Options.Memory.Granted(process.AddressSpace, old);
+        return true;
+    }
 
     /// <summary>The largest size linear memory can have.</summary>
     [HostFunction("emscripten_get_heap_max", Locking = KernelLocking.None)]

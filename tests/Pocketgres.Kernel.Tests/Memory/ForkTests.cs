@@ -117,7 +117,11 @@ public sealed unsafe class ForkTests
         Assert.True(parent.Grow(16 * MiB)); // memory without a higher break: the template stays
         using var bigger = parent.Fork(MiB + Page);
         Assert.Equal(3, parent.ForkStatistics.TemplateBuilds);
-        Assert.Equal(16 * MiB, bigger.Size);
+
+        // A child asks for what lies far above the break.
+        Assert.Equal(9 * MiB, bigger.Size);
+        Assert.Equal(9 * MiB / InstanceLayout.PageSize, *(int*)(bigger.Base + InstanceLayout.MemoryPages));
+        Assert.True(bigger.Grow(16 * MiB));
         bigger.Base[(16 * MiB) - 1] = 1;
         Assert.Equal(16 * MiB / InstanceLayout.PageSize, *(int*)(bigger.Base + InstanceLayout.MemoryPages));
     }

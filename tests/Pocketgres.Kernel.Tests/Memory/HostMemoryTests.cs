@@ -85,6 +85,40 @@ public sealed unsafe class HostMemoryTests
     }
 
     [Fact]
+    public void Memory_that_was_granted_and_is_not_used_yet_counts_as_used()
+    {
+        string directory = Directory.CreateTempSubdirectory("pocketgres-cgroup-").FullName;
+        try
+        {
+            File.WriteAllText(directory + "/membership", "0::/\n");
+            File.WriteAllText(directory + "/memory.max", $"{200 * MiB}\n");
+            File.WriteAllText(directory + "/memory.current", "0\n");
+            File.WriteAllText(directory + "/memory.stat", "inactive_file 0\nactive_file 0\n");
+            var memory = new HostMemory(directory + "/membership", directory, directory + "/no");
+            long room = (200 * MiB) - HostMemory.Reserve - (200 * MiB / 50);
+            using var space = AddressSpace.Create(16 * MiB);
+            long old = space.Size;
+            Assert.True(space.Grow(old + (100 * MiB)));
+            memory.Granted(space, old);
+            Assert.False(memory.HasRoom(room));
+            Assert.True(memory.HasRoom(room - (100 * MiB)));
+
+            // What is used is in the cgroup's usage, which this test leaves alone.
+            new Span<byte>(space.Base + old, (int)(60 * MiB)).Fill(1);
+            Assert.True(memory.HasRoom(room - (40 * MiB)));
+            Assert.False(memory.HasRoom(room - (40 * MiB) + 1));
+            space.Discard((uint)old, 60 * MiB);
+            Assert.False(memory.HasRoom(room - (40 * MiB)));
+            memory.Forget(space);
+            Assert.True(memory.HasRoom(room));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
     public void The_hosts_own_are_read() => Assert.True(HostMemory.Own.HasRoom(0), "this machine is as good as full");
 
     private sealed class Scarce : HostMemory
