@@ -37,14 +37,18 @@ describe() { # DIRECTORY FILE
 same() { cmp -s "$1" "$2" || { diff "$1" "$2" | head -20; fail "$3"; }; }
 # Runs a command that ends in time of its own or is killed, group and all, after a random part of SECONDS.
 killed() { # SECONDS COMMAND...
-    local limit="$1"; shift
-    timeout -s KILL "$(awk -v limit="$limit" -v r="$RANDOM" 'BEGIN { print 0.05 + limit * r / 32768 }')" "$@" >/dev/null 2>&1 || true
+    local after; after="$(awk -v limit="$1" -v r="$RANDOM" 'BEGIN { print 0.05 + limit * r / 32768 }')"
+    shift
+    (timeout -s KILL "$after" "$@" || true) >/dev/null 2>&1 # the shell's word about it too
 }
 
 for ((round = 1; round <= rounds; round++, seed++)); do
-    how=$([[ $((round % 3)) == 1 ]] && echo closed || { [[ $((round % 3)) == 2 ]] && echo killed || echo archive; })
+    hows=(archive closed killed) how="${hows[seed % 3]}"
     rm -rf "$work"/theirs* "$work"/ours* "$work"/back*
-    node "$content" "$installed" make "$work/theirs" --seed "$seed" --archive "$work/theirs.tgz" $([[ "$how" == killed ]] && echo --kill) >"$work/made" || [[ "$how" == killed ]] || fail "PGlite did not make it"
+    end=()
+    if [[ "$how" == killed ]]; then end=(--kill); fi
+    (node "$content" "$installed" make "$work/theirs" --seed "$seed" --archive "$work/theirs.tgz" "${end[@]}" || true) >"$work/made" 2>"$work/log"
+    [[ "$(tail -n 1 "$work/made")" == plpgsql* ]] || { cat "$work/log"; fail "PGlite did not make it"; }
     from="$work/theirs"
     if [[ "$how" == archive ]]; then from="$work/theirs.tgz"; fi
     sum="$(find "$from" -type f -print0 | sort -z | xargs -0 cat | sha256sum)"

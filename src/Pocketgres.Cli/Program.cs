@@ -2,6 +2,7 @@ using System.CommandLine.Help;
 using Pocketgres.Cli.Programs;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Engine;
+using Pocketgres.Transfer;
 
 namespace Pocketgres.Cli;
 
@@ -16,7 +17,7 @@ internal static class Program
         {
             return Run(args);
         }
-        catch (UsageException e)
+        catch (Exception e) when (e is UsageException or DumpException)
         {
             return Fail(e.Message, ExitCode.Usage);
         }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Pocketgres.Cli.Tests.Support;
-using Pocketgres.Cli.Transfer;
+using Pocketgres.Transfer;
 
 namespace Pocketgres.Cli.Tests;
 
@@ -192,7 +192,7 @@ public sealed class TransferTests(MemoryServer server) : IClassFixture<MemorySer
         using var directory = new TemporaryDirectory();
         string path = directory.Below("file");
         File.WriteAllBytes(path, [.. content.Select(c => (byte)c)]);
-        Assert.Contains(message, Assert.Throws<UsageException>(() => DumpFile.Inspect(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<DumpException>(() => DumpFile.Inspect(path)).Message, StringComparison.Ordinal);
     }
 
     private async Task<string> CreateRichAsync()

@@ -14,7 +14,7 @@ internal static class MoveRun
     {
         using var log = new StandardErrorLogger(LogLevel.Error, StandardStreams.WriteError);
         using var line = new ProgressLine();
-        var notes = DirectoryMove.Run(from, to, options with { Logger = log, Progress = line.For<MoveProgress>(Text) }, cancellationToken);
+        var notes = DirectoryMove.Run(from, to, options with { Logger = log, Progress = line.For<DirectoryProgress>(Text) }, cancellationToken);
         line.Clear();
         foreach (string note in notes)
         {
@@ -25,11 +25,11 @@ internal static class MoveRun
         return Task.FromResult(ExitCode.Success);
     });
 
-    private static string Text(MoveProgress progress) => progress.Phase switch
+    private static string Text(DirectoryProgress progress) => progress.Phase switch
     {
-        MovePhase.Copying => string.Create(CultureInfo.InvariantCulture, $"copied {progress.Bytes / 1e6:0.0} MB"),
-        MovePhase.Packing => string.Create(CultureInfo.InvariantCulture, $"packed {progress.Bytes / 1e6:0.0} MB"),
-        MovePhase.Converting => $"converting the stored expressions of {progress.Name}",
+        DirectoryPhase.Copying => string.Create(CultureInfo.InvariantCulture, $"copied {progress.Bytes / 1e6:0.0} MB"),
+        DirectoryPhase.Packing => string.Create(CultureInfo.InvariantCulture, $"packed {progress.Bytes / 1e6:0.0} MB"),
+        DirectoryPhase.Converting => $"converting the stored expressions of {progress.Name}",
         _ => $"building anew {progress.Name}",
     };
 }

@@ -4,6 +4,7 @@ using Npgsql;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Engine.Data;
 using Pocketgres.Server;
+using Pocketgres.Transfer;
 
 namespace Pocketgres.Cli.Targets;
 
@@ -38,6 +39,9 @@ internal sealed class DatabaseTarget : IAsyncDisposable
     public string ConnectionInfo => IsEmbedded
         ? $"host={Quote(Connection.Host)} port={Connection.Port.ToString(CultureInfo.InvariantCulture)} user={Quote(Connection.Username)} dbname={Quote(Connection.Database)} sslmode=disable gssencmode=disable"
         : Url;
+
+    /// <summary>The same for dumps and their restoring.</summary>
+    public TransferTarget ForPrograms => new(DedicatedConnectionString, ConnectionInfo, IsEmbedded ? Environment : null);
 
     /// <summary>Whether the server runs in this process.</summary>
     public bool IsEmbedded => _server is not null;

@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Pocketgres.Cli.Programs;
+using System.Globalization;
 using Pocketgres.Cli.Targets;
+using Pocketgres.Transfer;
 
 namespace Pocketgres.Cli.Transfer;
 
@@ -42,37 +43,12 @@ internal sealed class DumpCommand : ISubcommand
     private static async Task<int> RunAsync(TransferWords words, CancellationToken cancellationToken)
     {
         string? file = words.Output is null or "-" ? null : words.Output;
-        string? format = words.Has("-F", "--format") || file is null ? null : FormatOf(file);
-        using var output = file is null ? null : DumpOutput.Create(file, format == "directory" || IsDirectoryFormat(words.Rest));
+        string? format = words.Has("-F", "--format") || file is null ? null : DatabaseDump.FormatOf(file);
+        using var output = file is null ? null : DumpOutput.Create(file, format == "directory" || DatabaseDump.IsDirectoryFormat(words.Rest));
         await using var target = await DatabaseTarget.OpenAsync(words.Request(mustExist: true), cancellationToken);
-        string[] arguments =
-        [
-            .. words.Rest, .. format is null ? (string[])[] : ["--format", format], .. output is null ? (string[])[] : ["--file", output.Path], "--dbname", target.ConnectionInfo,
-        ];
-        int status;
-        await using (output is null ? null : TransferActivity.Start(target, () => $"dumping, {TransferActivity.Size(output.Length)}"))
-        {
-            status = await ProgramRun.RunAsync("pg_dump", arguments, target.IsEmbedded ? target.Environment : null, cancellationToken);
-        }
-
-        if (status != 0)
-        {
-            return Program.Fail("not dumped: pg_dump says above why", ExitCode.Failed);
-        }
-
-        output?.Finish();
+        using var line = new ProgressLine();
+        var progress = output is null || Console.IsErrorRedirected ? null : line.For<TransferProgress>(p => string.Create(CultureInfo.InvariantCulture, $"dumping, {p.Bytes / 1e6:0.0} MB {p.Activity}"));
+        await DatabaseDump.RunAsync(target.ForPrograms, output, [.. words.Rest, .. format is null ? (string[])[] : ["--format", format]], new ProgramStep(null), progress, cancellationToken);
         return ExitCode.Success;
     }
-
-    private static string? FormatOf(string file) =>
-        file.EndsWith('/') || Directory.Exists(file) ? "directory"
-        : Path.GetExtension(file) switch
-        {
-            ".dump" or ".pgdump" or ".backup" => "custom",
-            ".tar" => "tar",
-            _ => null,
-        };
-
-    private static bool IsDirectoryFormat(IReadOnlyList<string> words) => words.Where((w, i) =>
-        w is "-Fd" or "-Fdirectory" or "--format=d" or "--format=directory" || (w is "d" or "directory" && i > 0 && words[i - 1] is "-F" or "--format")).Any();
 }

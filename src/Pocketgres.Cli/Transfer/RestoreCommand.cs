@@ -1,9 +1,6 @@
 using System.CommandLine;
-using Npgsql;
-using Pocketgres.Cli.Programs;
 using Pocketgres.Cli.Targets;
-using Pocketgres.Copying;
-using Pocketgres.Sql;
+using Pocketgres.Transfer;
 
 namespace Pocketgres.Cli.Transfer;
 
@@ -60,89 +57,14 @@ internal sealed class RestoreCommand : ISubcommand
     private static async Task<int> RunAsync(DumpFile dump, TransferWords words, CancellationToken cancellationToken)
     {
         await using var target = await DatabaseTarget.OpenAsync(words.Request(mustExist: false), cancellationToken);
-        await using var connection = new NpgsqlConnection(target.DedicatedConnectionString);
-        await connection.OpenAsync(cancellationToken);
-        if (!words.Replace)
+        using var line = new ProgressLine();
+        var restore = new DatabaseRestore(dump, target.ForPrograms, new ProgramStep(null))
         {
-            await TargetDatabase.RefuseUnlessEmptyAsync(connection, cancellationToken);
-        }
-
-        if (dump.Kind == DumpKind.ClusterScript)
-        {
-            return await RestoreClusterAsync(dump, words, target, connection, cancellationToken);
-        }
-
-        // What is there is gone then: an archive that cannot be read to its end is found before.
-        if (words.Replace && dump.Kind == DumpKind.Archive && await ProgramRun.RunAsync("pg_restore", ["--file", "/dev/null", dump.Path], null, cancellationToken) != 0)
-        {
-            return Program.Fail($"{dump.Path} cannot be read, and nothing was changed: pg_restore says above why", ExitCode.Failed);
-        }
-
-        try
-        {
-            if (words.Replace)
-            {
-                await TargetDatabase.EmptyAsync(connection, cancellationToken);
-            }
-
-            await TargetDatabase.MarkAsync(connection, cancellationToken);
-            int status = await RunProgramAsync(dump, words, target, cancellationToken);
-            if (status != 0 && !words.KeepGoing)
-            {
-                await TargetDatabase.EmptyAsync(connection, CancellationToken.None);
-                return Program.Fail(
-                    $"not restored, and what had been restored was removed again: the lines above say why; --keep-going passes over errors{(dump.Kind == DumpKind.Archive ? ", --no-owner and --no-privileges over roles that are missing" : "")}",
-                    ExitCode.Failed);
-            }
-
-            await connection.ExecuteAsync("ANALYZE", cancellationToken);
-            await TargetDatabase.UnmarkAsync(connection, cancellationToken);
-            return status == 0 ? ExitCode.Success : ExitCode.Failed;
-        }
-        catch (Exception e) when (e is NpgsqlException or IOException or OperationCanceledException)
-        {
-            await EmptyAgainAsync(target, e);
-            throw;
-        }
-    }
-
-    // Its roles are there in part (the superuser), so that errors are part of it.
-    private static async Task<int> RestoreClusterAsync(DumpFile dump, TransferWords words, DatabaseTarget target, NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        if (await connection.ValueAsync<string>("SELECT datname::text FROM pg_catalog.pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', current_database()) LIMIT 1", cancellationToken) is { } other)
-        {
-            throw new CopyException($"the target has the database {other}, and {dump.Path} is a dump of a whole cluster: restore it into an empty one");
-        }
-
-        int status = await RunProgramAsync(dump, words with { KeepGoing = true }, target, cancellationToken);
-        return status == 0 ? ExitCode.Success : Program.Fail("not restored: psql says above why", ExitCode.Failed);
-    }
-
-    private static async Task<int> RunProgramAsync(DumpFile dump, TransferWords words, DatabaseTarget target, CancellationToken cancellationToken)
-    {
-        var variables = target.IsEmbedded ? target.Environment : null;
-        await using var activity = TransferActivity.Start(target, () => "restoring");
-        return dump.Kind == DumpKind.Archive
-            ? await ProgramRun.RunAsync("pg_restore",
-                [.. words.KeepGoing ? (string[])[] : ["--exit-on-error"], .. words.Rest, "--dbname", target.ConnectionInfo, dump.Path], variables, cancellationToken)
-            : await ProgramRun.RunAsync("psql",
-                [
-                    "--no-psqlrc", "--quiet", "--output", "/dev/null", .. words.KeepGoing ? (string[])[] : ["--set", "ON_ERROR_STOP=1"], .. words.Rest, "--dbname", target.ConnectionInfo, "--file", dump.Path,
-                ], variables, cancellationToken);
-    }
-
-    // The connection may be gone with the server's process.
-    private static async Task EmptyAgainAsync(DatabaseTarget target, Exception reason)
-    {
-        try
-        {
-            await using var connection = new NpgsqlConnection(target.DedicatedConnectionString);
-            await connection.OpenAsync(CancellationToken.None);
-            await TargetDatabase.EmptyAsync(connection, CancellationToken.None);
-        }
-        catch (NpgsqlException e)
-        {
-            throw new CopyException($"{reason.Message}; what had been restored is still in the target ({e.Message}): restore with --replace, or drop that database", e);
-        }
+            Replace = words.Replace,
+            KeepGoing = words.KeepGoing,
+            Arguments = words.Rest,
+            Progress = Console.IsErrorRedirected ? null : line.For<TransferProgress>(p => "restoring " + p.Activity),
+        };
+        return await restore.RunAsync(cancellationToken) ? ExitCode.Success : ExitCode.Failed;
     }
 }

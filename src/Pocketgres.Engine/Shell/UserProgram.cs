@@ -17,7 +17,7 @@ public sealed class UserProgram : IDisposable
     private readonly Process _process;
     private volatile Exception? _crash;
 
-    private UserProgram(EngineFiles engine, string name, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?> variables)
+    private UserProgram(EngineFiles engine, string name, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?> variables, string? log)
     {
         var programs = new EnginePrograms(engine, ofUser: true);
         var host = new HostFileSystem("/");
@@ -33,7 +33,7 @@ public sealed class UserProgram : IDisposable
         try
         {
             _process = _kernel.Spawn(programs.Find(path)!, [path, .. arguments], HostEnvironment(name, variables), Environment.CurrentDirectory, name,
-                files: host.InheritedDescriptors(), tag: PostgresProcess.Master(programs));
+                files: log is null ? host.InheritedDescriptors() : DescriptorsOf(host, log), tag: PostgresProcess.Master(programs));
         }
         catch
         {
@@ -47,11 +47,12 @@ public sealed class UserProgram : IDisposable
     /// <param name="name">One of <see cref="EngineFiles.ProgramNames"/>.</param>
     /// <param name="arguments">Its arguments, without its own name.</param>
     /// <param name="variables">What its environment has instead of this process's; null removes a variable.</param>
-    public static UserProgram Start(EngineFiles engine, string name, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? variables = null)
+    /// <param name="log">A file to which its standard output and error go, while its standard input is empty; null for those of this process.</param>
+    public static UserProgram Start(EngineFiles engine, string name, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string?>? variables = null, string? log = null)
     {
         ArgumentNullException.ThrowIfNull(engine);
         ArgumentNullException.ThrowIfNull(arguments);
-        return new UserProgram(engine, name, arguments, variables ?? new Dictionary<string, string?>());
+        return new UserProgram(engine, name, arguments, variables ?? new Dictionary<string, string?>(), log);
     }
 
     /// <summary>Passes a signal on to the program and to the processes that it has started, as a terminal does. Any thread.</summary>
@@ -74,6 +75,18 @@ public sealed class UserProgram : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _kernel.Dispose();
+
+    private static FileDescriptorTable DescriptorsOf(HostFileSystem host, string log)
+    {
+        var table = new FileDescriptorTable();
+        foreach (var (path, flags) in ((string, OpenFlags)[])[("/dev/null", OpenFlags.ReadOnly), (log, OpenFlags.WriteOnly | OpenFlags.Append), (log, OpenFlags.WriteOnly | OpenFlags.Append)])
+        {
+            FileSystemException.ThrowIf(host.Open(path, flags, 0, out var file), "open", path);
+            table.Add(file!);
+        }
+
+        return table;
+    }
 
     private static List<string> HostEnvironment(string program, IReadOnlyDictionary<string, string?> variables)
     {

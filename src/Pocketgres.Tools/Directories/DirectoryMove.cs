@@ -67,8 +67,8 @@ internal sealed class DirectoryMove
 
     private async Task FillAsync(ClusterSource source, string path, CancellationToken cancellationToken)
     {
-        source.CopyTo(path, new ByteCount(bytes => _options.Report(MovePhase.Copying, bytes)), cancellationToken);
-        if (!source.IsClean)
+        source.CopyTo(path, new ByteCount(bytes => _options.Report(DirectoryPhase.Copying, bytes)), cancellationToken);
+        if (!source.IsClean && !_options.IsSnapshot)
         {
             _notes.Add("the source was not stopped in order: the copy was recovered from its log");
         }
@@ -106,7 +106,7 @@ internal sealed class DirectoryMove
                 await ConvertAsync(cluster, WordSize.Eight, cancellationToken);
             }
 
-            await PutRightAsync(cluster, path, cancellationToken);
+            await PutRightAsync(cluster, path, isNarrow, cancellationToken);
             if (_options.Kind == MoveKind.ToPGlite)
             {
                 await ConvertAsync(cluster, WordSize.Four, cancellationToken);
@@ -143,7 +143,7 @@ internal sealed class DirectoryMove
     private async Task ConvertAsync(CopiedCluster cluster, WordSize to, CancellationToken cancellationToken) => await cluster.InEachDatabaseAsync(
         async (database, connection) =>
         {
-            _options.Report(MovePhase.Converting, 0, database);
+            _options.Report(DirectoryPhase.Converting, 0, database);
             foreach (string view in await StoredExpressions.ConvertAsync(connection, to, cancellationToken))
             {
                 _notes.Add($"database {database}: the materialized view {view} shows stored expressions: REFRESH MATERIALIZED VIEW");
@@ -181,7 +181,7 @@ internal sealed class DirectoryMove
         _notes.AddRange((await ImportedSettings.AdaptAsync(path, connection, cancellationToken)).Select(n => "commented out: " + n));
     }
 
-    private async Task PutRightAsync(CopiedCluster cluster, string path, CancellationToken cancellationToken)
+    private async Task PutRightAsync(CopiedCluster cluster, string path, bool isNarrow, CancellationToken cancellationToken)
     {
         var refusals = new List<string>();
         var indexes = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
@@ -203,7 +203,7 @@ internal sealed class DirectoryMove
                 _notes.Add($"database {database}: give PGlite what it needs in its option extensions: {string.Join(", ", extensions)}");
             }
 
-            var order = await SortOrder.FindAsync(connection, cancellationToken);
+            var order = await SortOrder.FindAsync(connection, libc: _options.Kind != MoveKind.ToPGlite && !isNarrow, allOfIcu: _options.Kind == MoveKind.ToPGlite, cancellationToken);
             if (order.DefaultCollation is { } collation)
             {
                 _notes.Add($"database {database}: texts without a COLLATE of their own sort {(_options.IsImport ? "here" : There)} otherwise than in the source (default collation {collation})");
@@ -236,12 +236,18 @@ internal sealed class DirectoryMove
     private async Task ReindexAsync(CopiedCluster cluster, Dictionary<string, IReadOnlyList<string>> indexes, string path, CancellationToken cancellationToken)
     {
         string all = string.Join(", ", indexes.SelectMany(d => d.Value.Select(i => $"{d.Key}: {i}")));
-        if (!_options.IsImport)
+        if (_options.Kind == MoveKind.ToPGlite)
+        {
+            _notes.Add($"PGlite has another version of ICU: REINDEX INDEX these there before anything else: {all}");
+            return;
+        }
+
+        if (_options.Kind == MoveKind.ToNative)
         {
             await File.WriteAllTextAsync(
                 Path.Combine(path, ReindexScript),
                 string.Concat(indexes.Where(d => d.Value.Count > 0).Select(d => $"\\connect {SqlCalls.Identifier(d.Key)}\n" + string.Concat(d.Value.Select(i => $"REINDEX INDEX {i};\n")))), cancellationToken);
-            _notes.Add($"these indexes sort otherwise {There}: run psql -f {ReindexScript}, which is in the directory, before anything else: {all}");
+            _notes.Add($"these indexes sort otherwise natively: run psql -f {ReindexScript}, which is in the directory, before anything else: {all}");
             return;
         }
 
@@ -254,7 +260,7 @@ internal sealed class DirectoryMove
         {
             foreach (string index in indexes[database])
             {
-                _options.Report(MovePhase.Reindexing, 0, index);
+                _options.Report(DirectoryPhase.Reindexing, 0, index);
                 await connection.ExecuteAsync($"REINDEX INDEX {index}", cancellationToken);
                 _notes.Add($"database {database}: built anew: {index}");
             }

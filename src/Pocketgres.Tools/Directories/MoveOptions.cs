@@ -17,6 +17,9 @@ internal sealed record MoveOptions
     /// <summary>Does everything and keeps nothing.</summary>
     public bool IsTrial { get; init; }
 
+    /// <summary>Whether the source is the state of a running server, whose log is replayed as a matter of course.</summary>
+    public bool IsSnapshot { get; init; }
+
     /// <summary>Builds indexes anew whose order is another one here.</summary>
     public bool Reindex { get; init; }
 
@@ -30,10 +33,10 @@ internal sealed record MoveOptions
     public ILogger? Logger { get; init; }
 
     /// <summary>Told how far it is, on the thread that does it.</summary>
-    public IProgress<MoveProgress>? Progress { get; init; }
+    public IProgress<DirectoryProgress>? Progress { get; init; }
 
     /// <summary>Tells it.</summary>
-    public void Report(MovePhase phase, long bytes, string? name = null) => Progress?.Report(new MoveProgress(phase, bytes, name));
+    public void Report(DirectoryPhase phase, long bytes, string? name = null) => Progress?.Report(new DirectoryProgress(phase, bytes, name));
 }
 
 /// <summary>Directions.</summary>

@@ -25,7 +25,7 @@ internal static class PGliteArchive
     /// <param name="report">Told the bytes packed so far.</param>
     /// <param name="cancellationToken">Cancels; nothing is left.</param>
     /// <exception cref="CopyException">There is no such place.</exception>
-    public static void Create(string file, Action<string> fill, Action<MovePhase, long, string?> report, CancellationToken cancellationToken)
+    public static void Create(string file, Action<string> fill, Action<DirectoryPhase, long, string?> report, CancellationToken cancellationToken)
     {
         string full = Path.GetFullPath(file), parent = Path.GetDirectoryName(full) ?? "/", work = full + ".unfinished";
         if (Directory.Exists(full) || !Directory.Exists(parent))
@@ -42,7 +42,7 @@ internal static class PGliteArchive
             File.Delete(archive);
             Directory.CreateDirectory(data, DirectoryMode);
             fill(data);
-            Pack(data, archive, bytes => report(MovePhase.Packing, bytes, null), cancellationToken);
+            Pack(data, archive, bytes => report(DirectoryPhase.Packing, bytes, null), cancellationToken);
             File.Move(archive, full, overwrite: true);
             FileTree.Sync(new HostFileSystem("/"), parent);
         }

@@ -116,8 +116,7 @@ internal sealed class SourceArchive : ClusterSource
     private void Extract(string target, IProgress<long> progress, CancellationToken cancellationToken)
     {
         using Stream content = _isCompressed ? new GZipStream(_file, CompressionMode.Decompress, leaveOpen: true) : _file;
-        using var watched = new EndWatch(content);
-        using var reader = new TarReader(watched, leaveOpen: true);
+        using var reader = new TarReader(content, leaveOpen: true);
         long bytes = 0;
         while (reader.GetNextEntry() is { } entry)
         {
@@ -153,45 +152,7 @@ internal sealed class SourceArchive : ClusterSource
                     throw new CopyException($"not copied: {_shown} has {entry.Name}, which is neither a file nor a directory: archive the directory with what its links point to (tar -h)");
             }
         }
-
-        if (watched.IsAtEnd)
-        {
-            throw new EndOfStreamException("the end of the tar archive is missing");
-        }
     }
 
     private static void MakeDirectory(string path) => Directory.CreateDirectory(path, FileMode600 | UnixFileMode.UserExecute);
-
-    // TarReader takes the end of the file for the end of the archive, which has a mark.
-    private sealed class EndWatch(Stream inner) : Stream
-    {
-        public bool IsAtEnd { get; private set; }
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override int Read(Span<byte> buffer)
-        {
-            int read = inner.Read(buffer);
-            IsAtEnd |= read == 0 && buffer.Length > 0;
-            return read;
-        }
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    }
 }

@@ -4,10 +4,10 @@ namespace Pocketgres.Directories;
 /// <param name="Phase">What is being done.</param>
 /// <param name="Bytes">Bytes copied or packed so far.</param>
 /// <param name="Name">The database or index, where it is about one.</param>
-public readonly record struct MoveProgress(MovePhase Phase, long Bytes, string? Name);
+public readonly record struct DirectoryProgress(DirectoryPhase Phase, long Bytes, string? Name);
 
 /// <summary>Steps of copying a data directory, in their order.</summary>
-public enum MovePhase
+public enum DirectoryPhase
 {
     /// <summary>Files are copied.</summary>
     Copying,

@@ -2,7 +2,7 @@ using System.Globalization;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 
-namespace Pocketgres.Cli.Transfer;
+namespace Pocketgres.Transfer;
 
 /// <summary>Where a dump goes: under another name until it is whole, so that nothing half made has the name that was asked for, and an older dump stays until then.</summary>
 internal sealed class DumpOutput : IDisposable
@@ -23,7 +23,7 @@ internal sealed class DumpOutput : IDisposable
     /// <summary>Prepares it.</summary>
     /// <param name="file">The name that was asked for.</param>
     /// <param name="isDirectory">Whether the format is a directory.</param>
-    /// <exception cref="UsageException">Something is there that is not a dump's to replace, or there is no such place.</exception>
+    /// <exception cref="DumpException">Something is there that is not a dump's to replace, or there is no such place.</exception>
     public static DumpOutput Create(string file, bool isDirectory)
     {
         string full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(file));
@@ -34,17 +34,17 @@ internal sealed class DumpOutput : IDisposable
 
         if (Directory.Exists(full) && (!isDirectory || Directory.EnumerateFileSystemEntries(full).Any()))
         {
-            throw new UsageException(isDirectory ? $"{file} is not empty: choose a directory that is new or empty" : $"{file} is a directory: name a file, or choose the format directory (-Fd)");
+            throw new DumpException(isDirectory ? $"{file} is not empty: choose a directory that is new or empty" : $"{file} is a directory: name a file, or choose the format directory (-Fd)");
         }
 
         if (isDirectory && File.Exists(full))
         {
-            throw new UsageException($"{file} is a file, and this format makes a directory: choose another name");
+            throw new DumpException($"{file} is a file, and this format makes a directory: choose another name");
         }
 
         if (!Directory.Exists(System.IO.Path.GetDirectoryName(full)))
         {
-            throw new UsageException($"{file} cannot be made: there is no directory {System.IO.Path.GetDirectoryName(full)}");
+            throw new DumpException($"{file} cannot be made: there is no directory {System.IO.Path.GetDirectoryName(full)}");
         }
 
         // Devices and pipes are written to as they are.

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Pocketgres.Cli.Transfer;
+namespace Pocketgres.Transfer;
 
 /// <summary>A dump that is to be restored: what it is, and whether a look at its ends shows that it is whole.</summary>
 /// <param name="Path">Its path.</param>
@@ -12,7 +12,7 @@ internal sealed record DumpFile(string Path, DumpKind Kind)
     private const string DatabaseScript = "-- PostgreSQL database dump", ClusterScript = "-- PostgreSQL database cluster dump";
 
     /// <summary>Looks at a file or directory; <c>-</c> is standard input, a script.</summary>
-    /// <exception cref="UsageException">It is missing, cannot be read, is none, or was cut off.</exception>
+    /// <exception cref="DumpException">It is missing, cannot be read, is none, or was cut off.</exception>
     public static DumpFile Inspect(string path)
     {
         if (path == "-")
@@ -24,7 +24,7 @@ internal sealed record DumpFile(string Path, DumpKind Kind)
         {
             return File.Exists(System.IO.Path.Combine(path, "toc.dat"))
                 ? new DumpFile(path, DumpKind.Archive)
-                : throw new UsageException($"{path} is a directory without toc.dat: no dump of pg_dump, or one that was interrupted");
+                : throw new DumpException($"{path} is a directory without toc.dat: no dump of pg_dump, or one that was interrupted");
         }
 
         try
@@ -34,7 +34,7 @@ internal sealed record DumpFile(string Path, DumpKind Kind)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException($"{path} cannot be read: {e.Message}");
+            throw new DumpException($"{path} cannot be read: {e.Message}");
         }
     }
 
@@ -43,7 +43,7 @@ internal sealed record DumpFile(string Path, DumpKind Kind)
         byte[] head = Read(file, 0, HeadSize), tail = Read(file, Math.Max(0, file.Length - TailSize), TailSize);
         if (head.Length == 0)
         {
-            throw new UsageException($"{path} is empty: no dump");
+            throw new DumpException($"{path} is empty: no dump");
         }
 
         if (head.AsSpan().StartsWith("PGDMP"u8))
@@ -53,7 +53,7 @@ internal sealed record DumpFile(string Path, DumpKind Kind)
 
         if (head.Length > TarMagicOffset && head.AsSpan(TarMagicOffset).StartsWith("ustar"u8))
         {
-            return IsWholeTar(file) ? DumpKind.Archive : throw new UsageException($"{path} is cut off, the end of the tar archive is missing: take a whole dump");
+            return IsWholeTar(file) ? DumpKind.Archive : throw new DumpException($"{path} is cut off, the end of the tar archive is missing: take a whole dump");
         }
 
         string? tool = head switch
@@ -67,12 +67,12 @@ internal sealed record DumpFile(string Path, DumpKind Kind)
         };
         if (tool is not null)
         {
-            throw new UsageException($"{path} is compressed: {tool} {path} | {Program.Name} restore - URL");
+            throw new DumpException($"{path} is compressed: {tool} {path} | pocketgres restore - URL");
         }
 
         if (head.AsSpan().Contains((byte)0))
         {
-            throw new UsageException($"{path} is no dump: neither an archive of pg_dump nor a script");
+            throw new DumpException($"{path} is no dump: neither an archive of pg_dump nor a script");
         }
 
         string start = Encoding.UTF8.GetString(head), end = Encoding.UTF8.GetString(tail);
@@ -81,7 +81,7 @@ internal sealed record DumpFile(string Path, DumpKind Kind)
         DumpKind? Check(string title, DumpKind kind) =>
             !start.StartsWith($"--\n{title}\n", StringComparison.Ordinal) ? null
             : end.Contains($"{title} complete\n", StringComparison.Ordinal) ? kind
-            : throw new UsageException($"{path} is cut off, its last line \"{title} complete\" is missing: take a whole dump");
+            : throw new DumpException($"{path} is cut off, its last line \"{title} complete\" is missing: take a whole dump");
     }
 
     // pg_restore never ends with a tar archive that was cut off.
