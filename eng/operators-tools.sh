@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what people put beside a PostgreSQL server - PgBouncer and postgres_exporter - from Debian's packages into artifacts/operators-tools, for the
-# tests. Nothing outside that folder changes and no rights are needed: apt runs with a private state, packages are unpacked with `dpkg-deb -x`, and
+# Installs what people put beside a PostgreSQL server - PgBouncer, postgres_exporter and Prometheus' own parser of metrics (for Python) - from Debian's packages
+# into artifacts/operators-tools, for the tests. Nothing outside that folder changes and no rights are needed: apt runs with a private state, packages are unpacked with `dpkg-deb -x`, and
 # the programs are given the C library and loader of their own suite.
 #
 #   eng/operators-tools.sh            install (a second run finds everything there and returns at once)
@@ -58,8 +58,8 @@ rm -rf "$target/.stamp" "$target/root" "$target/bin" "$target/apt" "$target/brow
 debian_open "$target/apt" "$suite"
 
 # The libraries that the programs need, less what only maintainer scripts use.
-debian_apt install -s -y --no-install-recommends pgbouncer prometheus-postgres-exporter patchelf 2>/dev/null \
-    | sed -nE 's/^Inst ([^ ]+).*/\1/p' | grep -E '^(lib|zlib|pgbouncer$|prometheus-postgres-exporter$|patchelf$)' | grep -vE '^(libperl|libpam-modules|libsystemd-shared)' \
+debian_apt install -s -y --no-install-recommends pgbouncer prometheus-postgres-exporter python3-prometheus-client patchelf 2>/dev/null \
+    | sed -nE 's/^Inst ([^ ]+).*/\1/p' | grep -E '^(lib|zlib|pgbouncer$|prometheus-postgres-exporter$|python3-prometheus-client$|python3-decorator$|patchelf$)' | grep -vE '^(libperl|libpam-modules|libsystemd-shared)' \
     >"$target/apt/packages" || die "the suite $suite has no pgbouncer"
 debian_download $(cat "$target/apt/packages")
 root="$target/root"
@@ -76,8 +76,11 @@ adopt() { # installed path, name in bin: DT_RPATH (not RUNPATH) also serves the 
 }
 adopt usr/sbin/pgbouncer pgbouncer
 adopt usr/bin/prometheus-postgres-exporter postgres_exporter
+rm -rf "$target/python"
+mv "$root/usr/lib/python3/dist-packages" "$target/python"
 rm -rf "$target/apt" "$root/usr/share"
 
+[[ -f "$target/python/prometheus_client/parser.py" ]] || die "no parser in python3-prometheus-client"
 for program in pgbouncer postgres_exporter; do
     "$bin/$program" --version >/dev/null 2>&1 || die "$program does not run"
 done

@@ -46,6 +46,9 @@ internal sealed class BucketCluster : IAsyncDisposable
     /// <summary>What holds commits back.</summary>
     public ICommitGate Gate => _shipper;
 
+    /// <summary>What was noted and is not stored yet, and how far log and images are.</summary>
+    public (long NotedBytes, long PendingBytes, long LastRecord, long ImageRecord) Progress => (_shipper.NotedBytes, _shipper.PendingBytes, _shipper.Confirmed, _images.Newest);
+
     /// <summary>Completes when another process has taken the cluster, or the store refuses for good: the server is to be stopped at once.</summary>
     public Task<BucketException> Lost => _shipper.Fenced;
 

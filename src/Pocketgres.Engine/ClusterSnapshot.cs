@@ -27,7 +27,7 @@ public sealed class ClusterSnapshot : IDisposable
 
     /// <summary>The files of a cluster that has ended, which are taken over.</summary>
     internal static ClusterSnapshot OfFiles(Kernel.Files.MemoryFileSystem files, EngineFiles engine) =>
-        new(new SnapshotContent(files, engine, Data.Initdb.DataDirectory, "the server had ended"));
+        new(new SnapshotContent(files, engine, Data.Initdb.DataDirectory, "the server had ended", new CloneCounts()));
 
     internal SnapshotContent Content
     {

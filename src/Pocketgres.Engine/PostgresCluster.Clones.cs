@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using Pocketgres.Engine.Cloning;
 using Pocketgres.Engine.Data;
@@ -42,7 +43,15 @@ public sealed partial class PostgresCluster
         }
 
         cancellationToken.ThrowIfCancellationRequested();
+        long start = Stopwatch.GetTimestamp();
         var content = snapshot.Content;
+        var clone = await StartFromAsync(content, options, cancellationToken).ConfigureAwait(false);
+        content.Counts.AddClone(start, clone.Completion);
+        return clone;
+    }
+
+    private static async Task<PostgresCluster> StartFromAsync(SnapshotContent content, ClusterOptions options, CancellationToken cancellationToken)
+    {
         int listeners = (options.ListenAddress is null ? 0 : 1) + (options.UnixSocketDirectory is null ? 0 : 1);
         if (content.Kernel is { } kernel && options.Settings.Count == 0 && listeners <= kernel.ListeningSockets)
         {

@@ -13,6 +13,7 @@ public sealed partial class PostgresCluster
     private static readonly TimeSpan s_retryInterval = TimeSpan.FromMilliseconds(1);
 
     private readonly SemaphoreSlim _snapshotGate = new(1);
+    private readonly CloneCounts _cloneCounts = new();
     private SnapshotContent? _lastSnapshot;
     private long[] _lastActivity = [];
 
@@ -39,7 +40,9 @@ public sealed partial class PostgresCluster
             var activity = _kernel.RunLocked(Activity);
             if (_lastSnapshot is null || !activity.SequenceEqual(_lastActivity))
             {
+                long start = Stopwatch.GetTimestamp();
                 var content = await TakeAsync(cancellationToken).ConfigureAwait(false);
+                _cloneCounts.AddSnapshot(start, content.Content.Kernel is not null);
                 _lastSnapshot?.Release();
                 _lastSnapshot = content.Content.AddReference();
                 _lastActivity = content.Activity;
@@ -88,7 +91,7 @@ public sealed partial class PostgresCluster
                     out var obstacle, out string reason);
                 if (snapshot is not null)
                 {
-                    var content = new SnapshotContent(snapshot, _engine, DataDirectory, loops);
+                    var content = new SnapshotContent(snapshot, _engine, DataDirectory, loops, _cloneCounts);
                     return (loops.Values.All(l => l != 0) ? content : await WithoutSessionsAsync(content, cancellationToken).ConfigureAwait(false), activity);
                 }
 
@@ -102,7 +105,7 @@ public sealed partial class PostgresCluster
             }
         }
 
-        return _kernel.RunLocked(() => (new SnapshotContent(CopyDataFiles(), _engine, Data.Initdb.DataDirectory, limitation), Activity()));
+        return _kernel.RunLocked(() => (new SnapshotContent(CopyDataFiles(), _engine, Data.Initdb.DataDirectory, limitation, _cloneCounts), Activity()));
     }
 
     /// <summary>
@@ -134,12 +137,13 @@ public sealed partial class PostgresCluster
                     out _, out string reason);
                 if (quiet is not null)
                 {
-                    return new SnapshotContent(quiet, content.Engine, content.DataDirectory, loops);
+                    return new SnapshotContent(quiet, content.Engine, content.DataDirectory, loops, content.Counts);
                 }
 
                 if (Stopwatch.GetTimestamp() > deadline)
                 {
-                    return new SnapshotContent(content.CopyFiles(), content.Engine, content.DataDirectory, $"its sessions could not be ended ({reason}; {string.Join(" | ", log.Recent)})");
+                    return new SnapshotContent(
+                        content.CopyFiles(), content.Engine, content.DataDirectory, $"its sessions could not be ended ({reason}; {string.Join(" | ", log.Recent)})", content.Counts);
                 }
 
                 await Task.Delay(s_retryInterval, cancellationToken).ConfigureAwait(false);

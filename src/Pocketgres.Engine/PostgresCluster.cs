@@ -64,9 +64,6 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     /// <summary>The data directory as the server sees it (SHOW data_directory).</summary>
     public string DataDirectory { get; }
 
-    /// <summary>Processes that run, and how many were started since the start.</summary>
-    public (int Running, long Started) ProcessCounts => _kernel.RunLocked(() => (_kernel.Processes.Snapshot().Count, _kernel.Processes.Started));
-
     /// <summary>What its processes do now.</summary>
     internal ClusterActivity LookAtActivity() => _kernel.RunLocked(() => Sessions.Look(_kernel));
 

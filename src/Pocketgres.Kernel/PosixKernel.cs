@@ -41,6 +41,12 @@ public sealed partial class PosixKernel : IDisposable
     /// <summary>How often a process gave up the kernel's lock because others waited.</summary>
     public long Preemptions => Lock.Yields;
 
+    /// <summary>How often a process, or a thread of the host, slept until the kernel's lock was free.</summary>
+    public long LockWaits => Lock.Sleeps;
+
+    /// <summary>Linear memories of this .NET process's processes, of all kernels.</summary>
+    public static int AddressSpaces => AddressArena.InUse;
+
     /// <summary>
     /// One process at a time runs: because it is asked for (<see cref="KernelOptions.OneAtATime"/>), in a clone whose shared memory only one process at a time can see
     /// (<see cref="ClonedMemory"/>), or since a process has threads. Then the kernel's lock is held by translated code too.

@@ -11,10 +11,10 @@ internal sealed class BucketHome : IAsyncDisposable
     private static readonly TimeSpan s_immediatePatience = TimeSpan.FromSeconds(5);
 
     private readonly BucketCluster _bucket;
-    private readonly ObjectStore.IObjectStore _store;
+    private readonly ObjectStore.MeteredObjectStore _store;
     private readonly CancellationTokenSource _giveUp = new();
 
-    private BucketHome(BucketCluster bucket, ObjectStore.IObjectStore store)
+    private BucketHome(BucketCluster bucket, ObjectStore.MeteredObjectStore store)
     {
         _bucket = bucket;
         _store = store;
@@ -34,7 +34,7 @@ internal sealed class BucketHome : IAsyncDisposable
             throw new ArgumentException(error, nameof(options));
         }
 
-        var store = options.Bucket is { } bucket ? url.Below(bucket) : url.Open(Environment.GetEnvironmentVariable);
+        var store = new ObjectStore.MeteredObjectStore(options.Bucket is { } bucket ? url.Below(bucket) : url.Open(Environment.GetEnvironmentVariable));
         try
         {
             Action<string>? report = options.Logger is { } logger ? message => Report(logger, message) : null;
@@ -99,6 +99,23 @@ internal sealed class BucketHome : IAsyncDisposable
 
         await DisposeAsync().ConfigureAwait(false);
         return exitCode;
+    }
+
+    /// <summary>Reads what is asked of the bucket, and how far it is.</summary>
+    public Observing.BucketStatistics ReadStatistics()
+    {
+        var (noted, pending, record, image) = _bucket.Progress;
+        return new()
+        {
+            Requests = [("put", _store.Puts), ("get", _store.Gets), ("list", _store.Lists), ("delete", _store.Deletes)],
+            BytesWritten = _store.BytesWritten,
+            BytesRead = _store.BytesRead,
+            LogBytes = noted,
+            PendingLogBytes = pending,
+            LastRecord = record,
+            ImageRecord = image,
+            LocalBytes = _bucket.Files.UsedBytes,
+        };
     }
 
     /// <summary>The server is to end at once.</summary>

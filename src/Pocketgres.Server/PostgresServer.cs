@@ -50,8 +50,11 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>The superuser.</summary>
     public string User { get; }
 
-    /// <summary>Processes that run, and how many were started since the start.</summary>
-    public (int Running, long Started) ProcessCounts => _cluster.ProcessCounts;
+    /// <summary>What the cluster's kernel counts, and what became of its snapshots.</summary>
+    public ClusterStatistics ReadStatistics() => _cluster.ReadStatistics();
+
+    /// <summary>What a cluster whose home is a bucket asks of it; null for others.</summary>
+    internal Observing.BucketStatistics? ReadBucketStatistics() => _bucket?.ReadStatistics();
 
     /// <summary>How clients on this machine connect: <c>postgres://postgres@127.0.0.1:PORT/DATABASE</c>, or libpq's form for a Unix socket when there is no TCP.</summary>
     public string ConnectionUrl { get; }

@@ -28,6 +28,15 @@ public sealed class TelemetryTests
             string[] instances = [.. values.Where(v => v.Key.StartsWith($"pg_stat_user_tables_n_live_tup datname={database} ", StringComparison.Ordinal)).Select(v => v.Key.Split('=')[2])];
             Assert.Equal(2, instances.Distinct().Count());
             Assert.All(instances, i => Assert.Matches(@"^memory:( \(\d+\))? relname$", i));
+
+            // One of the two was cloned, once.
+            Assert.Equal([0, 1], Of("pocketgres_clones").Where(v => instances.Contains(v.Instance + " relname")).Select(v => v.Value).Order());
+            Assert.Equal([0, 1], Of("pocketgres_snapshots_total").Where(v => instances.Contains(v.Instance + " relname")).Select(v => v.Value).Order());
+            Assert.Contains(Of("pocketgres_clone_start_seconds_total"), v => v.Value > 0);
+            Assert.All(Of("pocketgres_processes"), v => Assert.True(v.Value > 1));
+
+            IEnumerable<(string Instance, double Value)> Of(string name) =>
+                values.Where(v => v.Key.StartsWith(name + " pocketgres.instance=", StringComparison.Ordinal)).Select(v => (v.Key.Split('=')[1], v.Value));
         }
 
         await UntilAsync(() => !values.Keys.Any(k => k.Contains(database, StringComparison.Ordinal)));

@@ -72,6 +72,18 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         }
     }
 
+    /// <summary>Bytes noted and not stored yet.</summary>
+    public long PendingBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _pendingBytes;
+            }
+        }
+    }
+
     /// <summary>Bytes noted since the beginning.</summary>
     public long NotedBytes => Volatile.Read(ref _notedBytes);
 

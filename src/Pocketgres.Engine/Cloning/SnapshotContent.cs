@@ -10,8 +10,9 @@ internal sealed class SnapshotContent
     private int _references;
 
     /// <summary>A snapshot with memory.</summary>
-    public SnapshotContent(KernelSnapshot kernel, EngineFiles engine, string dataDirectory, IReadOnlyDictionary<int, int> loops)
+    public SnapshotContent(KernelSnapshot kernel, EngineFiles engine, string dataDirectory, IReadOnlyDictionary<int, int> loops, CloneCounts counts)
     {
+        Counts = counts;
         Kernel = kernel;
         Engine = engine;
         DataDirectory = dataDirectory;
@@ -19,14 +20,18 @@ internal sealed class SnapshotContent
     }
 
     /// <summary>A snapshot of files only, as a power cut would leave them; takes them over.</summary>
-    public SnapshotContent(MemoryFileSystem files, EngineFiles engine, string dataDirectory, string limitation)
+    public SnapshotContent(MemoryFileSystem files, EngineFiles engine, string dataDirectory, string limitation, CloneCounts counts)
     {
+        Counts = counts;
         _files = files;
         Engine = engine;
         DataDirectory = dataDirectory;
         Loops = new Dictionary<int, int>();
         Limitation = limitation;
     }
+
+    /// <summary>Where the source counts its clones.</summary>
+    public CloneCounts Counts { get; }
 
     /// <summary>Processes and files, or null.</summary>
     public KernelSnapshot? Kernel { get; }

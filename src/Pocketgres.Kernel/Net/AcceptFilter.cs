@@ -22,6 +22,12 @@ public enum AcceptVerdict
 /// </summary>
 public abstract class AcceptFilter
 {
+    /// <summary>Connections that wait now. Under the kernel's lock.</summary>
+    public int Waiting { get; internal set; }
+
+    /// <summary>Connections that were closed while they waited: by their client, by the filter, after their time, or because there were too many. Under the kernel's lock.</summary>
+    public long Dropped { get; internal set; }
+
     /// <summary>Bytes of a request that <see cref="Judge"/> may want to see at most.</summary>
     public abstract int MaximumRequest { get; }
 

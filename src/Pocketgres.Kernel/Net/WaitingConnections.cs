@@ -91,6 +91,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
             queue?.Taken();
         }
 
+        filter.Waiting -= _waiting.Count;
         _waiting.Clear();
         _byAge.Clear();
         _ready.Clear();
@@ -180,6 +181,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
             }
 
             _waiting.Add(descriptor, connection);
+            filter.Waiting++;
             Judge(process, connection, hasEnded: false);
             if (_waiting.ContainsKey(descriptor))
             {
@@ -262,6 +264,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     private void Drop(Connection connection)
     {
         Forget(connection);
+        filter.Dropped++;
         _ = Libc.close(connection.Descriptor);
         queue?.Taken();
     }
@@ -270,6 +273,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     {
         connection.IsWaiting = false;
         _waiting.Remove(connection.Descriptor);
+        filter.Waiting--;
         if (connection.IsInSet)
         {
             _ = Epoll.Control(_set, Epoll.Delete, connection.Descriptor, 0);

@@ -27,7 +27,7 @@ internal sealed unsafe class KernelLock
     private volatile Process? _holder;
     private int _due; // waiters that go first
     private long _turns; // written by the holder
-    private long _yields; // the same
+    private long _yields, _sleeps; // the same
 
     public KernelLock() => *_word = Free;
 
@@ -39,6 +39,9 @@ internal sealed unsafe class KernelLock
 
     /// <summary>How often a process gave it up because others waited.</summary>
     public long Yields => Volatile.Read(ref _yields);
+
+    /// <summary>How often somebody slept until it was free.</summary>
+    public long Sleeps => Volatile.Read(ref _sleeps);
 
     /// <summary>Takes it.</summary>
     /// <param name="process">For whom; null for a thread of the host.</param>
@@ -119,6 +122,8 @@ internal sealed unsafe class KernelLock
         {
             Interlocked.Decrement(ref _due);
         }
+
+        _sleeps++;
     }
 
     // Takes the lock, or marks it as one that somebody sleeps for.

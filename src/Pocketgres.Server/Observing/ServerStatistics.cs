@@ -12,8 +12,6 @@ public sealed class ServerStatistics
 {
     private static readonly Metric s_up = Gauge("pg_up", "Whether the server let the reader of its statistics in");
     private static readonly Metric s_error = Gauge("pg_exporter_last_scrape_error", "Whether some of the statistics could not be read");
-    private static readonly Metric s_processes = Gauge("pocketgres_processes", "Processes of the server, as it sees them");
-    private static readonly Metric s_started = Counter("pocketgres_processes_started_total", "Processes started since the start (forks)");
     private static readonly Metric s_cpu = Counter("process_cpu_seconds_total", "Processor time of the process of the host, user and system, in seconds");
     private static readonly Metric s_memory = Gauge("process_resident_memory_bytes", "Resident memory of the process of the host");
     private static readonly Metric s_descriptors = Gauge("process_open_fds", "Open descriptors of the process of the host");
@@ -32,7 +30,7 @@ public sealed class ServerStatistics
 
     /// <summary>Everything that <see cref="ReadAsync"/> may have values of, but for the settings.</summary>
     public static IReadOnlyList<Metric> Metrics { get; } =
-        [s_up, s_error, s_processes, s_started, s_cpu, s_memory, s_descriptors, s_hostStart, .. StatisticsQuery.All.SelectMany(q => q.Metrics)];
+        [s_up, s_error, s_cpu, s_memory, s_descriptors, s_hostStart, .. OwnStatistics.Metrics, .. StatisticsQuery.All.SelectMany(q => q.Metrics)];
 
     /// <summary>Reads them. Without a connection <c>pg_up</c> is 0, and only what the process itself knows is there.</summary>
     public Task<IReadOnlyList<MetricReading>> ReadAsync(CancellationToken cancellationToken = default) => _run.RunAsync(cancellationToken);
@@ -43,9 +41,7 @@ public sealed class ServerStatistics
         bool isUp = false, hasFailed = true;
         if (_server is { StopRequested: false } server)
         {
-            var (running, started) = server.ProcessCounts;
-            readings.Add(One(s_processes, running));
-            readings.Add(One(s_started, started));
+            readings.AddRange(OwnStatistics.Read(server));
             try
             {
                 var connection = await ObserverConnection.OpenAsync(server, "pocketgres metrics", server.Database).ConfigureAwait(false);

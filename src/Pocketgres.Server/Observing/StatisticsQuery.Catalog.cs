@@ -41,9 +41,9 @@ internal sealed partial class StatisticsQuery
             Counter("pg_stat_database_active_time_seconds_total", "Seconds spent executing statements"),
             Counter("pg_stat_database_stats_reset", "When the statistics were reset, in seconds since 1970")),
         new("""
-            SELECT datname, confl_tablespace, confl_lock, confl_snapshot, confl_bufferpin, confl_deadlock, confl_active_logicalslot FROM pg_stat_database_conflicts
+            SELECT datid, datname, confl_tablespace, confl_lock, confl_snapshot, confl_bufferpin, confl_deadlock, confl_active_logicalslot FROM pg_stat_database_conflicts
             """,
-            ["datname"],
+            ["datid", "datname"],
             Counter("pg_stat_database_conflicts_confl_tablespace", "Queries of a standby cancelled because of a dropped tablespace"),
             Counter("pg_stat_database_conflicts_confl_lock", "Queries of a standby cancelled because of locks"),
             Counter("pg_stat_database_conflicts_confl_snapshot", "Queries of a standby cancelled because of old snapshots"),

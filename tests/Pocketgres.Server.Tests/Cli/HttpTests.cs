@@ -70,43 +70,6 @@ public sealed partial class HttpTests : IDisposable
     }
 
     [OursFact]
-    public async Task Postgres_exporter_reads_the_server_and_has_no_name_that_metrics_lack()
-    {
-        await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0", "--http", "0"]);
-        await using NpgsqlConnection connection = await server.OpenAsync();
-        await connection.ExecuteAsync("create table visits (n int primary key, t text); select pg_create_physical_replication_slot('s', true)");
-        int port = FreePort();
-        using Process exporter = Process.Start(new ProcessStartInfo(Workspace.OperatorsTool("postgres_exporter"), [$"--web.listen-address=127.0.0.1:{port}"])
-        {
-            Environment = { ["DATA_SOURCE_NAME"] = server.Url() + "?sslmode=disable" },
-            RedirectStandardError = true,
-        })!;
-        Task<string> log = exporter.StandardError.ReadToEndAsync();
-        Dictionary<string, double> theirs = [];
-        try
-        {
-            string url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/metrics");
-            await Wait.UntilAsync(() => IsAsync(url, HttpStatusCode.OK), "the exporter listens");
-            await Wait.UntilAsync(async () => (theirs = Parse((await GetAsync(url)).Body)).GetValueOrDefault("pg_up") == 1, "the exporter has the server");
-        }
-        finally
-        {
-            exporter.Kill();
-            await exporter.WaitForExitAsync();
-        }
-
-        Assert.DoesNotContain("level=ERROR", await log, StringComparison.Ordinal);
-        Assert.Equal(0, theirs["pg_exporter_last_scrape_error"]);
-        Assert.All(theirs.Where(m => m.Key.StartsWith("pg_scrape_collector_success", StringComparison.Ordinal)), m => Assert.Equal(1, m.Value));
-        HashSet<string> ours = [.. Parse((await GetAsync(Url(server) + "/metrics")).Body).Keys.Select(NameOf)];
-        // Of the exporter itself: how long it took, how often it was asked. NaN until something was archived, in theirs as in ours.
-        string[] missing = [.. theirs.Keys.Select(NameOf).Where(n => n.StartsWith("pg_", StringComparison.Ordinal) && !n.StartsWith("pg_scrape_", StringComparison.Ordinal)
-            && n is not ("pg_exporter_scrapes_total" or "pg_exporter_last_scrape_duration_seconds")).Distinct().Where(n => !ours.Contains(n)).Order(StringComparer.Ordinal)];
-        Assert.True(missing.Length == 0, string.Join(' ', missing));
-        Assert.True(theirs.Keys.Count(k => k.StartsWith("pg_settings_", StringComparison.Ordinal)) > 200);
-    }
-
-    [OursFact]
     public async Task A_server_without_room_for_clients_is_not_ready_and_says_why()
     {
         await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0", "--http", "0", "-c", "max_connections=10", "-c", "superuser_reserved_connections=3"]);
@@ -199,51 +162,6 @@ public sealed partial class HttpTests : IDisposable
         finally
         {
             stalled.ForEach(s => s.Dispose());
-        }
-    }
-
-    [OursFact]
-    public async Task Ready_is_never_said_when_a_connect_would_fail()
-    {
-        await using CliServer server = await CliServer.StartAsync(
-            ["serve", "file:" + _directory.Combine("data"), "--port", "0", "--http", "0"], new ServerOptions { CrashesBackends = true });
-        string url = Url(server) + "/readyz";
-        await using NpgsqlConnection victim = await server.OpenAsync();
-        Task end = victim.WaitAsync();
-        int refused = 0;
-        await server.CrashBackendAsync(victim.ProcessID);
-        await Wait.UntilAsync(async () =>
-        {
-            bool isReady = await IsReadyAsync();
-            refused += isReady ? 0 : 1;
-            return isReady && (refused > 0 || server.Log.Contains("all server processes terminated; reinitializing"));
-        }, "ready after the crash");
-        await Record.ExceptionAsync(() => end);
-        server.Signal(Signals.Terminate);
-        await Wait.UntilAsync(async () => !await IsReadyAsync(), "not ready while stopping");
-        Assert.Equal(0, await server.ExitAsync());
-
-        // What it says is held against clients that connect before and after: if both are refused, so was one in between.
-        async Task<bool> IsReadyAsync()
-        {
-            bool couldBefore = await CanConnectAsync();
-            bool isReady = await IsAsync(url, HttpStatusCode.OK);
-            Assert.False(isReady && !couldBefore && !await CanConnectAsync(), "ready, but nobody can connect");
-            return isReady;
-        }
-
-        async Task<bool> CanConnectAsync()
-        {
-            try
-            {
-                await using NpgsqlConnection connection = new(server.ConnectionString());
-                await connection.OpenAsync();
-                return true;
-            }
-            catch (NpgsqlException)
-            {
-                return false;
-            }
         }
     }
 

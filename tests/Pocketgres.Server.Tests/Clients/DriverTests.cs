@@ -6,6 +6,9 @@ namespace Pocketgres.Server.Tests.Clients;
 [Collection(ClientsServer.Name)]
 public class DriverTests(ClientsFixture fixture)
 {
+    /// <summary>pgjdbc, where Debian's package has it.</summary>
+    internal const string PgjdbcFile = "/usr/share/java/postgresql.jar";
+
     const string Python = "/usr/bin/python3";
 
     TestServer Server => fixture.Server;
@@ -31,9 +34,8 @@ public class DriverTests(ClientsFixture fixture)
     [JavaFact]
     public async Task Pgjdbc()
     {
-        const string Driver = "/usr/share/java/postgresql.jar";
-        Assert.True(File.Exists(Driver), $"pgjdbc is not installed ({Driver}): run eng/clients.sh");
-        await RunAsync("java", ["-cp", Driver, Path.Combine(Workspace.ClientScripts, "java", "PgjdbcClient.java")], []);
+        Assert.True(File.Exists(PgjdbcFile), $"pgjdbc is not installed ({PgjdbcFile}): run eng/clients.sh");
+        await RunAsync("java", ["-cp", PgjdbcFile, Path.Combine(Workspace.ClientScripts, "java", "PgjdbcClient.java")], []);
     }
 
     async Task RunAsync(string program, string[] arguments, Dictionary<string, string> environment)

@@ -33,12 +33,13 @@ sealed class TlsAuthority : IDisposable
     /// <param name="file">Name of the files.</param>
     /// <param name="host">The host's name in it.</param>
     /// <param name="rsa">By RSA, with SHA-384; else by an elliptic curve.</param>
-    public (string Certificate, string Key) Server(string file, string host, bool rsa = false)
+    /// <param name="isExpired">Its time is over.</param>
+    public (string Certificate, string Key) Server(string file, string host, bool rsa = false, bool isExpired = false)
     {
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(host);
         names.AddIpAddress(IPAddress.Loopback);
-        return Issue(file, $"CN={host}", names.Build(), "1.3.6.1.5.5.7.3.1", rsa, DateTimeOffset.UtcNow.AddYears(1), out _);
+        return Issue(file, $"CN={host}", names.Build(), "1.3.6.1.5.5.7.3.1", rsa, DateTimeOffset.UtcNow.AddDays(isExpired ? -1 : 365), out _);
     }
 
     /// <summary>A client's certificate and key, and its serial number.</summary>

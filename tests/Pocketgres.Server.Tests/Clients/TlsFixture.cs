@@ -21,6 +21,7 @@ public sealed class TlsFixture : IAsyncLifetime
         """;
 
     readonly TemporaryDirectory _directory = new();
+    Task<TestServer>? _expired;
 
     internal TestServer Server { get; private set; } = null!;
 
@@ -65,6 +66,16 @@ public sealed class TlsFixture : IAsyncLifetime
             """);
     }
 
+    /// <summary>A server whose certificate is too old, started when it is asked for.</summary>
+    internal Task<TestServer> ExpiredAsync() => _expired ??= StartExpiredAsync();
+
+    async Task<TestServer> StartExpiredAsync()
+    {
+        (string certificate, string key) = Authority.Server("old", Name, isExpired: true);
+        await GiveToServerAsync();
+        return await TestServer.StartAsync(new ServerOptions { Settings = new Dictionary<string, string> { ["ssl"] = "on", ["ssl_cert_file"] = certificate, ["ssl_key_file"] = key } });
+    }
+
     /// <summary>Native PostgreSQL runs as another user where the tests are root, and reads its key only if it is that user's.</summary>
     internal async Task GiveToServerAsync()
     {
@@ -87,6 +98,11 @@ public sealed class TlsFixture : IAsyncLifetime
     public async Task DisposeAsync()
     {
         await Server.DisposeAsync();
+        if (_expired is not null)
+        {
+            await (await _expired).DisposeAsync();
+        }
+
         Ann.Dispose();
         Authority.Dispose();
         Stranger.Dispose();

@@ -23,15 +23,6 @@ public sealed class TlsTests(TlsFixture fixture) : IClassFixture<TlsFixture>
         Assert.Equal(expected, (await fixture.PsqlAsync($"user=postgres {Root} {options}", Status)).Succeeded().Output.Trim());
 
     [Fact]
-    public async Task Psql_refuses_another_authority_and_another_name()
-    {
-        ToolResult authority = await fixture.PsqlAsync($"user=postgres sslmode=verify-full sslrootcert={fixture.Stranger.File}");
-        Assert.Contains("certificate verify failed", authority.Error, StringComparison.Ordinal);
-        ToolResult name = await fixture.PsqlAsync($"user=postgres {Root} host=other.example");
-        Assert.Contains("does not match host name \"other.example\"", name.Error, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task Pg_hba_tells_encrypted_connections_from_others()
     {
         (await fixture.PsqlAsync("user=secret sslmode=require")).Succeeded();
@@ -82,7 +73,7 @@ public sealed class TlsTests(TlsFixture fixture) : IClassFixture<TlsFixture>
     }
 
     [Fact]
-    public async Task Npgsql_and_node_postgres_connect()
+    public async Task Npgsql_connects()
     {
         string text = new NpgsqlConnectionStringBuilder(Server.ConnectionString())
         {
@@ -103,13 +94,6 @@ public sealed class TlsTests(TlsFixture fixture) : IClassFixture<TlsFixture>
             await client.OpenAsync();
             Assert.Equal("ann", await client.ScalarAsync<string>("select current_user"));
         }
-
-        var environment = new Dictionary<string, string>
-        {
-            ["NODE_PATH"] = Workspace.NodeModules, ["PGPORT"] = Server.Port.ToString(CultureInfo.InvariantCulture), ["AUTHORITY"] = fixture.Authority.File, ["NAME"] = TlsFixture.Name,
-        };
-        ToolResult node = await Tool.RunAsync("node", [Path.Combine(Workspace.ClientScripts, "node", "node-postgres-tls.cjs")], environment);
-        Assert.Equal("ok", node.Succeeded().Output.Trim());
     }
 
     [Theory]
@@ -127,6 +111,28 @@ public sealed class TlsTests(TlsFixture fixture) : IClassFixture<TlsFixture>
         Assert.Equal([21, 2, 70], [answer[0], answer[5], answer[6]]); // alert, fatal, protocol_version
         await Wait.UntilAsync(() => Server.Log.Contains("could not accept SSL connection: unsupported protocol"), "the log says why");
         Assert.True(Server.Log.Contains("This may indicate that the client does not support any SSL protocol version between TLSv1.2 and TLSv1.3."));
+    }
+
+    // SSL's last version; suites without encryption, without authentication, with keys of 40 and 56 bits, RC4, 3DES; and without forward secrecy.
+    [Theory]
+    [InlineData(0x0300, 0xC013)]
+    [InlineData(0x0303, 0x0002)]
+    [InlineData(0x0303, 0x0034)]
+    [InlineData(0x0303, 0x0003)]
+    [InlineData(0x0303, 0x0009)]
+    [InlineData(0x0303, 0x0005)]
+    [InlineData(0x0303, 0xC012)]
+    [InlineData(0x0303, 0x009D)]
+    public async Task What_is_weak_is_refused(int version, int suite)
+    {
+        using var client = new TcpClient(TestServer.Host, Server.Port);
+        NetworkStream stream = client.GetStream();
+        await stream.WriteAsync(RawTls.SslRequest);
+        Assert.Equal('S', stream.ReadByte());
+        await stream.WriteAsync(RawTls.ClientHello((ushort)version, (ushort)suite));
+        byte[] answer = new byte[7];
+        await Wait.ForAsync(stream.ReadExactlyAsync(answer).AsTask(), "an alert");
+        Assert.Equal([21, 2, 40], [answer[0], answer[5], answer[6]]); // alert, fatal, handshake_failure
     }
 
     [Fact]

@@ -9,6 +9,14 @@ sealed class Cgroup : IDisposable
 
     public string Path { get; }
 
+    /// <summary>Makes one, which <see cref="CgroupFactAttribute"/> has found possible.</summary>
+    public static Cgroup Create(long limit)
+    {
+        Cgroup? group = TryCreate(limit);
+        Assert.NotNull(group);
+        return group;
+    }
+
     public static Cgroup? TryCreate(long limit)
     {
         string[][] groups = [.. File.ReadLines("/proc/self/cgroup").Select(line => line.Split(':', 3))];
@@ -37,4 +45,19 @@ sealed class Cgroup : IDisposable
     }
 
     public void Dispose() => Directory.Delete(Path);
+}
+
+/// <summary>A test in a cgroup of its own: skipped where none can be made.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class CgroupFactAttribute : FactAttribute
+{
+    const long Limit = 1L << 30;
+
+    public CgroupFactAttribute() => Skip = TestServer.Native ? OursFactAttribute.NotOfNative : CanCreate() ? null : "no memory cgroup can be made below this process' own (needs root and a writable /sys/fs/cgroup)";
+
+    static bool CanCreate()
+    {
+        using Cgroup? group = Cgroup.TryCreate(Limit);
+        return group is not null;
+    }
 }

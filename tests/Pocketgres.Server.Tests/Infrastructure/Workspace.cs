@@ -36,6 +36,9 @@ static class Workspace
     /// <summary>The path of PgBouncer or postgres_exporter; fails the test when it is not installed.</summary>
     public static string OperatorsTool(string program) => Installed(Path.Combine(OperatorsToolsDirectory, "bin", program), program, "eng/operators-tools.sh");
 
+    /// <summary>Where Python finds Prometheus' own parser of metrics; fails the test when it is not installed.</summary>
+    public static string PrometheusParser => Installed(Path.Combine(OperatorsToolsDirectory, "python", "prometheus_client"), "prometheus_client", "eng/operators-tools.sh")[..^"/prometheus_client".Length];
+
     /// <summary>Chromium; null when it is not installed.</summary>
     public static string? Browser => Path.Combine(OperatorsToolsDirectory, "bin", "chromium") is { } path && File.Exists(path) ? path : File.Exists("/usr/bin/chromium") ? "/usr/bin/chromium" : null;
 

@@ -5,15 +5,10 @@ namespace Pocketgres.Server.Tests.Sessions;
 /// <summary>Little memory is an error of the statement that wants more, and no matter for the OOM killer.</summary>
 public class MemoryLimitTests
 {
-    [OursFact]
+    [CgroupFact]
     public async Task A_sort_beyond_the_cgroups_memory_fails_alone()
     {
-        using Cgroup? group = Cgroup.TryCreate(128L << 20);
-        if (group is null)
-        {
-            return; // no memory controller to write to: made-up ones are tested with the kernel
-        }
-
+        using Cgroup group = Cgroup.Create(128L << 20);
         await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0", "-c", "fsync=off"], group: group);
         await using NpgsqlConnection bystander = await server.OpenAsync();
         for (int i = 0; i < 3; i++)

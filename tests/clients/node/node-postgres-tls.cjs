@@ -1,4 +1,4 @@
-// node-postgres over TLS: the authority in AUTHORITY, the name NAME in the server's certificate, user "scram" with the password "word". Prints "ok".
+// node-postgres over TLS: the authority in AUTHORITY, the name NAME in the server's certificate, user "scram" with the password "word"; at EXPIREDPORT a server whose certificate is too old. Prints "ok".
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -7,6 +7,7 @@ const { Client } = require('pg');
 
 const base = { host: '127.0.0.1', port: Number(process.env.PGPORT), user: 'scram', password: 'word', database: 'postgres' };
 const ca = fs.readFileSync(process.env.AUTHORITY, 'utf8');
+const stranger = fs.readFileSync(process.env.STRANGER, 'utf8');
 
 async function main() {
   const client = new Client({ ...base, ssl: { ca, servername: process.env.NAME } });
@@ -15,8 +16,14 @@ async function main() {
   assert.deepEqual(rows[0], { version: 'TLSv1.3', n: 1000000 });
   await client.end();
 
-  const stranger = new Client({ ...base, ssl: { ca: [], servername: process.env.NAME } });
-  await assert.rejects(stranger.connect(), /certificate/);
+  for (const [change, ssl, code] of [
+    [{}, { ca: [], servername: process.env.NAME }, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    [{}, { ca: stranger, servername: process.env.NAME }, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    [{}, { ca, servername: 'other.example' }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    [{ port: Number(process.env.EXPIREDPORT) }, { ca, servername: process.env.NAME }, 'CERT_HAS_EXPIRED'],
+  ]) {
+    await assert.rejects(new Client({ ...base, ...change, ssl }).connect(), { code });
+  }
   console.log('ok');
 }
 
