@@ -16,7 +16,7 @@ namespace Pocketgres.Kernel.Net;
 internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filter, ConnectionQueue? queue = null)
 {
     /// <summary>Connections of one socket that may wait; fewer where few descriptors are allowed (an eighth of them).</summary>
-    public const int MaximumWaiting = 256;
+    public const int MaximumWaiting = 1280;
 
     private const int AcceptedAtOnce = 64; // then the program may look at other things
     private const int AddressSize = 128; // struct sockaddr_storage
