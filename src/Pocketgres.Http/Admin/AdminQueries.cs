@@ -22,8 +22,8 @@ internal static class AdminQueries
 
     // Who waits for a lock, and for whom, first; then who works. backend_start tells a process from a later one with its number.
     public const string Sessions = """
-        SELECT pid, extract(epoch FROM backend_start), coalesce(datname, ''), coalesce(usename, ''), application_name, coalesce(host(client_addr), ''), backend_type,
-            coalesce(state, ''), coalesce(wait_event_type || ': ' || wait_event, ''), coalesce(date_trunc('second', now() - xact_start)::text, ''),
+        SELECT pid, extract(epoch FROM backend_start), backend_type, coalesce(state, ''), coalesce(wait_event_type || ': ' || wait_event, ''), coalesce(datname, ''), coalesce(usename, ''),
+            application_name, coalesce(host(client_addr), ''), coalesce(date_trunc('second', now() - xact_start)::text, ''),
             coalesce(date_trunc('second', clock_timestamp() - query_start)::text, ''), query,
             array_to_string(CASE WHEN wait_event_type = 'Lock' THEN pg_blocking_pids(pid) END, ' ')
         FROM pg_stat_activity WHERE pid <> pg_backend_pid()

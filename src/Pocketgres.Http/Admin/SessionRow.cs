@@ -3,15 +3,18 @@ namespace Pocketgres.Http.Admin;
 /// <summary>A process of the server.</summary>
 /// <param name="Pid">Its number.</param>
 /// <param name="Started">When it started, as PostgreSQL writes it: with the number it names one process for good.</param>
-/// <param name="Fields">Database, user, application, address, type, state, what it waits for, ages of transaction and statement, statement.</param>
+/// <param name="Fields">Type, state, what it waits for, database, user, application, address, ages of transaction and statement, statement: what one looks for first, for narrow screens.</param>
 /// <param name="BlockedBy">Who has the lock that it waits for.</param>
 public sealed record SessionRow(int Pid, string Started, IReadOnlyList<string> Fields, IReadOnlyList<int> BlockedBy)
 {
     /// <summary>The columns that <see cref="Fields"/> has.</summary>
-    public static IReadOnlyList<string> Columns { get; } = ["database", "user", "application", "address", "type", "state", "waits for", "transaction", "statement for", "statement"];
+    public static IReadOnlyList<string> Columns { get; } = ["type", "state", "waits for", "database", "user", "application", "address", "transaction", "statement for", "statement"];
 
-    private const int TypeField = 4;
+    private const int TypeField = 0, StateField = 1, DatabaseField = 3, UserField = 4, TransactionField = 7;
     private const int StatementField = 9;
+
+    /// <summary>Who it is, where, and what it does, for how long.</summary>
+    public string Summary => $"{Fields[UserField]}@{Fields[DatabaseField]} {Fields[StateField]}{(Fields[TransactionField].Length > 0 ? " for " + Fields[TransactionField] : "")}";
 
     /// <summary>The statement it runs, or ran last.</summary>
     public string Statement => Fields[StatementField];
