@@ -27,6 +27,9 @@ public sealed record ClusterOptions
     /// </summary>
     internal Kernel.Net.ConnectionQueue? Connections { get; init; }
 
+    /// <summary>A socket that listens already, at <see cref="ListenAddress"/> and <see cref="Port"/>; null to open one. The cluster disposes it.</summary>
+    internal Kernel.Net.HostListener? Listener { get; init; }
+
     /// <summary>A data directory to run on without changing it, instead of the others; whoever gives it keeps the directory locked. Outlives the cluster.</summary>
     internal Checking.ClusterOverlay? Overlay { get; init; }
 

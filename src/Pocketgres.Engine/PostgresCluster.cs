@@ -289,6 +289,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     private static HostListener? ListenTcp(ClusterOptions options)
     {
         const int addressInUse = 98, accessDenied = 13; // EADDRINUSE, EACCES
+        if (options.Listener is { } inherited)
+        {
+            return inherited;
+        }
+
         if (options.ListenAddress is not { } address)
         {
             return null;
@@ -324,7 +329,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
                 if (_completion.IsCompleted)
                 {
                     throw new ClusterException(ClusterError.StartFailed,
-                        $"the server ended during start (exit code {await _completion.ConfigureAwait(false)}): {string.Join(" | ", _log.Recent.Select(e => e.ToString()))}");
+                        $"the server ended during start (exit code {await _completion.ConfigureAwait(false)}): {_log.ReasonOf(_postmaster.Pid)}");
                 }
             }
             while (!_log.Ready.IsCompleted && !IsReady());

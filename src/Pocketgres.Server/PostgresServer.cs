@@ -134,6 +134,7 @@ public sealed class PostgresServer : IAsyncDisposable
         ListenAddress = options.ListenAddress,
         Port = options.Port,
         Connections = options.Connections,
+        Listener = options.Listener,
         UnixSocketDirectory = options.UnixSocketDirectory,
         Settings = options.Settings,
         SelfSignedTls = options.SelfSignedTls,

@@ -58,6 +58,9 @@ public sealed record ServerOptions
     /// <summary>Where connections come from, instead of from sockets of the server's own at <see cref="ListenAddress"/> and <see cref="Port"/>.</summary>
     internal Kernel.Net.ConnectionQueue? Connections { get; init; }
 
+    /// <summary>A socket that listens already, at <see cref="ListenAddress"/> and <see cref="Port"/>; null to open one. The server disposes it.</summary>
+    internal Kernel.Net.HostListener? Listener { get; init; }
+
     /// <summary>The bucket of <see cref="Url"/>, already open, which stays the caller's; null to open it.</summary>
     internal ObjectStore.IObjectStore? Bucket { get; init; }
 

@@ -200,13 +200,19 @@ internal sealed class ServeArguments
             throw new UsageException("--http asks the server, which would never sleep: leave out --http, or idle= in the URL; \"host\" has both");
         }
 
-        int port = Number("--port", Port ?? "5432", 0, IPEndPoint.MaxPort);
+        using var inherited = new InheritedListener(environment);
+        if ((inherited.Problem ?? (inherited.Listener is null ? null : ContradictionTo(url))) is { } problem)
+        {
+            throw new UsageException($"the service manager's socket (LISTEN_FDS) {problem}");
+        }
+
+        int port = inherited.Listener?.Port ?? Number("--port", Port ?? "5432", 0, IPEndPoint.MaxPort);
         if (NoTcp && port == 0)
         {
             throw new UsageException("--port 0 picks a free TCP port, which --no-tcp forbids: give the Unix socket a port number");
         }
 
-        var address = NoTcp ? null : Address(Host ?? LoopbackAddress);
+        var address = NoTcp ? null : inherited.Listener?.Address ?? Address(Host ?? LoopbackAddress);
         return new ServeSettings
         {
             Server = access.AddTo(new ServerOptions
@@ -214,6 +220,7 @@ internal sealed class ServeArguments
                 Url = url,
                 ListenAddress = address,
                 Port = port,
+                Listener = inherited.Take(),
                 UnixSocketDirectory = SocketDirectory is null ? null : Path.GetFullPath(SocketDirectory),
                 Database = Name("--database", Database ?? access.Database ?? ServerOptions.DefaultDatabase),
                 Settings = ReadSettings(Settings),
@@ -233,6 +240,11 @@ internal sealed class ServeArguments
             },
         };
     }
+
+    private string? ContradictionTo(PostgresUrl url) =>
+        Host is not null || Port is not null || NoTcp ? "says where to listen: leave out --host, --port and --no-tcp"
+        : IsHost || (url.IsBucket && Server.Sleeping.SleepingServer.IsMeant(url)) ? "is for a server that does not sleep: clusters that do open their ports themselves"
+        : null;
 
     /// <summary>The value of <c>--parent-pid</c>.</summary>
     /// <exception cref="UsageException">It is no process number.</exception>

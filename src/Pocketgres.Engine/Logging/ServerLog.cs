@@ -50,6 +50,13 @@ internal sealed class ServerLog(ILogger? logger)
         }
     }
 
+    /// <summary>Why a start has failed: what the postmaster itself could not go on with, a setting or a file as a rule; else all of <see cref="Recent"/>.</summary>
+    public string ReasonOf(int postmaster)
+    {
+        var recent = Recent;
+        return recent.FirstOrDefault(e => e.ProcessId == postmaster && e.Severity == "FATAL")?.Message ?? string.Join(" | ", recent.Select(e => e.ToString()));
+    }
+
     /// <summary>Completes when the server has said that it lets clients in (unless log_min_messages keeps it from saying so).</summary>
     public Task Ready => _ready.Task;
 

@@ -13,7 +13,8 @@ namespace Pocketgres.Kernel.Net;
 /// </summary>
 public sealed unsafe class HostListener : IDisposable
 {
-    private const int Inet = 2, Inet6 = 10, Stream = 1, SocketLevel = 1, ReuseAddress = 2, V6Only = 26, Ipv6Level = 41; // Linux
+    private const int Inet = 2, Inet6 = 10, Stream = 1, SocketLevel = 1, ReuseAddress = 2, Listens = 30, V6Only = 26, Ipv6Level = 41; // Linux
+    private const int SetDescriptorFlags = 2, CloseOnExec = 1; // F_SETFD, FD_CLOEXEC
     internal const int AddressSize = 28; // struct sockaddr_in6
 
     private int _descriptor;
@@ -26,6 +27,9 @@ public sealed unsafe class HostListener : IDisposable
     /// <summary>Port it listens on, also when the system chose it.</summary>
     public int Port { get; private set; }
 
+    /// <summary>Address it listens on.</summary>
+    public required IPAddress Address { get; init; }
+
     /// <summary>Listens on an address. <c>::</c> takes IPv6 only, as Postgres' own sockets do.</summary>
     /// <param name="address">An address of this machine, or the one that means all.</param>
     /// <param name="port">The port, 0 for any that is free.</param>
@@ -37,7 +41,7 @@ public sealed unsafe class HostListener : IDisposable
         bool v6 = address.AddressFamily == AddressFamily.InterNetworkV6;
         byte* name = stackalloc byte[AddressSize];
         int length = Write(name, address, port);
-        var listener = new HostListener(Libc.socket(v6 ? Inet6 : Inet, Stream | Libc.SockCloseOnExec, 0));
+        var listener = new HostListener(Libc.socket(v6 ? Inet6 : Inet, Stream | Libc.SockCloseOnExec, 0)) { Address = address };
         try
         {
             // SO_REUSEADDR alone: a restart does not wait for old connections to time out, and no two servers share a port.
@@ -61,6 +65,36 @@ public sealed unsafe class HostListener : IDisposable
             listener.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Takes over a socket that somebody else has opened, as a service manager does.</summary>
+    /// <param name="descriptor">Its descriptor of the host, the result's from now on.</param>
+    /// <param name="problem">What is wrong with it, in the words of a service manager's unit; else null.</param>
+    /// <returns>Null when it is none to listen on for TCP, or one that takes IPv4 and IPv6: Postgres' rules for IPv4 addresses would not be those of its clients.</returns>
+    public static HostListener? Adopt(int descriptor, out string? problem)
+    {
+        byte* name = stackalloc byte[AddressSize];
+        int length = AddressSize, listens = 0, v6Only = 0, size = sizeof(int);
+        if (Libc.getsockname(descriptor, name, &length) != 0 || *(ushort*)name is not (Inet or Inet6) || Libc.getsockopt(descriptor, SocketLevel, Listens, &listens, &size) != 0 || listens == 0)
+        {
+            problem = "is no TCP socket that listens: write ListenStream=ADDRESS:PORT";
+            return null;
+        }
+
+        bool v6 = *(ushort*)name == Inet6;
+        if (v6 && Libc.getsockopt(descriptor, Ipv6Level, V6Only, &v6Only, &size) == 0 && v6Only == 0)
+        {
+            problem = "takes IPv4 and IPv6: write BindIPv6Only=ipv6-only, or ListenStream= with an IPv4 address";
+            return null;
+        }
+
+        _ = Libc.fcntl(descriptor, SetDescriptorFlags, CloseOnExec);
+        problem = null;
+        return new HostListener(descriptor)
+        {
+            Address = new IPAddress(new ReadOnlySpan<byte>(name + (v6 ? 8 : 4), v6 ? 16 : 4)),
+            Port = BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(name + 2, 2)),
+        };
     }
 
     /// <inheritdoc/>

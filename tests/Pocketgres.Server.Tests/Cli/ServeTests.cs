@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Pocketgres.Server.Tests.Clients;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Server.Tests.Cli;
@@ -123,6 +124,57 @@ public class ServeTests
         length = await Wait.ForAsync(manager.ReceiveAsync(message), "the second message");
         Assert.Equal("STOPPING=1", Encoding.UTF8.GetString(message, 0, length));
         Assert.Equal(0, await stop);
+    }
+
+    [OursFact]
+    public async Task A_service_manager_opens_the_port_and_clients_may_come_before_the_server()
+    {
+        // As sd_listen_fds(3) has it: the socket is descriptor 3, and the process that is meant has the number in LISTEN_PID.
+        const string Manager = """
+            import os, socket, sys
+            is_both = sys.argv[1] == '::'
+            listener = socket.create_server((sys.argv[1], 0), family=socket.AF_INET6 if is_both else socket.AF_INET, dualstack_ipv6=is_both)
+            os.dup2(listener.fileno(), 3)
+            os.set_inheritable(3, True)
+            print(listener.getsockname()[1], flush=True)
+            os.execvpe('dotnet', ['dotnet', 'exec'] + sys.argv[2:], {**os.environ, 'LISTEN_FDS': '1', 'LISTEN_PID': str(os.getpid())})
+            """;
+        var start = new ProcessStartInfo("/usr/bin/python3", ["-c", Manager, "127.0.0.1", CliServer.CliPath, "serve", "memory:"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process server = Process.Start(start)!;
+        Task<string> log = server.StandardError.ReadToEndAsync();
+        try
+        {
+            int port = int.Parse((await Wait.ForAsync(server.StandardOutput.ReadLineAsync(), "the port"))!, CultureInfo.InvariantCulture);
+            using (var client = new TcpClient(TestServer.Host, port))
+            {
+                await client.GetStream().WriteAsync(RawTls.StartupPacket);
+                byte[] answer = new byte[1];
+                await Wait.ForAsync(client.GetStream().ReadExactlyAsync(answer).AsTask(), "an answer", CliServer.StartDeadline);
+                Assert.Equal((byte)'R', answer[0]);
+            }
+
+            string ready = (await Wait.ForAsync(server.StandardOutput.ReadLineAsync(), "the ready line", CliServer.StartDeadline))!;
+            Assert.StartsWith(string.Create(CultureInfo.InvariantCulture, $"{{\"port\": {port},"), ready, StringComparison.Ordinal);
+            Signals.Send(server.Id, Signals.Terminate);
+            await Wait.ForAsync(server.WaitForExitAsync(), "the end");
+            Assert.Equal((0, true), (server.ExitCode, (await log).Contains("database system is shut down", StringComparison.Ordinal)));
+        }
+        finally
+        {
+            server.Kill(entireProcessTree: true);
+        }
+
+        await FailsAsync("leave out --host, --port and --no-tcp", "127.0.0.1", "--port", "0");
+        await FailsAsync("takes IPv4 and IPv6: write BindIPv6Only=ipv6-only", "::");
+        await FailsAsync("can be reached from other machines", "0.0.0.0");
+
+        static async Task FailsAsync(string message, string address, params string[] options)
+        {
+            ToolResult failed = await Tool.RunAsync("/usr/bin/python3", ["-c", Manager, address, CliServer.CliPath, "serve", "memory:", .. options]);
+            Assert.NotEqual(0, failed.ExitCode);
+            Assert.Contains(message, failed.Error, StringComparison.Ordinal);
+            Assert.Single(failed.Error.TrimEnd().Split('\n'));
+        }
     }
 
     static async Task StopsCleanlyAsync(int signal)
