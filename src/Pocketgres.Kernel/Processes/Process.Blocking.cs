@@ -85,7 +85,7 @@ public sealed unsafe partial class Process
     public bool Block(PollEntry* fds, int count, long timeoutNanoseconds)
     {
         TrimStack();
-        if (timeoutNanoseconds is >= 0 and <= TrimPatience || !IsHeapLarge)
+        if (timeoutNanoseconds is >= 0 and <= TrimPatience || !HasHeapGrown)
         {
             return WaitOnce(fds, count, timeoutNanoseconds);
         }

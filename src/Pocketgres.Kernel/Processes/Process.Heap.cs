@@ -6,10 +6,7 @@ public sealed unsafe partial class Process
     /// <summary>How long a process waits before memory that is free in its heap goes back to the host, in nanoseconds. What comes sooner finds it there.</summary>
     private const long TrimPatience = 1_000_000_000;
 
-    /// <summary>A heap that has grown by no more keeps what it has.</summary>
-    private const long TrimmedGrowth = 4 << 20;
-
-    private uint _firstBreak; // the top of the heap as the process was forked; 0: it was not, or its program has no malloc_trim(3), and it keeps all
+    private long _firstSize = long.MaxValue; // of linear memory as the process was forked; else, or without malloc_trim(3) in its program, it keeps all
 
     /// <summary>malloc(3).</summary>
     public int Allocate(int size) => Program.DataModel.PointerSize == 8
@@ -40,9 +37,9 @@ public sealed unsafe partial class Process
     }
 
     /// <summary>
-    /// Whether the heap has grown so much that <see cref="TrimHeap"/> is worth a call. Not in a signal's handler, which may have come in the middle of malloc(3).
+    /// Whether the heap has grown, so that <see cref="TrimHeap"/> is worth a call. Not in a signal's handler, which may have come in the middle of malloc(3).
     /// </summary>
-    private bool IsHeapLarge => _firstBreak != 0 && !_delivering && (uint)Linker.BreakAddress() > _firstBreak + TrimmedGrowth;
+    private bool HasHeapGrown => AddressSpace.Size > _firstSize && !_delivering;
 
     /// <summary>malloc_trim(3): what is free inside the heap takes no memory until it is used again, and others may have it.</summary>
     private void TrimHeap()

@@ -112,8 +112,7 @@ public sealed unsafe partial class Process
     /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
     public Process Fork(string title, object? tag, Action<Process> body)
     {
-        uint heapEnd = (uint)Linker.BreakAddress();
-        var space = AddressSpace.Fork(heapEnd, title);
+        var space = AddressSpace.Fork((uint)Linker.BreakAddress(), title);
         FileDescriptorTable? files = null;
         try
         {
@@ -125,7 +124,7 @@ public sealed unsafe partial class Process
                 WorkingDirectory = WorkingDirectory,
                 Umask = Umask,
                 Tag = tag,
-                _firstBreak = Program.Main.Exports("malloc_trim") ? heapEnd : 0,
+                _firstSize = Program.Main.Exports("malloc_trim") ? space.Size : long.MaxValue,
             };
             child.Start();
             if (HasPendingSignals)
