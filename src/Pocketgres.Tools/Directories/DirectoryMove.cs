@@ -44,6 +44,7 @@ internal sealed class DirectoryMove
             return move._notes;
         }
 
+        bool isNew = !Path.Exists(to);
         try
         {
             DataDirectory.Create(to, (_, path) =>
@@ -58,6 +59,13 @@ internal sealed class DirectoryMove
         catch (TrialException)
         {
             // Whatever the attempt wrote is gone, as after any failure.
+        }
+        finally
+        {
+            if (isNew && Directory.Exists(to) && !Directory.EnumerateFileSystemEntries(to).Any())
+            {
+                Directory.Delete(to);
+            }
         }
 
         return move._notes;

@@ -115,7 +115,7 @@ internal sealed class SourceArchive : ClusterSource
 
     private void Extract(string target, IProgress<long> progress, CancellationToken cancellationToken)
     {
-        using Stream content = _isCompressed ? new GZipStream(_file, CompressionMode.Decompress, leaveOpen: true) : _file;
+        using Stream content = _isCompressed ? new GZipStream(_file, CompressionMode.Decompress, leaveOpen: true) : new ForwardStream(_file);
         using var reader = new TarReader(content, leaveOpen: true);
         long bytes = 0;
         while (reader.GetNextEntry() is { } entry)

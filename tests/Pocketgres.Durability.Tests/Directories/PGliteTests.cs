@@ -42,7 +42,7 @@ public class PGliteTests
 
         string tried = directory.Combine("tried");
         Assert.Contains("nothing was made", (await CliServer.RunToEndAsync("import-pgdata", "--dry-run", archive, tried)).Succeeded().Output, StringComparison.Ordinal);
-        Assert.False(Path.Exists(Path.Combine(tried, "PG_VERSION")));
+        Assert.False(Path.Exists(tried));
         byte[] tar = Unpacked(archive);
         await RefusedAsync("is cut off or damaged", (await File.ReadAllBytesAsync(archive))[..^100_000]);
         await RefusedAsync("is cut off or damaged", tar[..^1024]);
@@ -55,7 +55,7 @@ public class PGliteTests
             ToolResult result = await CliServer.RunToEndAsync("import-pgdata", damaged, tried);
             Assert.NotEqual(0, result.ExitCode);
             Assert.Contains(message, result.Error, StringComparison.Ordinal);
-            Assert.Empty(Directory.Exists(tried) ? Directory.EnumerateFiles(tried) : []);
+            Assert.False(Path.Exists(tried));
         }
     }
 
