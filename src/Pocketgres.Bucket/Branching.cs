@@ -1,23 +1,30 @@
 using System.Globalization;
 using System.Text;
 using Pocketgres.Bucket.Formats;
+using Pocketgres.Bucket.History;
 using Pocketgres.Bucket.Log;
 using Pocketgres.ObjectStore;
 
 namespace Pocketgres.Bucket;
 
-/// <summary>A moment that a cluster can be branched at: what the log contains up to a record.</summary>
-/// <param name="Sequence">Number of the record.</param>
-/// <param name="Time">When it was cut, by its writer's clock.</param>
-internal readonly record struct BranchPoint(long Sequence, DateTime Time);
+/// <summary>A moment to branch a cluster at: everything that was stored by then, and nothing newer.</summary>
+/// <param name="Time">By the writers' clocks; null when a place is given.</param>
+/// <param name="Lsn">A place in the write-ahead log.</param>
+internal readonly record struct BranchMoment(DateTime? Time, ulong Lsn = 0)
+{
+    /// <inheritdoc/>
+    public override string ToString() =>
+        Time is { } time ? string.Create(CultureInfo.InvariantCulture, $"{time:yyyy-MM-dd HH:mm:ss.fff}Z") : HistoryPoint.Write(Lsn);
+}
 
 /// <summary>
 /// Makes a branch: another cluster in the same bucket, which has an image of the first one, and its log up to a moment, without a copy of either. The first
 /// one may be open and at work: nothing is asked of its process.
 /// </summary>
 /// <remarks>
-/// Five round trips: what the cluster is, what it has, the marker that says a branch needs it, the branch's manifest, and its format. Whoever ends between
-/// these leaves a prefix that no cluster can be opened at or made in, never one that is not the branch.
+/// Six round trips: what the cluster is, what it has, the marker that says a branch needs it, the branch's manifest, whether the image is still there that it
+/// names (<see cref="Collection.BranchNeeds"/>), and its format. Whoever ends between these leaves a prefix that no cluster can be opened at or made in, never
+/// one that is not the branch.
 /// </remarks>
 /// <param name="bucket">The whole bucket; asks again by itself.</param>
 /// <param name="origin">Prefix of the cluster, with a slash at its end.</param>
@@ -32,15 +39,15 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
     public Action<string>? Step { get; init; }
 
     /// <summary>Makes the branch.</summary>
-    /// <param name="time">As the cluster was then: everything that was stored by then, and nothing newer; null for the newest state.</param>
+    /// <param name="moment">As the cluster was then; null for the newest state.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>The moment that it has.</returns>
+    /// <returns>The last log record that it has.</returns>
     /// <exception cref="BucketException">It cannot be made.</exception>
-    public async Task<BranchPoint> RunAsync(DateTime? time, CancellationToken cancellationToken)
+    public async Task<long> RunAsync(BranchMoment? moment, CancellationToken cancellationToken)
     {
         try
         {
-            return await MakeAsync(time, cancellationToken).ConfigureAwait(false);
+            return await MakeAsync(moment, cancellationToken).ConfigureAwait(false);
         }
         catch (ObjectStoreException e)
         {
@@ -52,7 +59,7 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
         }
     }
 
-    private async Task<BranchPoint> MakeAsync(DateTime? time, CancellationToken cancellationToken)
+    private async Task<long> MakeAsync(BranchMoment? moment, CancellationToken cancellationToken)
     {
         Step?.Invoke("look");
         var head = _origin.GetAsync(Keys.Head, null, cancellationToken);
@@ -60,7 +67,7 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
         var format = await _origin.GetAsync(Keys.Format, null, cancellationToken).ConfigureAwait(false)
             ?? throw new BucketException(BucketError.Missing, $"there is no cluster at {_origin.Name}");
         var cluster = FormatObject.Decode(format.Content).Cluster;
-        long hint = time is null && await head.ConfigureAwait(false) is { } found ? LogOpening.ReadHead(found.Content) : 0;
+        long hint = moment is null && await head.ConfigureAwait(false) is { } found ? LogOpening.ReadHead(found.Content) : 0;
         if ((await there.ConfigureAwait(false)).Entries is [var other, ..])
         {
             throw new BucketException(BucketError.InUse, $"there are objects at {_target.Name} already ({other.Key}): choose another prefix");
@@ -70,39 +77,56 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
         var hinted = hint > 0 ? _origin.GetAsync(Keys.Manifest(hint), null, cancellationToken) : Task.FromResult<StoredObject?>(null);
         var manifests = _origin.ListAsync(Keys.Manifests, hint > 0 ? Keys.Manifest(hint) : null, cancellationToken);
         var log = _origin.ListAsync(Keys.Log, hint > 0 ? Keys.LogRecord(hint) : null, cancellationToken);
-        var numbers = (await manifests.ConfigureAwait(false)).Entries.Select(e => Keys.NumberIn(e.Key, Keys.Manifests)).ToList();
-        var records = (await log.ConfigureAwait(false)).Entries.Select(e => Keys.NumberIn(e.Key, Keys.Log)).ToList();
-        long last = time is { } moment
-            ? await LastBeforeAsync(cluster, records, moment, cancellationToken).ConfigureAwait(false)
-            : long.MaxValue;
-        long image = numbers.LastOrDefault(n => n <= last);
-        var content = image == 0 || image == hint
-            ? await hinted.ConfigureAwait(false)
-            : await _origin.GetAsync(Keys.Manifest(image), null, cancellationToken).ConfigureAwait(false);
-        image = image == 0 ? hint : image;
-        if (content is null)
+        var listed = await manifests.ConfigureAwait(false);
+        var all = new Inventory(listed with { Entries = [.. listed.Entries, .. (await log.ConfigureAwait(false)).Entries] });
+        long image = all.Images.Count > 0 ? all.Images[^1].Number : hint, last = image;
+        ulong end = 0;
+        if (moment is { } at)
         {
-            throw image > 0 ? new DamagedObjectException(Keys.Manifest(image), "is missing: it was deleted")
-                : new BucketException(BucketError.Missing, time is null
-                    ? $"the cluster at {_origin.Name} has no image yet: open it once"
-                    : string.Create(CultureInfo.InvariantCulture, $"{_origin.Name} did not exist yet at {time:yyyy-MM-dd HH:mm:ss.fff}Z"));
+            (last, end) = await FindAsync(cluster, all, at, cancellationToken).ConfigureAwait(false);
+            image = all.Images.Last(i => end == 0 ? i.Number <= last : i.Number < last).Number;
         }
-
-        var manifest = Manifest.Decode(content.Content, cluster, image);
-        if (time is null)
+        else
         {
             // Everything that was acknowledged before the listing is in it, without a gap.
-            last = image;
-            foreach (long number in records)
+            foreach (var record in all.Log)
             {
-                last = number == last + 1 ? number : last;
+                last = record.Number == last + 1 ? record.Number : last;
             }
         }
 
-        return await WriteAsync(cluster, manifest, last, cancellationToken).ConfigureAwait(false);
+        if (image == 0)
+        {
+            throw new BucketException(BucketError.Missing, $"the cluster at {_origin.Name} has no image yet: open it once");
+        }
+
+        var content = (image == hint ? await hinted.ConfigureAwait(false) : await _origin.GetAsync(Keys.Manifest(image), null, cancellationToken).ConfigureAwait(false))
+            ?? throw new DamagedObjectException(Keys.Manifest(image), "is missing: it was deleted");
+        await WriteAsync(cluster, Manifest.Decode(content.Content, cluster, image), last, end, cancellationToken).ConfigureAwait(false);
+        return last;
     }
 
-    private async Task<BranchPoint> WriteAsync(Guid cluster, Manifest manifest, long last, CancellationToken cancellationToken)
+    // The last record, and where in it the branch begins; 0 for its end.
+    private async Task<(long Last, ulong End)> FindAsync(Guid cluster, Inventory all, BranchMoment moment, CancellationToken cancellationToken)
+    {
+        if (all.Images.Count == 0)
+        {
+            throw new BucketException(BucketError.Missing, $"the cluster at {_origin.Name} has no image yet: open it once");
+        }
+
+        var history = new LogHistory(_origin, cluster, all);
+        if (moment.Time is { } time && await history.LastByAsync(time, cancellationToken).ConfigureAwait(false) is { } last)
+        {
+            return (last, 0);
+        }
+
+        return moment.Time is null && await history.ReachingAsync(moment.Lsn, cancellationToken).ConfigureAwait(false) is { } reached
+            ? (reached.Record, reached.Lsn == moment.Lsn ? 0 : moment.Lsn)
+            : throw new BucketException(BucketError.Missing,
+                $"{_origin.Name} at {moment} is not in the bucket: it did not exist yet, or is older than what was retained (pocketgres points shows what there is)");
+    }
+
+    private async Task WriteAsync(Guid cluster, Manifest manifest, long last, ulong end, CancellationToken cancellationToken)
     {
         if (manifest.Origin is not null)
         {
@@ -111,37 +135,40 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
 
         Step?.Invoke("marker");
         var branch = Guid.NewGuid();
-        string marker = string.Create(CultureInfo.InvariantCulture, $"prefix={target}\nimage={manifest.Sequence}\nlast={last}\n");
-        await _origin.CreateAsync(Keys.BranchMarker(branch), Encoding.UTF8.GetBytes(marker), cancellationToken).ConfigureAwait(false);
+        byte[] marker = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"prefix={target}\nimage={manifest.Sequence}\nlast={last}\n"));
+        await _origin.CreateAsync(Keys.BranchMarker(branch), marker, cancellationToken).ConfigureAwait(false);
 
         Step?.Invoke("manifest");
-        var now = DateTime.UtcNow;
-        var begun = new Manifest(branch, last, Math.Min(manifest.Token, last), now, manifest.NextFileId, manifest.NextPack, Elsewhere(manifest.Entries), Elsewhere(manifest.Boot))
+        var begun = new Manifest(branch, last, Math.Min(manifest.Token, last), DateTime.UtcNow, manifest.NextFileId, manifest.NextPack, Elsewhere(manifest.Entries), Elsewhere(manifest.Boot))
         {
-            Origin = new BranchOrigin(origin, cluster, manifest.Sequence + 1, last),
+            Origin = new BranchOrigin(origin, cluster, manifest.Sequence + 1, last, end),
         };
         bool isMine = await _target.CreateAsync(Keys.Manifest(last), begun.Encode(), cancellationToken).ConfigureAwait(false);
 
-        Step?.Invoke("format");
-        isMine = isMine && await _target.CreateAsync(Keys.Format, new FormatObject(FormatObject.Branch, branch).Encode(), cancellationToken).ConfigureAwait(false);
-        return isMine ? new BranchPoint(last, now)
-            : throw new BucketException(BucketError.InUse, $"somebody else is making a cluster at {_target.Name}: choose another prefix");
-    }
-
-    // The records' times grow, as far as their writers' clocks agree.
-    private async Task<long> LastBeforeAsync(Guid cluster, List<long> records, DateTime time, CancellationToken cancellationToken)
-    {
-        int low = 0, high = records.Count;
-        while (low < high)
+        if (!isMine)
         {
-            int middle = (low + high) / 2;
-            string key = Keys.LogRecord(records[middle]);
-            var found = await _origin.GetAsync(key, null, cancellationToken).ConfigureAwait(false) ?? throw new DamagedObjectException(key, "is missing: it was deleted");
-            (low, high) = LogRecord.Decode(found.Content, cluster, records[middle]).Time <= time ? (middle + 1, high) : (low, middle);
+            throw Taken();
         }
 
-        return low == 0 ? 0 : records[low - 1];
+        // Who removes it after this look finds the branch's manifest.
+        Step?.Invoke("look again");
+        var image = _origin.ListAsync(Keys.Manifest(manifest.Sequence), null, cancellationToken);
+        var mark = await _origin.GetAsync(Keys.BranchMarker(branch), null, cancellationToken).ConfigureAwait(false);
+        if ((await image.ConfigureAwait(false)).Entries.Count == 0 || mark is null || !mark.Content.AsSpan().SequenceEqual(marker))
+        {
+            await _target.DeleteAsync(Keys.Manifest(last), cancellationToken).ConfigureAwait(false);
+            await _origin.DeleteAsync(Keys.BranchMarker(branch), cancellationToken).ConfigureAwait(false);
+            throw new BucketException(BucketError.Missing, $"what {_origin.Name} was then has just been removed, as older than what is retained: choose a later moment");
+        }
+
+        Step?.Invoke("format");
+        if (!await _target.CreateAsync(Keys.Format, new FormatObject(end == 0 ? FormatObject.Branch : FormatObject.BranchAtLsn, branch).Encode(), cancellationToken).ConfigureAwait(false))
+        {
+            throw Taken();
+        }
     }
+
+    private BucketException Taken() => new(BucketError.InUse, $"somebody else is making a cluster at {_target.Name}: choose another prefix");
 
     private List<ImageEntry> Elsewhere(IReadOnlyList<ImageEntry> entries)
     {

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+using Pocketgres.Bucket.Collection;
 using Pocketgres.Bucket.Files;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.Log;
@@ -76,6 +79,7 @@ internal sealed class BucketCluster : IAsyncDisposable
 
     /// <summary>Opens the cluster at a prefix, or makes one where there is nothing.</summary>
     /// <param name="bucket">The prefix; stays the caller's.</param>
+    /// <param name="prefix">That prefix in its bucket, with a slash at its end.</param>
     /// <param name="options">How.</param>
     /// <param name="engine">What a new cluster is made from, and what an old one must fit.</param>
     /// <param name="report">Says what takes long or went wrong.</param>
@@ -84,7 +88,7 @@ internal sealed class BucketCluster : IAsyncDisposable
     /// <exception cref="BucketException">It cannot be opened.</exception>
     /// <exception cref="ClusterException">It is not for this engine.</exception>
     public static async Task<BucketCluster> OpenAsync(
-        IObjectStore bucket, BucketOptions options, EngineFiles engine, Action<string>? report, Action<string>? step = null,
+        IObjectStore bucket, string prefix, BucketOptions options, EngineFiles engine, Action<string>? report, Action<string>? step = null,
         CancellationToken cancellationToken = default)
     {
         var patient = new RetryingObjectStore(bucket, s_readPatience);
@@ -114,13 +118,15 @@ internal sealed class BucketCluster : IAsyncDisposable
 
             cluster = new BucketCluster(new RetryingObjectStore(bucket, Timeout.InfiniteTimeSpan), log, options, files, step);
             files.Log = cluster._shipper;
+            var alone = LogOpening.ThrowIfCollectedAsync(cluster._store, log, cancellationToken);
             await cluster._store.PutAsync(Keys.Holder(log.Token), Holder.Describe(), cancellationToken).ConfigureAwait(false);
+            await alone.ConfigureAwait(false);
             if (log.Manifest is null)
             {
                 await cluster._images.WriteAsync(withBootPack: false).ConfigureAwait(false);
             }
 
-            cluster._work = Task.WhenAll(cluster.WriteImagesAsync(report), cluster.ShowLifeAsync());
+            cluster._work = Task.WhenAll(cluster.WriteImagesAsync(report), cluster.ShowLifeAsync(), cluster.CollectAsync(bucket, prefix, report));
             return cluster;
         }
         catch (Exception e)
@@ -191,13 +197,13 @@ internal sealed class BucketCluster : IAsyncDisposable
     private static void Recover(BucketFileSystem files, OpenedLog log)
     {
         bool hasLog = false;
-        ApplyAll(log.OriginTail);
-        if (log.Manifest!.Origin is not null)
+        ApplyAll(log.OriginTail, log.Manifest!.Origin is { Lsn: > 0 } origin ? origin.Lsn : ulong.MaxValue);
+        if (log.Manifest.Origin is not null)
         {
             DropSlots(files);
         }
 
-        ApplyAll(log.Tail);
+        ApplyAll(log.Tail, ulong.MaxValue);
         if (log.Manifest.Origin is not null)
         {
             // Also when it was opened before: the image has the control file of the origin's timeline, from which only such a recovery finds the newest one.
@@ -217,11 +223,11 @@ internal sealed class BucketCluster : IAsyncDisposable
             FileTree.WriteAll(files, path, control.Bytes, 0x180, sync: false);
         }
 
-        void ApplyAll(IReadOnlyList<LogRecord> records)
+        void ApplyAll(IReadOnlyList<LogRecord> records, ulong end)
         {
             foreach (var part in records.SelectMany(r => r.Parts))
             {
-                files.Apply(part);
+                files.Apply(part is LogPart.Bytes bytes ? bytes.Before(end) : part);
                 hasLog |= part is LogPart.Bytes;
             }
         }
@@ -278,6 +284,38 @@ internal sealed class BucketCluster : IAsyncDisposable
             catch (Exception e) when (e is ObjectStoreException or OperationCanceledException or DamagedObjectException)
             {
                 // The next record will say what is wrong.
+            }
+        }
+    }
+
+    // Asked for once in a heartbeat's time and then seldom, so that a cluster which is awake for a minute at a time is cleared too, and none asks much.
+    private async Task CollectAsync(IObjectStore bucket, string prefix, Action<string>? report)
+    {
+        var store = new RetryingObjectStore(bucket, s_readPatience);
+        for (var pause = _options.HeartbeatInterval; await SleepAsync(pause).ConfigureAwait(false) && !Lost.IsCompleted; pause = _options.CollectInterval / 24)
+        {
+            try
+            {
+                var last = await store.ListAsync(Keys.Collected, null, _stop.Token).ConfigureAwait(false);
+                if (last.Entries is [var found, ..] && last.Time - found.LastModified < _options.CollectInterval)
+                {
+                    continue;
+                }
+
+                if (last.Entries.Count > 0) // else it is new
+                {
+                    await new Collector(store, prefix, _options.Retention).RunAsync(_stop.Token).ConfigureAwait(false);
+                }
+
+                await store.PutAsync(Keys.Collected, Encoding.UTF8.GetBytes(DateTime.UtcNow.ToString("O", CultureInfo.InvariantCulture) + "\n"), _stop.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is ObjectStoreException or DamagedObjectException or BucketException)
+            {
+                report?.Invoke($"cannot remove what nothing needs from {_store.Name}: {e.Message}; the bucket grows until it can");
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return; // the next life goes on where this one stopped
             }
         }
     }

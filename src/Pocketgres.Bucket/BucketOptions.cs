@@ -49,6 +49,12 @@ public sealed record BucketOptions
     /// <summary>Log records after which an image is made: a wake reads each.</summary>
     public int SnapshotRecords { get; init; } = 512;
 
+    /// <summary>Each moment since so long ago can be restored; what older ones need is removed.</summary>
+    public TimeSpan Retention { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How often the holder removes what nothing needs any more.</summary>
+    public TimeSpan CollectInterval { get; init; } = TimeSpan.FromHours(24);
+
     /// <summary>Numbers behind the last confirmed log record that a writer may use; whoever fences it must take them. All writers of a cluster must agree.</summary>
     internal const int Window = 16;
 }

@@ -7,7 +7,7 @@ namespace Pocketgres.Bucket;
 /// <summary>A cluster in a bucket as people write it: <c>s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000&amp;mode=interval</c>.</summary>
 internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
 {
-    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover", "idle", "create"];
+    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover", "idle", "create", "retention"];
 
     /// <summary>Reads a URL.</summary>
     /// <param name="text">The URL.</param>
@@ -52,7 +52,8 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
         "takeover" when value is "true" or "false" => options with { TakeOver = value == "true" },
         "create" when value is "true" or "false" => options with { MayCreate = value == "true" },
         "idle" when Duration(value) is { } time && time > TimeSpan.Zero => options with { Idle = time },
-        "mode" or "interval" or "inflight" or "puts" or "takeover" or "create" or "idle" => null,
+        "retention" when Duration(value) is { } time => options with { Retention = time },
+        "retention" or "mode" or "interval" or "inflight" or "puts" or "takeover" or "create" or "idle" => null,
         _ => options,
     };
 
@@ -60,6 +61,7 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
     {
         "mode" => "write strict, interval or sleep",
         "interval" or "idle" => "write a time such as 500ms, 1s or 2m",
+        "retention" => "write a time such as 12h or 7d",
         "inflight" => $"write a number from 1 to {BucketOptions.Window}",
         "puts" => "write how many log records a second at most, 0 for no limit",
         _ => "write true or false",
@@ -74,6 +76,8 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
             _ when text.EndsWith("ms", StringComparison.Ordinal) => ("ms", 1),
             _ when text.EndsWith('s') => ("s", 1000),
             _ when text.EndsWith('m') => ("m", 60_000),
+            _ when text.EndsWith('h') => ("h", 3_600_000),
+            _ when text.EndsWith('d') => ("d", 86_400_000),
             _ => ("?", 0),
         };
         return Number(text[..Math.Max(0, text.Length - unit.Length)]) is { } number && milliseconds > 0 ? TimeSpan.FromMilliseconds(number * milliseconds) : null;

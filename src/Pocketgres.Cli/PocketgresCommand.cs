@@ -33,6 +33,8 @@ internal sealed class PocketgresCommand
         new SleepCommand(),
         new ProbeCommand(),
         new BranchCommand(),
+        new PointsCommand(),
+        new CollectCommand(),
         new CopyCommand(),
         new DumpCommand(),
         new RestoreCommand(),

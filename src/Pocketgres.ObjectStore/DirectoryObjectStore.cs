@@ -1,20 +1,29 @@
+using System.Collections.Concurrent;
+
 namespace Pocketgres.ObjectStore;
 
 /// <summary>
 /// An object store in a directory of the host: what <c>pocketgres s3</c> keeps its objects in. A key is a path below it; link(2), which fails when the name
-/// is taken, makes an object appear whole and at most once, for all processes that use the directory.
+/// is taken, makes an object appear whole and at most once, for all processes that use the directory. What was acknowledged survives a power cut.
 /// </summary>
 internal sealed class DirectoryObjectStore : IObjectStore
 {
     private const string Unfinished = ".unfinished";
 
+    private static readonly TimeSpan s_longestWrite = TimeSpan.FromHours(1);
+
     private readonly string _root;
+    private readonly ConcurrentDictionary<string, bool> _durable = new(StringComparer.Ordinal); // directories whose own names are synced
 
     /// <summary>Opens a directory, which is made if missing.</summary>
     public DirectoryObjectStore(string root)
     {
         _root = Path.GetFullPath(root);
-        Directory.CreateDirectory(Path.Combine(_root, Unfinished));
+        var unfinished = Directory.CreateDirectory(Path.Combine(_root, Unfinished));
+        foreach (var file in unfinished.EnumerateFiles().Where(f => f.LastWriteTimeUtc < DateTime.UtcNow - s_longestWrite))
+        {
+            file.Delete(); // of a process that was killed; others may be writing here
+        }
     }
 
     /// <inheritdoc/>
@@ -49,8 +58,14 @@ internal sealed class DirectoryObjectStore : IObjectStore
         string temporary = await WriteAsync(content, cancellationToken).ConfigureAwait(false), path = PathOf(key);
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            return HostLink.TryCreate(temporary, path);
+            string directory = MakeDirectory(path);
+            if (!HostLink.TryCreate(temporary, path))
+            {
+                return false;
+            }
+
+            HostLink.SyncDirectory(directory);
+            return true;
         }
         finally
         {
@@ -62,8 +77,17 @@ internal sealed class DirectoryObjectStore : IObjectStore
     public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default)
     {
         string temporary = await WriteAsync(content, cancellationToken).ConfigureAwait(false), path = PathOf(key);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        File.Move(temporary, path, overwrite: true);
+        try
+        {
+            string directory = MakeDirectory(path);
+            File.Move(temporary, path, overwrite: true);
+            HostLink.SyncDirectory(directory);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -109,14 +133,36 @@ internal sealed class DirectoryObjectStore : IObjectStore
     {
     }
 
+    // Makes the directory of a file, and its name and those above it durable, once.
+    private string MakeDirectory(string file)
+    {
+        string directory = Path.GetDirectoryName(file)!;
+        Directory.CreateDirectory(directory);
+        for (string at = directory; at.Length > _root.Length && !_durable.ContainsKey(at); at = Path.GetDirectoryName(at)!)
+        {
+            HostLink.SyncDirectory(Path.GetDirectoryName(at)!);
+        }
+
+        _durable[directory] = true;
+        return directory;
+    }
+
     private string PathOf(string key) => Path.Combine(_root, key);
 
     private async Task<string> WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         string path = Path.Combine(_root, Unfinished, Guid.NewGuid().ToString("N"));
-        using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, options: FileOptions.Asynchronous);
-        await RandomAccess.WriteAsync(file, content, 0, cancellationToken).ConfigureAwait(false);
-        RandomAccess.FlushToDisk(file);
-        return path;
+        try
+        {
+            using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, options: FileOptions.Asynchronous);
+            await RandomAccess.WriteAsync(file, content, 0, cancellationToken).ConfigureAwait(false);
+            RandomAccess.FlushToDisk(file);
+            return path;
+        }
+        catch
+        {
+            File.Delete(path);
+            throw;
+        }
     }
 }

@@ -1,6 +1,6 @@
 namespace Pocketgres.ObjectStore;
 
-/// <summary>The part of a store below a prefix, under keys without it. Reading only, a key behind a slash is one of the whole store.</summary>
+/// <summary>The part of a store below a prefix, under keys without it. Reading and listing only, a key behind a slash is one of the whole store.</summary>
 /// <param name="inner">The store.</param>
 /// <param name="prefix">Ends with a slash, or is empty.</param>
 /// <param name="ownsInner">Whether the store is disposed with this one.</param>
@@ -24,6 +24,12 @@ internal sealed class PrefixedObjectStore(IObjectStore inner, string prefix, boo
     /// <inheritdoc/>
     public async Task<ObjectList> ListAsync(string keyPrefix, string? after = null, CancellationToken cancellationToken = default)
     {
+        if (keyPrefix.StartsWith('/'))
+        {
+            var whole = await inner.ListAsync(keyPrefix[1..], after?[1..], cancellationToken).ConfigureAwait(false);
+            return whole with { Entries = [.. whole.Entries.Select(e => e with { Key = "/" + e.Key })] };
+        }
+
         var list = await inner.ListAsync(prefix + keyPrefix, after is null ? null : prefix + after, cancellationToken).ConfigureAwait(false);
         return list with { Entries = [.. list.Entries.Select(e => e with { Key = e.Key[prefix.Length..] })] };
     }

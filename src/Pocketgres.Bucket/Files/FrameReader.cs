@@ -40,7 +40,9 @@ internal sealed class FrameReader(IObjectStore store)
         return Decode(frame, found.Content);
     }
 
-    private static byte[] Decode(PageFrame frame, ReadOnlyMemory<byte> bytes)
+    /// <summary>The pages of a frame, from its bytes.</summary>
+    /// <exception cref="DamagedObjectException">They are not what they should be.</exception>
+    public static byte[] Decode(PageFrame frame, ReadOnlyMemory<byte> bytes)
     {
         if (bytes.Length != frame.Length || Crc32C.Compute(bytes.Span) != frame.Checksum)
         {

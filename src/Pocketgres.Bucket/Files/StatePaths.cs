@@ -18,6 +18,14 @@ internal static class StatePaths
         path.Length == WalDirectory.Length + 24 && path.StartsWith(WalDirectory, StringComparison.Ordinal)
         && path.AsSpan(WalDirectory.Length).IndexOfAnyExcept(s_digits) < 0;
 
+    /// <summary>The position in the write-ahead log at which a file of it begins: its name is timeline, upper half of the position, number of the segment below it.</summary>
+    public static ulong WalPosition(string path)
+    {
+        var name = path.AsSpan(WalDirectory.Length);
+        return ((ulong)uint.Parse(name[8..16], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) << 32)
+            + ((ulong)uint.Parse(name[16..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) * SegmentSize);
+    }
+
     /// <summary>
     /// Files outside of the write-ahead log and of what it can bring back, which Postgres writes whole and syncs: replication slots and what logical decoding
     /// keeps, settings, rules of access, histories of timelines.

@@ -7,13 +7,16 @@ namespace Pocketgres.Bucket.Formats;
 internal sealed record FormatObject(int Format, Guid Cluster)
 {
     /// <summary>What this program writes and the newest it reads.</summary>
-    public const int Current = 2;
+    public const int Current = 3;
 
     /// <summary>A cluster that was made as one: what programs read that know no branches.</summary>
     public const int Plain = 1;
 
     /// <summary>A branch: packs and log of another prefix belong to it.</summary>
     public const int Branch = 2;
+
+    /// <summary>A branch that begins in the middle of a log record.</summary>
+    public const int BranchAtLsn = 3;
 
     private const string FirstLine = "pocketgres cluster";
 

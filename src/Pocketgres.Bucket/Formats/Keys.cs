@@ -29,6 +29,12 @@ internal static class Keys
     /// <summary>Before the names of branches made of the cluster, which need objects of it.</summary>
     public const string Branches = "branches/";
 
+    /// <summary>Before the names of what probes of the store leave behind when they are killed.</summary>
+    public const string Probes = "probe/";
+
+    /// <summary>Says when the cluster was last cleared of what nothing needs, by when it was written.</summary>
+    public const string Collected = "collected";
+
     /// <summary>Says that a branch needs objects of this cluster.</summary>
     public static string BranchMarker(Guid branch) => $"{Branches}{branch:N}";
 
@@ -55,9 +61,25 @@ internal static class Keys
     /// <summary>The number at the end of a name.</summary>
     /// <exception cref="DamagedObjectException">There is none.</exception>
     public static long NumberIn(string key, string prefix) =>
-        key.Length == prefix.Length + 16 && long.TryParse(key.AsSpan(prefix.Length), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long number)
-            ? number
-            : throw new DamagedObjectException(key, "is not the name of an object of a cluster");
+        TryNumberIn(key, prefix, out long number) ? number : throw new DamagedObjectException(key, "is not the name of an object of a cluster");
+
+    /// <summary>The number at the end of a name, if it is a name of that kind.</summary>
+    public static bool TryNumberIn(string key, string prefix, out long number)
+    {
+        number = 0;
+        return key.Length == prefix.Length + 16 && key.StartsWith(prefix, StringComparison.Ordinal) && TryNumber(key.AsSpan(prefix.Length), out number);
+    }
+
+    /// <summary>The writer's token and the number in the name of a pack.</summary>
+    public static bool TryPack(string key, out long token, out long number)
+    {
+        token = number = 0;
+        return key.Length == Packs.Length + 33 && key.StartsWith(Packs, StringComparison.Ordinal) && key[Packs.Length + 16] == '-'
+            && TryNumber(key.AsSpan(Packs.Length, 16), out token) && TryNumber(key.AsSpan(Packs.Length + 17), out number);
+    }
+
+    private static bool TryNumber(ReadOnlySpan<char> digits, out long number) =>
+        long.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out number) && number >= 0;
 
     private static string Number(long number) => number.ToString("x16", CultureInfo.InvariantCulture);
 }

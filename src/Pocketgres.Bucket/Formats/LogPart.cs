@@ -1,3 +1,5 @@
+using Pocketgres.Bucket.Files;
+
 namespace Pocketgres.Bucket.Formats;
 
 /// <summary>A change of a file, as a log record tells it: enough to make the same change to a copy.</summary>
@@ -33,8 +35,17 @@ internal abstract record LogPart
     /// <summary>Bytes written into a file of the write-ahead log. The file has a whole segment's length; what nobody wrote in it is zero.</summary>
     internal sealed record Bytes(string Path, long Offset, byte[] Content) : LogPart
     {
+        /// <summary>Where in the write-ahead log it begins.</summary>
+        public ulong Position => StatePaths.WalPosition(Path) + (ulong)Offset;
+
+        /// <summary>Where it ends.</summary>
+        public ulong End => Position + (ulong)Content.Length;
+
         /// <inheritdoc/>
         public override int Size => Content.Length + (2 * Path.Length) + 12;
+
+        /// <summary>What of it lies before a position.</summary>
+        public Bytes Before(ulong position) => End <= position ? this : this with { Content = Content[..(int)(Math.Max(position, Position) - Position)] };
 
         /// <inheritdoc/>
         public override void Write(BinaryWriter writer)

@@ -35,7 +35,8 @@ internal sealed record BootPack(string Pack, IReadOnlyList<PageFrame> Frames, IR
 /// <param name="Cluster">That cluster.</param>
 /// <param name="First">The first record behind the image.</param>
 /// <param name="Last">The last one that the branch has; one before <paramref name="First"/> when the image is all of it.</param>
-internal sealed record BranchOrigin(string Prefix, Guid Cluster, long First, long Last);
+/// <param name="Lsn">Where in the write-ahead log of these records the branch begins: what lies behind is not its own; 0 for the end.</param>
+internal sealed record BranchOrigin(string Prefix, Guid Cluster, long First, long Last, ulong Lsn = 0);
 
 /// <summary>
 /// An image of a cluster's files at a moment, and the number of the last log record it contains. With it, the objects it names and the log behind it, the
@@ -45,10 +46,13 @@ internal sealed record Manifest(
     Guid Cluster, long Sequence, long Token, DateTime Time, long NextFileId, long NextPack, IReadOnlyList<ImageEntry> Entries, BootPack? Boot)
 {
     private const uint Magic = 0x314D4750; // PGM1
-    private const ushort Plain = 0, Branch = 1;
+    private const ushort Plain = 0, Branch = 1, BranchAtLsn = 2;
 
     /// <summary>Of a branch that has no image of its own yet: what of the log it begins with, before its own records. Else null.</summary>
     public BranchOrigin? Origin { get; init; }
+
+    /// <summary>Keys of the packs that it reads.</summary>
+    public IEnumerable<string> Packs() => Entries.SelectMany(e => e.Runs, (_, r) => r.Frame.Pack).Concat(Boot is null ? [] : [Boot.Pack]).Distinct(StringComparer.Ordinal);
 
     /// <summary>The object's bytes.</summary>
     public byte[] Encode()
@@ -103,10 +107,14 @@ internal sealed record Manifest(
                 writer.Write(Origin.Cluster.ToByteArray());
                 writer.Write(Origin.First);
                 writer.Write(Origin.Last);
+                if (Origin.Lsn > 0)
+                {
+                    writer.Write(Origin.Lsn);
+                }
             }
         }
 
-        return new Envelope(Magic, Origin is null ? Plain : Branch, Cluster, Sequence, Token, Time, content.GetBuffer().AsMemory(0, (int)content.Length)).Encode();
+        return new Envelope(Magic, Origin is null ? Plain : Origin.Lsn == 0 ? Branch : BranchAtLsn, Cluster, Sequence, Token, Time, content.GetBuffer().AsMemory(0, (int)content.Length)).Encode();
     }
 
     /// <summary>Reads a manifest.</summary>
@@ -145,8 +153,9 @@ internal sealed record Manifest(
                 boot = new BootPack(pack, bootFrames, pages);
             }
 
-            var origin = envelope.Kind == Branch
-                ? new BranchOrigin(reader.ReadString(), new Guid(reader.ReadBytes(16)), reader.ReadInt64(), reader.ReadInt64())
+            var origin = envelope.Kind is Branch or BranchAtLsn
+                ? new BranchOrigin(reader.ReadString(), new Guid(reader.ReadBytes(16)), reader.ReadInt64(), reader.ReadInt64(),
+                    envelope.Kind == BranchAtLsn ? reader.ReadUInt64() : 0)
                 : null;
             return new Manifest(cluster, sequence, envelope.Token, envelope.Time, nextFileId, nextPack, entries, boot) { Origin = origin };
         }

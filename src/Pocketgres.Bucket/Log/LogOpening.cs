@@ -169,6 +169,20 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         }
     }
 
+    /// <summary>
+    /// Looks, once the fence is there, whether its number was free only because somebody had used it and it was removed since: then this process stood still
+    /// for so long that what it knows of the cluster is history. An image that has the fence's number or a higher one would be there.
+    /// </summary>
+    /// <exception cref="BucketException">It was.</exception>
+    public static async Task ThrowIfCollectedAsync(IObjectStore store, OpenedLog log, CancellationToken cancellationToken)
+    {
+        var newer = await store.ListAsync(Keys.Manifests, Keys.Manifest(log.Token - 1), cancellationToken).ConfigureAwait(false);
+        if (newer.Entries.Count > 0)
+        {
+            throw new BucketException(BucketError.Fenced, $"{store.Name} was opened by others since this process began to open it: start again");
+        }
+    }
+
     /// <summary>The records that count: a fence makes all later ones of older tokens count for nothing.</summary>
     /// <param name="records">In order.</param>
     /// <param name="token">The token up to here.</param>

@@ -12,7 +12,10 @@ internal sealed class CheckCommand
 {
     public const string Name = "check";
 
-    private readonly Argument<string> _directory = new("DIR") { Description = "The data directory, also as file:DIR. No server may have it open." };
+    private readonly Argument<string> _directory = new("DIR")
+    {
+        Description = "The data directory, also as file:DIR; no server may have it open. Or s3://BUCKET/PREFIX, which may be open.",
+    };
 
     private readonly Option<bool> _filesOnly = new("--files-only") { Description = "Read the files only: no server, no amcheck." };
 
@@ -30,6 +33,7 @@ internal sealed class CheckCommand
             "Check a data directory that is not being served: the control file, the files a server needs, the checksum of every page, and with amcheck\n" +
             "every table and every B-tree and GIN index of every database. Nothing in the directory is changed: the server that amcheck needs writes to\n" +
             "memory, recovery included.\n" +
+            "Of a cluster in a bucket: every object that one of its images or its log needs, then the control file and the pages of the newest image; no amcheck.\n" +
             "The verdict is the last line on stdout, problems come before it. Exit codes: 0 intact; 6 damaged; 7 undecided, because something could not be\n" +
             "checked or (--files-only) recovery may repair it; 4 it is in use or cannot be read.")
         {
@@ -54,6 +58,12 @@ internal sealed class CheckCommand
         if (options is { Rows: false, Parents: true })
         {
             throw new UsageException("--files-only and --parent-check contradict each other: give one of them");
+        }
+
+        if (result.GetValue(_directory)!.StartsWith("s3:", StringComparison.OrdinalIgnoreCase))
+        {
+            return options.Parents ? throw new UsageException("--parent-check is for data directories: leave it out, or check a copy")
+                : BucketCheckRun.Run(result.GetValue(_directory)!, options.Rows);
         }
 
         string directory = Directory(result.GetValue(_directory)!);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Pocketgres.Bucket;
+using Pocketgres.Bucket.Formats;
 using Pocketgres.ObjectStore;
 
 namespace Pocketgres.Cli.Clusters;
@@ -30,6 +31,10 @@ internal static class BucketArgument
             catch (ObjectStoreException e)
             {
                 throw new BucketException(BucketError.Store, e.Message, e);
+            }
+            catch (DamagedObjectException e)
+            {
+                throw new BucketException(BucketError.Damaged, $"{store.Name}: {e.Message}", e);
             }
         });
     }

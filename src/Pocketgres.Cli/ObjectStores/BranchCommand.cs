@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Pocketgres.Bucket;
+using Pocketgres.Bucket.History;
 using Pocketgres.ObjectStore;
 
 namespace Pocketgres.Cli.ObjectStores;
@@ -16,9 +17,10 @@ internal sealed class BranchCommand : ISubcommand
 
     private readonly Option<string?> _at = new("--at")
     {
-        HelpName = "TIME",
+        HelpName = "MOMENT",
         Arity = ArgumentArity.ExactlyOne,
-        Description = "As the cluster was then (2026-11-24T10:00:00Z; without a zone it is UTC): what was stored by then, and nothing newer.",
+        Description = "As the cluster was then: a time (2026-11-24T10:00:00Z; without a zone it is UTC), or a place in the log (0/1A2B3C4D): what was stored by then, "
+            + "and nothing newer. \"points\" shows what can be had.",
     };
 
     public BranchCommand()
@@ -43,23 +45,20 @@ internal sealed class BranchCommand : ISubcommand
             throw new UsageException($"{target} is in another bucket than {origin}: a branch uses the objects of its origin, so it must be in the same one");
         }
 
-        DateTime? time = null;
-        if (result.GetValue(_at) is { } text)
-        {
-            const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
-            time = DateTime.TryParse(text, CultureInfo.InvariantCulture, Utc, out var moment)
-                ? moment
-                : throw new UsageException($"--at is \"{text}\": write a time such as 2026-11-24T10:00:00Z");
-        }
-
+        var moment = result.GetValue(_at) is { } text ? Moment(text) : (BranchMoment?)null;
         return CommandFailure.Guard(async cancellationToken =>
         {
             using var bucket = new RetryingObjectStore(origin.Open(Environment.GetEnvironmentVariable), s_patience);
-            var point = await new Branching(bucket, origin.Prefix, target.Prefix).RunAsync(time, cancellationToken).ConfigureAwait(false);
-            StandardStreams.WriteOutput(string.Create(CultureInfo.InvariantCulture, $"{target} is a branch of {origin} at log record {point.Sequence}\n"));
+            long record = await new Branching(bucket, origin.Prefix, target.Prefix).RunAsync(moment, cancellationToken).ConfigureAwait(false);
+            StandardStreams.WriteOutput(string.Create(CultureInfo.InvariantCulture, $"{target} is a branch of {origin} at log record {record}\n"));
             return ExitCode.Success;
         });
     }
+
+    private static BranchMoment Moment(string text) =>
+        HistoryPoint.TryReadLsn(text, out ulong lsn) ? new BranchMoment(null, lsn)
+        : DateTime.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? new BranchMoment(time)
+        : throw new UsageException($"--at is \"{text}\": write a time such as 2026-11-24T10:00:00Z, or a place in the log such as 0/1A2B3C4D");
 
     private static StoreUrl Read(string text) => BucketUrl.TryParse(text, out var url, out string? error) ? url.Store : throw new UsageException(error);
 }

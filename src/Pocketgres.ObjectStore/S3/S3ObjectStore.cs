@@ -114,7 +114,9 @@ internal sealed class S3ObjectStore : IObjectStore
             token = Read(await ReadAsync(response, cancellationToken).ConfigureAwait(false), entries);
             if (token is null)
             {
-                return new ObjectList(entries, response.Headers.Date ?? DateTimeOffset.UtcNow);
+                // Who has a cluster, and what may be removed, is decided by one clock.
+                return new ObjectList(entries, response.Headers.Date ?? throw new ObjectStoreException(ObjectStoreError.Unsupported,
+                    $"{Name}: LIST {prefix}: the answer has no Date: a cluster needs the store's clock; see whether a proxy removes it"));
             }
         }
     }

@@ -13,12 +13,18 @@ internal sealed class S3Server : IDisposable
 {
     private const int MaximumKeys = 1000, LongestBody = 1 << 30;
 
+    private const int KeptListings = 16;
+
     private readonly HttpListener _listener = new();
     private readonly IObjectStore _store;
+    private readonly Action<string>? _report;
+    private readonly Lock _lock = new();
+    private readonly Queue<(string Token, ObjectList List)> _listings = new(); // of which the next page was not asked for yet
 
-    private S3Server(IObjectStore store, int port)
+    private S3Server(IObjectStore store, int port, Action<string>? report)
     {
         _store = store;
+        _report = report;
         Port = port;
         _listener.Prefixes.Add(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/"));
     }
@@ -32,12 +38,13 @@ internal sealed class S3Server : IDisposable
     /// <summary>Starts a server.</summary>
     /// <param name="store">Where objects are kept, under bucket/key. Stays the caller's. Its failures become 503.</param>
     /// <param name="port">TCP port; 0 for a free one.</param>
+    /// <param name="report">Told of each request that failed here with 500: the disk is full, the directory is gone.</param>
     /// <exception cref="HttpListenerException">The port is taken.</exception>
-    public static S3Server Start(IObjectStore store, int port)
+    public static S3Server Start(IObjectStore store, int port, Action<string>? report = null)
     {
         while (true)
         {
-            var server = new S3Server(store, port == 0 ? FreePort() : port);
+            var server = new S3Server(store, port == 0 ? FreePort() : port, report);
             try
             {
                 server._listener.Start();
@@ -120,6 +127,24 @@ internal sealed class S3Server : IDisposable
         {
             return (HttpStatusCode.ServiceUnavailable, "SlowDown");
         }
+        catch (StoreFailedException e)
+        {
+            _report?.Invoke($"{context.Request.HttpMethod} {context.Request.RawUrl}: {e.Message}");
+            return (HttpStatusCode.InternalServerError, "InternalError");
+        }
+    }
+
+    // What fails in the store is told apart from what fails because the client has gone.
+    private static async Task<T> AskAsync<T>(Func<Task<T>> request)
+    {
+        try
+        {
+            return await request().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreFailedException(e);
+        }
     }
 
     private async Task<(HttpStatusCode Status, string? Code)> AnswerAsync(HttpListenerRequest request, HttpListenerResponse response)
@@ -146,7 +171,7 @@ internal sealed class S3Server : IDisposable
 
     private async Task<(HttpStatusCode, string?)> GetAsync(HttpListenerRequest request, HttpListenerResponse response, string path)
     {
-        var found = await _store.GetAsync(path).ConfigureAwait(false);
+        var found = await AskAsync(() => _store.GetAsync(path)).ConfigureAwait(false);
         if (found is null)
         {
             return (HttpStatusCode.NotFound, "NoSuchKey");
@@ -224,16 +249,24 @@ internal sealed class S3Server : IDisposable
 
         if (request.Headers["If-None-Match"] is null)
         {
-            await _store.PutAsync(path, content).ConfigureAwait(false);
+            await AskAsync(async () =>
+            {
+                await _store.PutAsync(path, content).ConfigureAwait(false);
+                return true;
+            }).ConfigureAwait(false);
             return (HttpStatusCode.OK, null);
         }
 
-        return await _store.CreateAsync(path, content).ConfigureAwait(false) ? (HttpStatusCode.OK, null) : (HttpStatusCode.PreconditionFailed, "PreconditionFailed");
+        return await AskAsync(() => _store.CreateAsync(path, content)).ConfigureAwait(false) ? (HttpStatusCode.OK, null) : (HttpStatusCode.PreconditionFailed, "PreconditionFailed");
     }
 
     private async Task<(HttpStatusCode, string?)> DeleteAsync(string path)
     {
-        await _store.DeleteAsync(path).ConfigureAwait(false);
+        await AskAsync(async () =>
+        {
+            await _store.DeleteAsync(path).ConfigureAwait(false);
+            return true;
+        }).ConfigureAwait(false);
         return (HttpStatusCode.NoContent, null);
     }
 
@@ -245,10 +278,16 @@ internal sealed class S3Server : IDisposable
         }
 
         string prefix = $"{bucket}/{request.QueryString["prefix"]}";
-        string? token = request.QueryString["continuation-token"] is { } text ? Encoding.UTF8.GetString(Convert.FromBase64String(text)) : null;
-        string? after = token ?? request.QueryString["start-after"];
+        string? token = request.QueryString["continuation-token"], after = request.QueryString["start-after"];
         int limit = int.TryParse(request.QueryString["max-keys"], CultureInfo.InvariantCulture, out int asked) ? Math.Clamp(asked, 0, MaximumKeys) : MaximumKeys;
-        var list = await _store.ListAsync(prefix, after is null ? null : $"{bucket}/{after}").ConfigureAwait(false);
+        if ((token is null
+                ? await AskAsync(() => _store.ListAsync(prefix, after is null ? null : $"{bucket}/{after}")).ConfigureAwait(false)
+                : TakeListing(token)) is not { } list)
+        {
+            return (HttpStatusCode.BadRequest, "InvalidArgument");
+        }
+
+        response.Headers["Date"] = list.Time.ToString("r", CultureInfo.InvariantCulture); // the clock that the objects' times are from
         var shown = list.Entries.Take(limit).ToList();
         bool isCut = shown.Count < list.Entries.Count;
         var xml = new StringBuilder("<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">")
@@ -262,7 +301,8 @@ internal sealed class S3Server : IDisposable
 
         if (isCut && shown.Count > 0)
         {
-            string next = Convert.ToBase64String(Encoding.UTF8.GetBytes(shown[^1].Key[(bucket.Length + 1)..]));
+            string next = Guid.NewGuid().ToString("N");
+            KeepListing(next, list with { Entries = [.. list.Entries.Skip(limit)] });
             xml.Append(CultureInfo.InvariantCulture, $"<NextContinuationToken>{next}</NextContinuationToken>");
         }
 
@@ -271,6 +311,27 @@ internal sealed class S3Server : IDisposable
         response.ContentLength64 = body.Length;
         await response.OutputStream.WriteAsync(body).ConfigureAwait(false);
         return (HttpStatusCode.OK, null);
+    }
+
+    // The pages of a listing are of one moment: listing anew for each would cost the square of the number of objects.
+    private void KeepListing(string token, ObjectList rest)
+    {
+        lock (_lock)
+        {
+            _listings.Enqueue((token, rest));
+            if (_listings.Count > KeptListings)
+            {
+                _listings.Dequeue();
+            }
+        }
+    }
+
+    private ObjectList? TakeListing(string token)
+    {
+        lock (_lock)
+        {
+            return _listings.FirstOrDefault(l => l.Token == token).List;
+        }
     }
 
     private static string ETag(ReadOnlySpan<byte> content) => $"\"{SignatureV4.Hash(content)[..32]}\"";
@@ -308,4 +369,6 @@ internal sealed class S3Server : IDisposable
             body = body[(line + 2 + length + 2)..];
         }
     }
+
+    private sealed class StoreFailedException(Exception inner) : Exception(inner.Message, inner);
 }

@@ -19,7 +19,7 @@ public sealed class ClusterStatusTests
         var none = await Assert.ThrowsAsync<BucketException>(() => ReadAsync(store));
         Assert.Equal(BucketError.Missing, none.Error);
 
-        await using (var cluster = await BucketCluster.OpenAsync(store, s_options, EngineFiles.Default, null))
+        await using (var cluster = await BucketCluster.OpenAsync(store, "", s_options, EngineFiles.Default, null))
         {
             var open = await ReadAsync(store);
             Assert.Equal(ClusterUse.Open, open.Use);
@@ -40,7 +40,7 @@ public sealed class ClusterStatusTests
         Assert.Equal(1, asleep.Tail.Records); // the one that closes it
         Assert.Empty((await store.ListAsync(Keys.Asked)).Entries);
 
-        var killed = await BucketCluster.OpenAsync(store, s_options, EngineFiles.Default, null);
+        var killed = await BucketCluster.OpenAsync(store, "", s_options, EngineFiles.Default, null);
         await killed.DisposeAsync(); // without a close
         var abandoned = await ReadAsync(store, limitSeconds: 0);
         Assert.Equal(ClusterUse.Abandoned, abandoned.Use);
@@ -66,7 +66,7 @@ public sealed class ClusterStatusTests
         Assert.Contains("can hold a cluster", probe.Output, StringComparison.Ordinal);
         Assert.Empty((await store.ListAsync("")).Entries);
 
-        await using (var cluster = await BucketCluster.OpenAsync(new PrefixedObjectStore(store, "bucket/cluster/", ownsInner: false), s_options, EngineFiles.Default, null))
+        await using (var cluster = await BucketCluster.OpenAsync(new PrefixedObjectStore(store, "bucket/cluster/", ownsInner: false), "cluster/", s_options, EngineFiles.Default, null))
         {
             await cluster.CloseAsync();
         }
