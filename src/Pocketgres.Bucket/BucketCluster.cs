@@ -32,6 +32,7 @@ internal sealed class BucketCluster : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _sleepAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _work = Task.CompletedTask;
+    private IReadOnlySet<string>? _sparse; // what the next image is to write once more; taken by who makes it
 
     private BucketCluster(IObjectStore store, OpenedLog log, BucketOptions options, BucketFileSystem files, Action<string>? step)
     {
@@ -247,7 +248,7 @@ internal sealed class BucketCluster : IAsyncDisposable
         long bytes = _shipper.NotedBytes, records = _shipper.Confirmed;
         while (await SleepAsync(s_lookInterval).ConfigureAwait(false) && !Lost.IsCompleted)
         {
-            if (_shipper.NotedBytes - bytes < _options.SnapshotBytes && _shipper.Confirmed - records < _options.SnapshotRecords)
+            if (_shipper.NotedBytes - bytes < _options.SnapshotBytes && _shipper.Confirmed - records < _options.SnapshotRecords && Volatile.Read(ref _sparse) is null)
             {
                 continue;
             }
@@ -255,7 +256,7 @@ internal sealed class BucketCluster : IAsyncDisposable
             (bytes, records) = (_shipper.NotedBytes, _shipper.Confirmed);
             try
             {
-                await _images.WriteAsync(withBootPack: false).ConfigureAwait(false);
+                await _images.WriteAsync(withBootPack: false, Interlocked.Exchange(ref _sparse, null)).ConfigureAwait(false);
             }
             catch (Exception e) when (e is ObjectStoreException or IOException or DamagedObjectException)
             {
@@ -304,7 +305,11 @@ internal sealed class BucketCluster : IAsyncDisposable
 
                 if (last.Entries.Count > 0) // else it is new
                 {
-                    await new Collector(store, prefix, _options.Retention).RunAsync(_stop.Token).ConfigureAwait(false);
+                    var result = await new Collector(store, prefix, _options.Retention).RunAsync(_stop.Token).ConfigureAwait(false);
+                    if (result.Sparse.Count > 0)
+                    {
+                        Volatile.Write(ref _sparse, result.Sparse);
+                    }
                 }
 
                 await store.PutAsync(Keys.Collected, Encoding.UTF8.GetBytes(DateTime.UtcNow.ToString("O", CultureInfo.InvariantCulture) + "\n"), _stop.Token).ConfigureAwait(false);

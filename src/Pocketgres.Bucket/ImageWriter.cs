@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using Pocketgres.Bucket.Files;
 using Pocketgres.Bucket.Formats;
@@ -31,13 +32,14 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
 
     /// <summary>Makes an image, unless nothing was noted since the last one.</summary>
     /// <param name="withBootPack">Whether it gets a new boot pack, of the pages that were read first in this life.</param>
+    /// <param name="sparse">Packs that it is not to read: what they have is written once more. None by default.</param>
     /// <exception cref="BucketException">This writer was fenced.</exception>
     /// <exception cref="ObjectStoreException">The store refuses.</exception>
-    public async Task WriteAsync(bool withBootPack)
+    public async Task WriteAsync(bool withBootPack, IReadOnlySet<string>? sparse = null)
     {
         Step?.Invoke("freeze");
-        var frozen = files.Freeze();
-        IReadOnlyList<(PageFrame, int)> places = [];
+        var frozen = files.Freeze(sparse ?? FrozenSet<string>.Empty);
+        IReadOnlyList<(PageFrame, int)> places = [], moves = [];
         try
         {
             Step?.Invoke("log");
@@ -49,17 +51,18 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
 
             Step?.Invoke("packs");
             var written = await WritePagesAsync(frozen.Dirty.Count, (i, page) => files.Read(frozen.Dirty[i], page), i => frozen.Dirty[i].Node).ConfigureAwait(false);
+            var moved = await RewriteAsync(frozen.Moved).ConfigureAwait(false);
             Step?.Invoke("boot pack");
             _boot = withBootPack ? await WriteBootPackAsync().ConfigureAwait(false) : StillGood(_boot, frozen.Dirty);
             var manifest = new Manifest(
-                log.Cluster, frozen.Sequence, log.Token, DateTime.UtcNow, frozen.NextFileId, _nextPack, WithPages(frozen, written), _boot);
+                log.Cluster, frozen.Sequence, log.Token, DateTime.UtcNow, frozen.NextFileId, _nextPack, WithPages(frozen, [.. written, .. moved]), _boot);
             Step?.Invoke("manifest");
             if (!await store.CreateAsync(Keys.Manifest(frozen.Sequence), manifest.Encode()).ConfigureAwait(false))
             {
                 throw new BucketException(BucketError.Fenced, $"another process has written an image of {store.Name}: this one stops at once");
             }
 
-            places = written;
+            (places, moves) = (written, moved);
             Volatile.Write(ref _newest, frozen.Sequence);
             Step?.Invoke("head");
             await store.PutAsync(Keys.Head, System.Text.Encoding.UTF8.GetBytes(frozen.Sequence.ToString(CultureInfo.InvariantCulture))).ConfigureAwait(false);
@@ -67,8 +70,23 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
         }
         finally
         {
-            files.Thaw(frozen, places);
+            files.Thaw(frozen, places, moves);
         }
+    }
+
+    private async Task<List<(PageFrame Frame, int Skip)>> RewriteAsync(IReadOnlyList<MovedPage> moved)
+    {
+        var pages = new byte[moved.Count][];
+        foreach (var frame in moved.Select((page, i) => (page, i)).GroupBy(p => p.page.Frame))
+        {
+            byte[] content = await files.ReadAsync(frame.Key).ConfigureAwait(false);
+            foreach (var (page, i) in frame)
+            {
+                pages[i] = content.AsSpan(page.Skip * PageFile.PageSize, PageFile.PageSize).ToArray();
+            }
+        }
+
+        return await WritePagesAsync(moved.Count, (i, page) => pages[i].CopyTo(page), i => moved[i].Node).ConfigureAwait(false);
     }
 
     // A frame has pages of one file in their order, so that a reader of one mostly gets its neighbours.
@@ -155,7 +173,9 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
         var added = new Dictionary<long, List<PageRun>>();
         for (int i = 0; i < written.Count; i++)
         {
-            var (node, page, _) = frozen.Dirty[i];
+            var (node, page) = i < frozen.Dirty.Count
+                ? (frozen.Dirty[i].Node, frozen.Dirty[i].Page)
+                : (frozen.Moved[i - frozen.Dirty.Count].Node, frozen.Moved[i - frozen.Dirty.Count].Page);
             if (!added.TryGetValue(node.FileId, out var runs))
             {
                 added.Add(node.FileId, runs = []);

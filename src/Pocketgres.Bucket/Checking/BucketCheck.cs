@@ -4,7 +4,6 @@ using Pocketgres.Bucket.History;
 using Pocketgres.Bucket.Log;
 using Pocketgres.Engine;
 using Pocketgres.Engine.Checking;
-using Pocketgres.Engine.Data;
 using Pocketgres.Kernel.Files;
 using Pocketgres.ObjectStore;
 

@@ -9,5 +9,7 @@ namespace Pocketgres.Bucket.Collection;
 /// <param name="Objects">Objects that were there before.</param>
 /// <param name="StoredBytes">Their bytes.</param>
 /// <param name="Branches">Branches that need objects of this cluster.</param>
+/// <param name="Sparse">Packs of which the newest image reads less than half: they would go if it did not. Some of them, when there are many.</param>
 internal sealed record CollectionResult(
-    DateTimeOffset Oldest, int Images, int Records, int Packs, long Bytes, int Objects, long StoredBytes, int Branches);
+    DateTimeOffset Oldest, int Images, int Records, int Packs, long Bytes, int Objects, long StoredBytes, int Branches,
+    IReadOnlySet<string> Sparse);

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.History;
@@ -7,7 +8,7 @@ namespace Pocketgres.Bucket.Collection;
 
 /// <summary>
 /// Removes what nothing needs any more: images that are older than the retention, the log before the oldest image that stays, and packs that neither an
-/// image that stays nor a branch reads. Whoever has the cluster goes on meanwhile, and several collections may run at once.
+/// image that stays nor a branch reads. Whoever has the cluster goes on meanwhile, and several collections may run at once. Says which packs are hardly read.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -27,6 +28,7 @@ namespace Pocketgres.Bucket.Collection;
 internal sealed class Collector(IObjectStore store, string prefix, TimeSpan retention)
 {
     private const int Parallel = 8;
+    private const int MostMovedPages = 8192; // 64 MiB, which are in memory while they are written once more
     private const int LongestEmptyRecord = 72; // a fence, a filler or a close: no other record is as short
 
     private const string Void = "void\n";
@@ -48,7 +50,7 @@ internal sealed class Collector(IObjectStore store, string prefix, TimeSpan rete
         var cluster = FormatObject.Decode(format.Content).Cluster;
         var list = await store.ListAsync("", null, cancellationToken).ConfigureAwait(false);
         var all = new Inventory(list);
-        var result = new CollectionResult(list.Time, 0, 0, 0, 0, list.Entries.Count, list.Entries.Sum(e => e.Size), 0);
+        var result = new CollectionResult(list.Time, 0, 0, 0, 0, list.Entries.Count, list.Entries.Sum(e => e.Size), 0, FrozenSet<string>.Empty);
         if (all.Images.Count == 0)
         {
             return result;
@@ -98,10 +100,35 @@ internal sealed class Collector(IObjectStore store, string prefix, TimeSpan rete
         return result with
         {
             Oldest = oldest.Entry.LastModified, Images = images.Count, Records = fences.Count + records.Count, Packs = packs.Count, Branches = branches.Count,
+            Sparse = FindSparse(newest, all.Packs),
             Bytes = new[] { images, fences, records, packs }.Sum(l => l.Sum(e => e.Size)),
         };
 
         bool IsOld(ObjectEntry entry) => entry.LastModified <= all.Time - Grace;
+    }
+
+    // The emptiest first. The image shares frames that are equal.
+    private static FrozenSet<string> FindSparse(Manifest newest, IReadOnlyList<ListedPack> packs)
+    {
+        var used = newest.Entries.SelectMany(e => e.Runs).GroupBy(r => r.Frame)
+            .Select(f => (f.Key.Pack, Pages: f.Sum(r => r.Count), Bytes: (long)f.Key.Length * Math.Min(f.Sum(r => r.Count), f.Key.Pages) / f.Key.Pages))
+            .GroupBy(f => f.Pack, StringComparer.Ordinal)
+            .ToDictionary(p => p.Key, p => (Pages: p.Sum(f => f.Pages), Bytes: p.Sum(f => f.Bytes)), StringComparer.Ordinal);
+        var sparse = new List<string>();
+        int pages = 0;
+        foreach (var (key, use, _) in packs.Where(p => used.ContainsKey(p.Entry.Key)).Select(p => (p.Entry.Key, Use: used[p.Entry.Key], p.Entry.Size))
+            .Where(p => p.Use.Bytes * 2 < p.Size).OrderBy(p => (double)p.Use.Bytes / p.Size))
+        {
+            pages += use.Pages;
+            if (pages > MostMovedPages && sparse.Count > 0)
+            {
+                break;
+            }
+
+            sparse.Add(key);
+        }
+
+        return sparse.ToFrozenSet(StringComparer.Ordinal);
     }
 
     private async Task<Manifest?> ReadManifestAsync(Guid cluster, Numbered manifest, CancellationToken cancellationToken) =>

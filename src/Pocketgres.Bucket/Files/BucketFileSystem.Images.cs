@@ -81,24 +81,26 @@ internal sealed partial class BucketFileSystem
     }
 
     /// <summary>Freezes the files as they are between two writes, and ends the current log record at the same moment.</summary>
-    public FrozenImage Freeze()
+    /// <param name="sparse">Packs to be given up: their pages are to be written elsewhere.</param>
+    public FrozenImage Freeze(IReadOnlySet<string> sparse)
     {
         lock (_lock)
         {
             var entries = new List<ImageEntry>();
-            var dirty = new List<DirtyPage>();
+            var pages = new FrozenPages([], [], sparse);
             _names.Stat("/", followLink: false, out var root);
             entries.Add(new ImageEntry("/", root.Mode, 0, 0, null, []));
-            Freeze("/", entries, dirty);
-            _pages.Freeze(dirty.Select(d => d.Slot));
-            return new FrozenImage(Log?.Cut() ?? 0, _nextFileId, entries, dirty);
+            Freeze("/", entries, pages);
+            _pages.Freeze(pages.Dirty.Select(d => d.Slot));
+            return new FrozenImage(Log?.Cut() ?? 0, _nextFileId, entries, pages.Dirty, pages.Moved);
         }
     }
 
     /// <summary>Ends a freeze.</summary>
     /// <param name="frozen">What was frozen.</param>
     /// <param name="places">Where its dirty pages are in the bucket now; empty when they are not.</param>
-    public void Thaw(FrozenImage frozen, IReadOnlyList<(PageFrame Frame, int Skip)> places)
+    /// <param name="moved">Where its moved pages are now, as well; empty when they are where they were.</param>
+    public void Thaw(FrozenImage frozen, IReadOnlyList<(PageFrame Frame, int Skip)> places, IReadOnlyList<(PageFrame Frame, int Skip)> moved)
     {
         lock (_lock)
         {
@@ -114,9 +116,22 @@ internal sealed partial class BucketFileSystem
                 }
             }
 
+            for (int i = 0; i < moved.Count; i++)
+            {
+                var (node, page, frame, _) = frozen.Moved[i];
+                if (page < node.Count && ReferenceEquals(node[page].Frame, frame))
+                {
+                    node[page].Frame = moved[i].Frame;
+                    node[page].Skip = moved[i].Skip;
+                }
+            }
+
             _pages.Thaw();
         }
     }
+
+    /// <summary>Reads a frame from the bucket.</summary>
+    public Task<byte[]> ReadAsync(PageFrame frame) => _frames.ReadAsync(frame);
 
     /// <summary>Reads a frozen page.</summary>
     public void Read(DirtyPage page, Span<byte> bytes) => _pages.Read(page.Slot, 0, bytes);
@@ -142,7 +157,7 @@ internal sealed partial class BucketFileSystem
         }
     }
 
-    private void Freeze(string directory, List<ImageEntry> entries, List<DirtyPage> dirty)
+    private void Freeze(string directory, List<ImageEntry> entries, FrozenPages pages)
     {
         foreach (var child in FileTree.List(_names, directory))
         {
@@ -161,16 +176,16 @@ internal sealed partial class BucketFileSystem
             else if (status.IsDirectory)
             {
                 entries.Add(new ImageEntry(path, status.Mode, 0, 0, null, []));
-                Freeze(path, entries, dirty);
+                Freeze(path, entries, pages);
             }
             else if (_nodes.TryGetValue(status.Inode, out var node))
             {
-                entries.Add(new ImageEntry(path, status.Mode, node.FileId, status.Size, null, node.UntouchedRuns ?? Runs(node, dirty)));
+                entries.Add(new ImageEntry(path, status.Mode, node.FileId, status.Size, null, pages.UntouchedRuns(node) ?? Runs(node, pages)));
             }
         }
     }
 
-    private static List<PageRun> Runs(BucketNode node, List<DirtyPage> dirty)
+    private static List<PageRun> Runs(BucketNode node, FrozenPages pages)
     {
         var runs = new List<PageRun>();
         for (int page = 0; page < node.Count; page++)
@@ -178,7 +193,11 @@ internal sealed partial class BucketFileSystem
             ref var place = ref node[page];
             if (place.IsDirty)
             {
-                dirty.Add(new DirtyPage(node, page, place.Slot));
+                pages.Dirty.Add(new DirtyPage(node, page, place.Slot));
+            }
+            else if (place.Frame is { } given && pages.Sparse.Contains(given.Pack))
+            {
+                pages.Moved.Add(new MovedPage(node, page, given, place.Skip));
             }
             else if (place.Frame is { } frame)
             {
@@ -194,5 +213,12 @@ internal sealed partial class BucketFileSystem
         }
 
         return runs;
+    }
+
+    // What is collected while the files are frozen.
+    private sealed record FrozenPages(List<DirtyPage> Dirty, List<MovedPage> Moved, IReadOnlySet<string> Sparse)
+    {
+        public IReadOnlyList<PageRun>? UntouchedRuns(BucketNode node) =>
+            node.UntouchedRuns is { } runs && (Sparse.Count == 0 || !runs.Any(r => Sparse.Contains(r.Frame.Pack))) ? runs : null;
     }
 }

@@ -156,13 +156,13 @@ sealed class Life : IDisposable
         return await Task.Run(() => Shipper.WaitUntilDurable(ticket));
     }
 
-    public async Task ImageAsync()
+    public async Task ImageAsync(IReadOnlySet<string>? sparse = null)
     {
         Note();
         var content = new Dictionary<string, byte[]>(Files);
         long number = Shipper.Cut();
         _world.Remember(_prefix, number, content);
-        await _images.WriteAsync(withBootPack: _world.Random.Next(3) == 0);
+        await _images.WriteAsync(withBootPack: _world.Random.Next(3) == 0, sparse);
     }
 
     public async Task CloseAsync()

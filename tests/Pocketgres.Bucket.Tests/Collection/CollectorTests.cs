@@ -76,7 +76,7 @@ public class CollectorTests(ITestOutputHelper output)
                 goOn.Wait();
             }
         };
-        var making = Task.Run(still.ImageAsync);
+        var making = Task.Run(() => still.ImageAsync());
         await stands.Task;
         var next = await world.OpenAsync(Main); // and makes no image: nothing may be taken from the one that stands still
         world.Now += TimeSpan.FromDays(2);
@@ -155,6 +155,31 @@ public class CollectorTests(ITestOutputHelper output)
         world.Now += TimeSpan.FromDays(2);
         await world.CollectAsync(Main);
         Assert.Empty(new Inventory(await world.At(Main).ListAsync("")).Markers);
+        await world.CheckAsync(Main);
+    }
+
+    [Fact]
+    public async Task Packs_of_which_little_is_read_are_given_up()
+    {
+        using var world = new CollectedWorld(6);
+        var life = await world.OpenAsync(Main);
+        for (int i = 0; i < 60; i++)
+        {
+            life.Write();
+            await life.ImageAsync();
+        }
+
+        world.Now += TimeSpan.FromDays(30);
+        await life.ImageAsync();
+        world.Now += TimeSpan.FromDays(10);
+        var sparse = (await world.CollectAsync(Main)).Sparse;
+        Assert.NotEmpty(sparse);
+        await life.ImageAsync(sparse);
+        world.Now += TimeSpan.FromDays(10);
+        Assert.InRange((await world.CollectAsync(Main)).Packs, sparse.Count, int.MaxValue);
+        var all = new Inventory(await world.At(Main).ListAsync(""));
+        Assert.DoesNotContain(all.Packs, p => sparse.Contains(p.Entry.Key));
+        Assert.InRange(all.Packs.Sum(p => p.Entry.Size), 1, 2 * life.Files.Sum(f => f.Value.Length)); // what is in them cannot be compressed
         await world.CheckAsync(Main);
     }
 
@@ -261,7 +286,8 @@ public class CollectorTests(ITestOutputHelper output)
                 life.Write();
                 if (world.Random.Next(2) == 0)
                 {
-                    await life.ImageAsync();
+                    var packs = new Inventory(await world.At(prefix).ListAsync("")).Packs;
+                    await life.ImageAsync(world.Random.Next(4) == 0 ? packs.Select(p => p.Entry.Key).Where(_ => world.Random.Next(3) == 0).ToHashSet() : null);
                 }
             }
         }

@@ -42,8 +42,10 @@ public class BucketFileSystemTests
                 if (random.Next(20) == 0)
                 {
                     shipper.Note(new LogPart.Removed("/something to have an image for"));
-                    var writing = images.WriteAsync(withBootPack: random.Next(3) == 0);
-                    await writing;
+                    var sparse = (await store.ListAsync(Keys.Packs)).Entries.Select(e => e.Key).Where(_ => random.Next(4) == 0).ToHashSet();
+                    await images.WriteAsync(withBootPack: random.Next(3) == 0, sparse);
+                    var image = Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest);
+                    Assert.DoesNotContain(image.Entries.SelectMany(e => e.Runs), r => sparse.Contains(r.Frame.Pack));
                 }
             }
 
