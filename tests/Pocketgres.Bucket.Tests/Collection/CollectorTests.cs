@@ -186,7 +186,7 @@ public class CollectorTests(ITestOutputHelper output)
     [Fact]
     public async Task Everything_that_is_kept_opens_whatever_happens_meanwhile()
     {
-        int first = Number("POCKETGRES_SEED", Environment.TickCount & 0xFFFFF), runs = Number("POCKETGRES_BUCKET_RUNS", 20);
+        int first = Number("POCKETGRES_SEED", Environment.TickCount & 0xFFFFF), runs = Number("POCKETGRES_BUCKET_RUNS", 5);
         int collections = 0, removed = 0, killed = 0, meanwhile = 0, branches = 0;
         for (int seed = first; seed < first + runs; seed++)
         {
