@@ -20,6 +20,9 @@ internal sealed class BucketCluster : IAsyncDisposable
     // A store that does not answer a statement's read for so long fails the statement; commits wait for ever.
     private static readonly TimeSpan s_readPatience = TimeSpan.FromSeconds(60), s_openPatience = TimeSpan.FromSeconds(20);
 
+    // Within this, nothing that an opener has seen can have been removed: that takes Collector.Grace. (A clock that says so after days is refused by S3, 15 minutes off.)
+    private static readonly TimeSpan s_shortOpening = TimeSpan.FromHours(1);
+
     private const string RecoverySignal = "/recovery.signal";
 
     private static readonly TimeSpan s_lookInterval = TimeSpan.FromMilliseconds(200);
@@ -98,6 +101,7 @@ internal sealed class BucketCluster : IAsyncDisposable
         try
         {
             var boot = Task.CompletedTask;
+            var began = DateTime.UtcNow;
             var log = await new LogOpening(new RetryingObjectStore(bucket, s_openPatience), options)
             {
                 Report = report,
@@ -119,7 +123,7 @@ internal sealed class BucketCluster : IAsyncDisposable
 
             cluster = new BucketCluster(new RetryingObjectStore(bucket, Timeout.InfiniteTimeSpan), log, options, files, step);
             files.Log = cluster._shipper;
-            var alone = LogOpening.ThrowIfCollectedAsync(cluster._store, log, cancellationToken);
+            var alone = (DateTime.UtcNow - began).Duration() < s_shortOpening ? Task.CompletedTask : LogOpening.ThrowIfCollectedAsync(cluster._store, log, cancellationToken);
             await cluster._store.PutAsync(Keys.Holder(log.Token), Holder.Describe(), cancellationToken).ConfigureAwait(false);
             await alone.ConfigureAwait(false);
             if (log.Manifest is null)
