@@ -39,7 +39,7 @@ same() { cmp -s "$1" "$2" || { diff "$1" "$2" | head -20; fail "$3"; }; }
 killed() { # SECONDS COMMAND...
     local after; after="$(awk -v limit="$1" -v r="$RANDOM" 'BEGIN { print 0.05 + limit * r / 32768 }')"
     shift
-    (timeout -s KILL "$after" "$@" || true) >/dev/null 2>&1 # the shell's word about it too
+    (timeout --foreground -s KILL "$after" "$@" || true) >/dev/null 2>&1 # it waits for the end, when the locks are free
 }
 
 for ((round = 1; round <= rounds; round++, seed++)); do
