@@ -9,13 +9,18 @@ public class RecoveryTests
     static string Scripts => Path.Combine(Workspace.ClientScripts, "sql", "extensions");
 
     [Fact]
-    public async Task Everything_survives_a_power_cut()
+    public async Task Everything_survives_a_kill()
     {
         using var directory = new TemporaryDirectory();
+        // A SIGKILL takes nothing that was written from the host's page cache, so that fsync adds nothing here but the 24,000 calls for 50 databases that
+        // the restart waits for: minutes on a slow disk.
         var options = new ServerOptions
         {
             DataDirectory = directory.Combine("data"),
-            Settings = new Dictionary<string, string> { ["shared_preload_libraries"] = "pg_stat_statements,pgaudit,set_user", ["checkpoint_timeout"] = "1h", ["autovacuum"] = "off" },
+            Settings = new Dictionary<string, string>
+            {
+                ["shared_preload_libraries"] = "pg_stat_statements,pgaudit,set_user", ["checkpoint_timeout"] = "1h", ["autovacuum"] = "off", ["fsync"] = "off",
+            },
         };
         (string Database, string Script)[] scripts = [.. ContribTests.ScriptNames.Select(n => (n, n + ".sql"))
             .Concat(OtherTests.ScriptNames.Select(n => (n, Path.Combine("other", n + ".sql"))))
