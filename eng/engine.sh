@@ -5,6 +5,7 @@
 #
 #   eng/engine.sh               build; prints the folder
 #   eng/engine.sh --key         print only the key
+#   eng/engine.sh --inputs      print a hash of this script and what it pins; needs no compiler and no network
 #   POCKETGRES_SOURCES          a folder with the sources' archives (looked in first; default: artifacts/download/sources)
 #   POCKETGRES_SOURCES_MIRROR   the address of a mirror with postgresql.org's layout (ADDRESS/source/v18.6/postgresql-18.6.tar.bz2),
 #                               asked when Debian's pool does not have PostgreSQL's archive
@@ -22,6 +23,8 @@ base="${POCKETGRES_ENGINE_DIR:-$repository/artifacts/pg}"
 downloads="$repository/artifacts/download/sources"
 jobs="${POCKETGRES_JOBS:-$(nproc)}"
 export LC_ALL=C
+# Equal inputs are equal bytes, wherever and whenever they are built: no paths (below), dates or orders of a hash get into what is made.
+export SOURCE_DATE_EPOCH=315532800 PERL_HASH_SEED=0
 
 say() { echo "engine: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -33,83 +36,24 @@ failed() {
     die "$1 failed: ${why:-no message} (all of it: $log)"
 }
 
+inputs="$(cd "$port" && { for file in $(find . -type f | sort); do echo "$file"; cat "$file"; done; cat "$repository/eng/engine.sh"; } | sha256sum | cut -c1-16)"
+if [[ "${1:-}" == --inputs ]]; then echo "$inputs"; exit 0; fi
 mkdir -p "$base" "$downloads" || die "cannot make the folder $base"
 base="$(cd "$base" && pwd -P)"
 exec 8>"$base/.lock"
 flock 8                           # one build at a time; a second one waits and then finds the work done
 
-"$repository/eng/toolchain.sh" 8>&- || exit 1
+# ---- sources and compiler ----
+
+source "$port/fetch.sh"
+# The compiler, and beside it, if it has to be installed, the sources: both wait for the network. What is wrong with a source, its own step says.
+prefetch() { local name; while read -r name _; do (fetch "$name") >/dev/null 2>&1 || true; done < <(grep -vE '^(#|$)' "$port/sources"; grep -E ' enabled$' "$port/extensions"); }
+if [[ "${POCKETGRES_TOOLCHAIN:-}" != path ]] && ! "$repository/eng/toolchain.sh" --print >/dev/null 2>&1; then prefetch 8>&- & prefetching=$!; fi
+if ! "$repository/eng/toolchain.sh" 8>&-; then [[ -z "${prefetching:-}" ]] || kill "$prefetching" 2>/dev/null || true; exit 1; fi
+[[ -z "${prefetching:-}" ]] || wait "$prefetching"
 eval "$("$repository/eng/toolchain.sh" --print)"
-[[ -z "$TOOLCHAIN_BIN" ]] || PATH="$TOOLCHAIN_BIN:$PATH"
+PATH="$port:${TOOLCHAIN_BIN:+$TOOLCHAIN_BIN:}$PATH" # with $port the compiler has a name without a path, which pg_config tells
 export PATH
-
-# ---- sources ----
-
-source "$repository/eng/debian.sh"
-# A line of eng/engine/sources or eng/engine/extensions: NAME VERSION SHA256 DIRECTORY/FILE of Debian's pool, ...
-source_line() { grep -hE "^$1 " "$port/sources" "$port/extensions" || die "eng/engine/sources and eng/engine/extensions have no line for $1"; }
-checked() { [[ -f "$1" && "$(sha256sum "$1" | cut -d' ' -f1)" == "$2" ]]; }
-
-download() { # address, file: 0 if it is there afterwards
-    [[ -x /usr/lib/apt/apt-helper ]] || return 1
-    /usr/lib/apt/apt-helper -o APT::Sandbox::User=root -o Acquire::Retries=2 download-file "$1" "$2.part" >"$base/download.log" 2>&1 && mv "$2.part" "$2" \
-        || { rm -f "$2.part"; return 1; }
-}
-
-fetch() { # name: sets archive and version
-    local name="$1" line hash path file mirror
-    read -r _ version hash path _ <<<"$(source_line "$name")"
-    file="${path##*/}"
-    if [[ -n "${POCKETGRES_SOURCES:-}" && -f "$POCKETGRES_SOURCES/$file" ]]; then
-        archive="$POCKETGRES_SOURCES/$file"
-        checked "$archive" "$hash" || die "$archive has not the SHA-256 of eng/engine/sources; get $file of version $version"
-        return
-    fi
-    archive="$downloads/$file"
-    checked "$archive" "$hash" && return
-    rm -f "$archive"
-    mirror="$(debian_mirror)"
-    say "fetching $name $version"
-    if [[ -n "$mirror" ]] && download "${mirror%/}/pool/main/$path" "$archive"; then :
-    elif [[ "$name" == postgresql && -n "${POCKETGRES_SOURCES_MIRROR:-}" ]] \
-        && download "${POCKETGRES_SOURCES_MIRROR%/}/source/v$version/postgresql-$version.tar.bz2" "$archive"; then :
-    elif [[ "$name" == postgresql ]] && newer_postgresql; then
-        return
-    else
-        die "cannot fetch $file (no network?): put it into $downloads or set POCKETGRES_SOURCES"
-    fi
-    checked "$archive" "$hash" || { rm -f "$archive"; die "$file as fetched has not the SHA-256 of eng/engine/sources: damaged or replaced; run again"; }
-}
-
-# The pinned minor release is gone from the pool: take the suite's newer one, whose hash the signed package lists give.
-newer_postgresql() {
-    local found hash file directory newer
-    debian_open "$base/apt" "$(sed -nE 's/^#suite //p' "$port/sources")"
-    found="$(apt-cache "${debian_options[@]}" showsrc postgresql-18 2>/dev/null \
-        | sed -nE '/^Directory: /p; s/^ ([0-9a-f]{64}) [0-9]+ (postgresql-18_18\.[0-9]+\.orig\.tar\.bz2)$/\1 \2/p' || true)"
-    rm -rf "$base/apt"
-    read -r hash file <<<"$(grep -E '^[0-9a-f]{64} ' <<<"$found" | sort -k2,2V | tail -n1)"
-    directory="$(sed -nE 's/^Directory: //p' <<<"$found" | tail -n1)"
-    [[ -n "$file" && -n "$directory" ]] || return 1
-    newer="${file#postgresql-18_}"; newer="${newer%.orig.tar.bz2}"
-    [[ "$(printf '%s\n%s\n' "$version" "$newer" | sort -V | tail -n1)" == "$newer" && "$newer" != "$version" ]] || return 1
-    say "warning: PostgreSQL $version is gone from Debian's pool, taking $newer; put its line into eng/engine/sources"
-    archive="$downloads/$file"
-    version="$newer"
-    checked "$archive" "$hash" && return
-    download "$(debian_mirror)/$directory/$file" "$archive" && checked "$archive" "$hash"
-}
-
-unpack() { # name, tar's options: $base/src/NAME-VERSION, complete or absent
-    fetch "$1"
-    unpacked="$base/src/$1-$version"
-    [[ -d "$unpacked" ]] && return
-    rm -rf "$base/src/.$1"
-    mkdir -p "$base/src/.$1"
-    tar -xf "$archive" -C "$base/src/.$1" --strip-components=1 "${@:2}" 2>"$base/unpack.log" || { log="$base/unpack.log"; failed "unpacking $archive"; }
-    rm -rf "$base/src/$1"-*
-    mv "$base/src/.$1" "$unpacked"
-}
 
 fetch postgresql
 postgresql_archive="$archive" postgresql_version="$version"
@@ -123,7 +67,7 @@ requested_sources() { # what the key depends on
         if folder="$(extension_folder "$name")"; then (cd "$folder" && find . -type f -not -path './.git/*' -print0 | sort -z | xargs -0r sha256sum); fi
     done
 }
-key="$({ sha256sum <"$postgresql_archive"; echo "$TOOLCHAIN_ID $prefix"; requested_sources; cd "$port" && cat sources $(find . -type f ! -name sources | sort); cat "$repository/eng/engine.sh"; } \
+key="$({ sha256sum <"$postgresql_archive"; echo "$TOOLCHAIN_ID $prefix"; requested_sources; echo "$inputs"; } \
     | sha256sum | cut -c1-16)"
 if [[ "${1:-}" == --key ]]; then echo "$key"; exit 0; fi
 target="$base/$key"
@@ -137,6 +81,13 @@ free=$(df -Pk "$base" | awk 'NR == 2 { print int($4 / 1024) }')
 started=$SECONDS
 say "building PostgreSQL $postgresql_version with $TOOLCHAIN_ID (log: $base/build/log)"
 mkdir -p "$base/build/log"
+# A run that did not come to its end may have left a file half written, which make takes for good: what the last moments wrote is made again, and so is what was made of it.
+if [[ -f "$base/build/.running" ]]; then
+    say "going on where the last run was ended"
+    newest="$(find "$base/build" -type f ! -path "$base/build/log/*" ! -name .running -printf '%T@\n' | sort -n | tail -n1)"
+    [[ -z "$newest" ]] || find "$base/build" -type f ! -path "$base/build/log/*" -newermt "@$(awk -v t="$newest" 'BEGIN { printf "%.3f", t - 5 }')" -delete
+fi
+touch "$base/build/.running"
 
 processor_time() { awk '{ printf "%d", ($16 + $17) / 100 }' "/proc/$1/stat"; } # seconds of a shell's processes that have ended (proc(5), in ticks)
 step() { # description, command...: silent, with the time it took; the log has what it said
@@ -154,18 +105,21 @@ step() { # description, command...: silent, with the time it took; the log has w
 # ---- C library ----
 
 # Everything below depends on the compiler and on these files: if they change, all is compiled again.
-stamp="$TOOLCHAIN_ID $(cat "$port"/{libc.mk,sysroot.sh,wasm-cc,port.h} | sha256sum)"
+stamp="$TOOLCHAIN_ID $(cat "$port"/{libc.mk,sysroot.sh,paths.sh,wasm-cc,port.h} | sha256sum)"
 if [[ "$(cat "$base/build/.stamp" 2>/dev/null)" != "$stamp" ]]; then
     rm -rf "$base/build/sysroot" "$base/build/postgresql" "$base/build/openssl"
     echo "$stamp" >"$base/build/.stamp"
 fi
 export POCKET_SYSROOT="$base/build/sysroot"
+source "$port/paths.sh"
+pocket_paths
 mkdir -p "$POCKET_SYSROOT"
-cflags=(--target=wasm64-unknown-emscripten "--sysroot=$POCKET_SYSROOT" -matomics -mbulk-memory -mllvm -enable-emscripten-sjlj -D_LARGEFILE64_SOURCE)
+cflags=(--target=wasm64-unknown-emscripten "--sysroot=$POCKET_SYSROOT" -matomics -mbulk-memory -mllvm -enable-emscripten-sjlj -D_LARGEFILE64_SOURCE $POCKET_PATHS)
 c_library() {
     [[ -f "$POCKET_SYSROOT/include/emscripten/version.h" ]] || bash "$port/sysroot.sh" "$TOOLCHAIN_SYSTEM" "$POCKET_SYSROOT" "${TOOLCHAIN_ID##* }"
+    cmp -s "$port/port.h" "$POCKET_SYSROOT/include/pocketgres.h" || cp "$port/port.h" "$POCKET_SYSROOT/include/pocketgres.h"
     make -s -j"$jobs" -f "$port/libc.mk" CC=clang AR=llvm-ar SYSTEM="$TOOLCHAIN_SYSTEM" OUT="$POCKET_SYSROOT" TARGET="${cflags[*]}"
-    [[ "$POCKET_SYSROOT/port.o" -nt "$port/port.c" ]] || clang "${cflags[@]}" -O2 -g1 -c "$port/port.c" -o "$POCKET_SYSROOT/port.o"
+    [[ "$POCKET_SYSROOT/port.o" -nt "$port/port.c" ]] || clang "${cflags[@]}" -O2 -c "$port/port.c" -o "$POCKET_SYSROOT/port.o"
     # What the library leaves undefined, a program may import from the host; nothing else.
     llvm-nm -A "$POCKET_SYSROOT/libc.a" "$POCKET_SYSROOT/port.o" 2>/dev/null | awk '
         NF > 2 { if ($(NF-1) ~ /^[Uwv]$/) undefined[$NF]; else defined[$NF] }
@@ -179,11 +133,11 @@ step "C library" c_library
 # For pgcrypto: digests, ciphers and large numbers, without what needs a network, a file, a thread or public keys other than pgcrypto's own.
 unpack openssl --exclude='*/test/recipes' --exclude='*/test/*-data'
 openssl_source="$unpacked"
-openssl_options=(linux-generic64 PERL=perl "CC=$port/wasm-cc" AR=llvm-ar RANLIB=llvm-ranlib --with-rand-seed=getrandom
+openssl_options=(linux-generic64 PERL=perl CC=wasm-cc AR=llvm-ar RANLIB=llvm-ranlib --with-rand-seed=getrandom
     no-{apps,argon2,asm,async,autoload-config,cms,comp,cmp,ct,dh,docs,dsa,dso,dtls,ec,engine,err,filenames,legacy,ml-dsa,ml-kem,module,ocsp,psk,quic}
     no-{scrypt,shared,siphash,slh-dsa,sock,srp,ssl-trace,stdio,tests,threads,tls,ts,ui-console})
 # wasm-cc defines _GNU_SOURCE, by which OpenSSL expects another strerror_r than musl's. As on WASI random numbers come from getentropy: it finds neither ELF's weak symbols nor Linux' system call.
-openssl_cflags="-O2 -g1 -w -fvisibility=hidden -U_GNU_SOURCE -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L -D__wasi__"
+openssl_cflags="-O2 -w -fvisibility=hidden -U_GNU_SOURCE -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L -D__wasi__"
 libcrypto() {
     local out="$base/build/openssl" configured="$openssl_source ${openssl_options[*]} $openssl_cflags"
     if [[ "$(cat "$out/.configured" 2>/dev/null)" != "$configured" ]]; then
@@ -205,7 +159,7 @@ unpack icu; library_sources+=("ICU=$unpacked")
 unpack libxml2; library_sources+=("XML=$unpacked" "XML_VERSION=$version")
 unpack libxslt; library_sources+=("XSLT=$unpacked" "XSLT_VERSION=$version")
 libraries() {
-    make -s -j"$jobs" -f "$port/libraries.mk" CC="$port/wasm-cc" CXX="$port/wasm-c++" AR=llvm-ar LD="wasm-ld -mwasm64" OUT="$POCKET_SYSROOT" \
+    make -s -j"$jobs" -f "$port/libraries.mk" CC=wasm-cc CXX=wasm-c++ AR=llvm-ar LD="wasm-ld -mwasm64" OUT="$POCKET_SYSROOT" \
         PORT="$port" SYSTEM="$TOOLCHAIN_SYSTEM" ICU_DATA_DIR="$prefix/icu" "${library_sources[@]}"
 }
 step "libraries" libraries
@@ -226,8 +180,8 @@ answers=(
     ac_cv_func_memset_explicit=no
 )
 configuration=(--host=wasm64-unknown-emscripten --build=x86_64-pc-linux-gnu --with-template=linux "--prefix=$prefix"
-    "CC=$port/wasm-cc" "CXX=$port/wasm-c++" AR=llvm-ar RANLIB=llvm-ranlib STRIP=llvm-strip "CFLAGS=-O2 -g"
-    "CPPFLAGS=-DWAIT_USE_POLL -include $port/port.h" "ZIC=$(command -v zic)" --enable-depend
+    CC=wasm-cc CXX=wasm-c++ AR=llvm-ar RANLIB=llvm-ranlib STRIP=llvm-strip CFLAGS=-O2
+    "CPPFLAGS=-DWAIT_USE_POLL -include pocketgres.h" ZIC=zic --enable-depend
     --with-zlib --with-lz4 --with-zstd --with-uuid=e2fs --with-icu --with-libxml --without-readline --disable-nls --disable-rpath
     "LZ4_CFLAGS= " LZ4_LIBS=-llz4 "ZSTD_CFLAGS= " ZSTD_LIBS=-lzstd "ICU_CFLAGS= " "ICU_LIBS=-licui18n -licuuc -licudata -lcxx"
     "XML2_CFLAGS= " XML2_LIBS=-lxml2 "${answers[@]}")
@@ -245,7 +199,7 @@ export POCKET_BUILD="$build"
 common() {
     m src/backend generated-headers
     m src/port
-    m src/common
+    m src/common COPT=-g          # the server's: variables of it are read by the host
     m src/timezone
     m src/interfaces/libpq all-static-lib
     m src/fe_utils
@@ -256,19 +210,22 @@ step "common parts" common
 relink() { find "$build/src/backend/postgres" "$build/src/bin" -maxdepth 2 -type f -executable ! -newer "$1" -delete 2>/dev/null || true; }
 for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; done
 
-# TLS is the host's, by tls.c: USE_SSL without a library, in the server only.
-make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
+# TLS is the host's, by tls.c: USE_SSL without a library, in the server only. Only its debugging information is kept, for eng/engine's readers of layouts.
+make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend "COPT=-DUSE_SSL -g" "$@"; }
 server() {
     if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then
-        "$port/wasm-cc" -O2 -g -I"$port" -I"$build/src/include" -I"$source_tree/src/include" -c "$port/server.c" -o "$build/server.o"
+        # In a folder of the build, whose name debugging information has
+        cd "$build"
+        wasm-cc -O2 -g -I"$port" -I"$build/src/include" -I"$source_tree/src/include" -c "$port/server.c" -o "$build/server.o"
         rm -f "$build/src/backend/postgres"
     fi
     if [[ ! "$build/tls.o" -nt "$port/tls.c" ]]; then
-        "$port/wasm-cc" -O2 -g -DUSE_SSL -I"$build/src/include" -I"$source_tree/src/include" -c "$port/tls.c" -o "$build/tls.o"
+        cd "$build"
+        wasm-cc -O2 -g -DUSE_SSL -I"$build/src/include" -I"$source_tree/src/include" -c "$port/tls.c" -o "$build/tls.o"
         rm -f "$build/src/backend/postgres"
     fi
     [[ "$build/src/backend/tcop/postgres.o" -nt "$port/statements.h" ]] || rm -f "$build/src/backend/tcop/postgres.o"
-    m src/backend/tcop postgres.o "COPT=-DUSE_SSL -DSTATEMENT_CALLS -include $port/statements.h"
+    m src/backend/tcop postgres.o "COPT=-DUSE_SSL -g -DSTATEMENT_CALLS -include $port/statements.h"
     make_server
 }
 step "server" server
@@ -302,14 +259,14 @@ program_object() { # of a program, compiled with options of its own: directory b
 }
 client_programs() {
     local d
-    for d in encodings programs; do "$port/wasm-cc" -O2 -g1 -c "$port/$d.c" -o "$build/$d.o"; done
+    for d in encodings programs; do wasm-cc -O2 -c "$port/$d.c" -o "$build/$d.o"; done
     llvm-ar rcs "$build/libprograms.a" "$build/encodings.o" "$build/programs.o"
     for d in "${programs[@]}"; do find "$build/src/bin/$d" -maxdepth 1 -type f -executable ! -newer "$port/programs.c" -delete 2>/dev/null || true; done
     program_object pg_basebackup pg_basebackup -DFORK_LOG_STREAMER
     program_object pgbench pgbench -DHOST_THREADS
     # Each time, so that make never finds it older than what it includes and compiles PostgreSQL's file itself.
     mkdir -p "$build/src/bin/pg_dump"
-    "$port/wasm-cc" -O2 -g1 -include "$port/port.h" "-DPOSTGRESQL_PARALLEL=\"$source_tree/src/bin/pg_dump/parallel.c\"" -I"$source_tree/src/bin/pg_dump" \
+    wasm-cc -O2 -include pocketgres.h "-DPOSTGRESQL_PARALLEL=\"$source_tree/src/bin/pg_dump/parallel.c\"" -I"$source_tree/src/bin/pg_dump" \
         -I"$build/src/include" -I"$source_tree/src/include" -I"$source_tree/src/interfaces/libpq" -c "$port/parallel.c" -o "$build/src/bin/pg_dump/parallel.o"
     for d in "${programs[@]}"; do make_program "src/bin/$d"; done
 }
@@ -365,7 +322,7 @@ stage="$base/.$key"
 install_all() {
     local d
     rm -rf "$stage"
-    mkdir -p "$stage/test" "$stage/debug"
+    mkdir -p "$stage/test/extension" "$stage/debug"
     make_server install "DESTDIR=$stage/root"
     for d in src/include src/timezone "${modules[@]}" "${contrib[@]/#/contrib/}"; do
         make_module "$d" install "DESTDIR=$stage/root"
@@ -380,19 +337,21 @@ install_all() {
     cp "$build/src/test/regress/regress.so" "$stage/test/"
     for d in "${tests[@]}"; do
         find "$build/$d" -maxdepth 1 -name '*.so' -exec cp {} "$stage/test/" \;
-        find "$source_tree/$d" -maxdepth 1 \( -name '*.control' -o -name '*--*.sql' \) -exec cp {} "$stage/test/" \;
     done
+    # As extension_control_path has it; some have no library.
+    find "$source_tree/src/test/modules" -mindepth 2 -maxdepth 2 \( -name '*.control' -o -name '*--*.sql' \) -exec cp {} "$stage/test/extension/" \;
     # Names of functions stay (name section); DWARF is kept beside, of the server only.
     mv "$stage/bin/postgres" "$stage/debug/postgres"
     llvm-strip -g "$stage/debug/postgres" -o "$stage/bin/postgres"
     for d in "$stage"/bin/* "$stage"/lib/postgresql/*.so "$stage"/test/*.so; do
         [[ "$(head -c4 "$d" | tr -d '\0')" != asm ]] || llvm-strip -g "$d"
     done
-    printf '%s\n' "PostgreSQL $postgresql_version" "$TOOLCHAIN_ID" "key $key" >"$stage/VERSION"
+    printf '%s\n' "PostgreSQL $postgresql_version" "$TOOLCHAIN_ID" "key $key" "inputs $inputs" >"$stage/VERSION"
     cp "$source_tree/COPYRIGHT" "$stage/COPYRIGHT"
     printf '%s\n' "${missing[@]+"${missing[@]}"}" | sed '/^$/d' >"$stage/.complete"
     rm -rf "$target"
     mv "$stage" "$target"
+    rm "$base/build/.running"
 }
 step "install" install_all
 left_out

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Compiles one extension that follows PGXS' conventions. extension.sh NAME SOURCE WORK OUT MAKE'S ARGUMENTS...: SOURCE is copied to WORK, changed
-# as NAME.sed says if there is one, and compiled there; OUT gets lib/postgresql and share/postgresql. POCKET_SDK, POCKET_PREFIX, POCKET_SERVER,
-# POCKET_SYSROOT and the toolchain are the caller's. A library that imports what neither the server nor the kernel has is an error.
+# Compiles one extension. extension.sh NAME SOURCE WORK OUT ARGUMENTS...: SOURCE is copied to WORK, changed as NAME.sed says if there is one, and
+# compiled there as its makefile (PGXS), CMakeLists.txt or meson.build says, with further arguments for make, cmake or meson; OUT gets lib/postgresql and
+# share/postgresql. POCKET_SDK, POCKET_PREFIX, POCKET_SERVER, POCKET_SYSROOT and the toolchain are the caller's. A library that imports what neither
+# the server nor the kernel has is an error.
 set -euo pipefail
 name="$1" source="$2" work="$3" out="$4"; shift 4
 port="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -9,10 +10,35 @@ rm -rf "$work"
 mkdir -p "$work"
 cp -r "$source/." "$work/"
 [[ ! -f "$port/$name.sed" ]] || find "$work" -name '*.c' -exec sed -i -f "$port/$name.sed" {} +
-export PG_CONFIG="$port/pg_config" USE_PGXS=1
+export PG_CONFIG="$port/pg_config" USE_PGXS=1 POCKET_PATHS="${POCKET_PATHS:-} -ffile-prefix-map=$work=/pocketgres/extensions/$name"
 cd "$work"
-make "PG_CONFIG=$PG_CONFIG" with_llvm=no OPTFLAGS= "$@"
-make "PG_CONFIG=$PG_CONFIG" with_llvm=no OPTFLAGS= "DESTDIR=$work/.root" "$@" install
+needs() { local program; for program in "$@"; do command -v "$program" >/dev/null || { echo "error: $program is not on the PATH: install it" >&2; exit 1; }; done; }
+pgxs() {
+    make "PG_CONFIG=$PG_CONFIG" with_llvm=no OPTFLAGS= "$@"
+    make "PG_CONFIG=$PG_CONFIG" with_llvm=no OPTFLAGS= "DESTDIR=$work/.root" "$@" install
+}
+with_cmake() {
+    needs cmake
+    printf 'set(CMAKE_%s)\n' "SYSTEM_NAME Linux" "SYSTEM_PROCESSOR wasm64" "C_COMPILER wasm-cc" "CXX_COMPILER wasm-c++" "AR llvm-ar" "RANLIB llvm-ranlib" \
+        "STRIP llvm-strip" "TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY" "FIND_ROOT_PATH_MODE_LIBRARY ONLY" >"$work/.toolchain.cmake"
+    cmake -S "$work" -B "$work/.build" -DCMAKE_TOOLCHAIN_FILE="$work/.toolchain.cmake" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$POCKET_PREFIX" "-DPG_CONFIG=$PG_CONFIG" "$@"
+    cmake --build "$work/.build"
+    DESTDIR="$work/.root" cmake --install "$work/.build"
+}
+with_meson() {
+    needs meson ninja
+    printf '%s\n' '[binaries]' "c = 'wasm-cc'" "cpp = 'wasm-c++'" "ar = 'llvm-ar'" "strip = 'llvm-strip'" "pg_config = '$PG_CONFIG'" \
+        '[host_machine]' "system = 'linux'" "cpu_family = 'wasm64'" "cpu = 'wasm64'" "endian = 'little'" >"$work/.cross"
+    meson setup "$work/.build" "$work" --cross-file "$work/.cross" --buildtype=release --prefix="$POCKET_PREFIX" "$@"
+    ninja -C "$work/.build"
+    DESTDIR="$work/.root" meson install -C "$work/.build" --no-rebuild
+}
+if [[ -n "$(ls GNUmakefile makefile Makefile 2>/dev/null)" || " $* " == *" -C "* || " $* " == *" -f "* ]]; then pgxs "$@"
+elif [[ -f CMakeLists.txt ]]; then with_cmake "$@"
+elif [[ -f meson.build ]]; then with_meson "$@"
+else echo "error: $source has no Makefile, CMakeLists.txt or meson.build" >&2; exit 1
+fi
+[[ -d "$work/.root$POCKET_PREFIX" ]] || { echo "error: nothing was installed below $POCKET_PREFIX: the install rules must ask pg_config where files go" >&2; exit 1; }
 for module in "$work/.root$POCKET_PREFIX"/lib/postgresql/*.so; do
     [[ -f "$module" ]] || continue
     llvm-strip -g "$module"

@@ -4,7 +4,7 @@
 MUSL := $(SYSTEM)/lib/libc/musl
 # A process has one thread; see below why real thread-local variables would be at the wrong place.
 UNTHREADED := -D_Thread_local= -D__thread=
-CFLAGS := $(TARGET) $(UNTHREADED) -O2 -g1 -fno-builtin -std=gnu99 -D_XOPEN_SOURCE=700 -DNDEBUG -w \
+CFLAGS := $(TARGET) $(UNTHREADED) -O2 -fno-builtin -std=gnu99 -D_XOPEN_SOURCE=700 -DNDEBUG -w \
 	-I$(MUSL)/src/internal -I$(MUSL)/src/include -I$(MUSL)/include -I$(SYSTEM)/lib/libc -I$(SYSTEM)/lib/pthread
 
 # Folders of which only named files are for a program without threads and signals of a real kernel
@@ -52,7 +52,7 @@ $(OUT)/libc.o/%.o: $(SYSTEM)/lib/%
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(EXTRA) -c $< -o $@
 # Not part of musl
-plain := $(TARGET) $(UNTHREADED) -O2 -g1 -fno-builtin -DNDEBUG -w -I$(SYSTEM)/lib/libc
+plain := $(TARGET) $(UNTHREADED) -O2 -fno-builtin -DNDEBUG -w -I$(SYSTEM)/lib/libc
 $(OUT)/libc.o/compiler-rt/%.o $(OUT)/libc.o/dlmalloc.c.o: CFLAGS := $(plain)
 # For malloc_trim of port.c
 $(OUT)/libc.o/dlmalloc.c.o: EXTRA := -DMALLOC_INSPECT_ALL=1

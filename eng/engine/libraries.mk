@@ -2,7 +2,7 @@
 # headers in OUT/include. Those that only the server contains are not position-independent, the others are contained in side modules too.
 #   make -f libraries.mk CC=... CXX=... AR=... LD=... OUT=DIR PORT=eng/engine SYSTEM=emscripten's ZLIB=... LZ4=... ZSTD=... ICU=... XML=... XML_VERSION=... XSLT=...
 #     XSLT_VERSION=... ICU_DATA_DIR=where the programs find ICU's files
-CFLAGS := -O2 -g1 -w
+CFLAGS := -O2 -w
 side := -fPIC -fvisibility=hidden
 objects = $(patsubst $(2)/%,$(OUT)/lib.o/$(1)/%.o,$(3))
 archives := $(patsubst %,$(OUT)/lib%.a,z lz4 zstd uuid icuuc icui18n icudata cxx stdc++ xml2 xslt)
@@ -45,12 +45,19 @@ icui18n := $(wildcard $(icu)/i18n/collation*.cpp $(icu)/i18n/*collationiterator.
 	$(patsubst %,$(icu)/i18n/%.cpp,bocsu coleitr coll rulebasedcollator sortkey ucln_in ucol ucol_res ucol_sit ucoleitr)
 $(OUT)/libicuuc.a: $(call objects,icu,$(icu),$(icuuc))
 $(OUT)/libicui18n.a: $(call objects,icu,$(icu),$(sort $(icui18n)))
-$(OUT)/lib.o/icu/common/%.o: $(icu)/common/%
+# Reading the headers, the C++ library's above all, takes longer than compiling most files: they are read once.
+icu_common := $(icu_cxxflags) -DU_COMMON_IMPLEMENTATION
+icu_i18n := $(icu_cxxflags) -DU_I18N_IMPLEMENTATION
+$(OUT)/lib.o/icu/%.pch:
 	@mkdir -p $(@D)
-	$(CXX) $(icu_cxxflags) -DU_COMMON_IMPLEMENTATION -c $< -o $@
-$(OUT)/lib.o/icu/i18n/%.o: $(icu)/i18n/%
+	printf '#include "%s"\n' unicode/utypes.h unicode/unistr.h unicode/uniset.h umutex.h cmemory.h uassert.h >$(@:.pch=.h)
+	$(CXX) $(icu_$(notdir $(@D))) -x c++-header -c $(@:.pch=.h) -o $@
+$(OUT)/lib.o/icu/common/%.o: $(icu)/common/% $(OUT)/lib.o/icu/common/headers.pch
 	@mkdir -p $(@D)
-	$(CXX) $(icu_cxxflags) -DU_I18N_IMPLEMENTATION -c $< -o $@
+	$(CXX) $(icu_common) -include-pch $(OUT)/lib.o/icu/common/headers.pch -c $< -o $@
+$(OUT)/lib.o/icu/i18n/%.o: $(icu)/i18n/% $(OUT)/lib.o/icu/i18n/headers.pch
+	@mkdir -p $(@D)
+	$(CXX) $(icu_i18n) -include-pch $(OUT)/lib.o/icu/i18n/headers.pch -c $< -o $@
 
 # Its data: the root collation in the programs, all else as files in OUT/icu
 icu_data := $(firstword $(wildcard $(icu)/data/in/icudt*l.dat))

@@ -40,6 +40,7 @@ internal sealed class PocketgresCommand
         new RestoreCommand(),
         new ImportCommand(),
         new ExportCommand(),
+        new ExtensionCommand(),
     ];
 
     public PocketgresCommand()
@@ -85,11 +86,11 @@ internal sealed class PocketgresCommand
     /// <summary><c>scan</c>.</summary>
     public ScanCommand Scan { get; } = new();
 
-    /// <summary>The words that <see cref="Parse"/> left alone, null when there was none: those behind <c>--</c> of <c>run</c>, and all of a command that takes another program's options.</summary>
+    /// <summary>The words that <see cref="Parse"/> left alone, null when there was none: those behind <c>--</c> of <c>run</c> and <c>extension</c>, and all of a command that takes another program's options.</summary>
     public IReadOnlyList<string>? Tail { get; private set; }
 
-    /// <summary>The command of the list that was asked for, or null.</summary>
-    public ISubcommand? SubcommandOf(ParseResult result) => _subcommands.FirstOrDefault(s => s.Command == result.CommandResult.Command);
+    /// <summary>The command of the list that was asked for, itself or one of its own, or null.</summary>
+    public ISubcommand? SubcommandOf(ParseResult result) => _subcommands.FirstOrDefault(s => s.Command == result.CommandResult.Command || result.CommandResult.Command.Parents.Contains(s.Command));
 
     /// <summary>Parses arguments; the result asks for help, for the version, or for one of the commands.</summary>
     /// <exception cref="UsageException">They do not make sense.</exception>
@@ -100,7 +101,7 @@ internal sealed class PocketgresCommand
             throw new UsageException($"no command given: run \"{Program.Name} serve\", or see \"{Program.Name} --help\"");
         }
 
-        int dashes = args[0] == RunCommand.Name ? args.ToList().IndexOf("--") : -1;
+        int dashes = args[0] is RunCommand.Name or ExtensionCommand.Name ? args.ToList().IndexOf("--") : -1;
         if (dashes >= 0)
         {
             Tail = [.. args.Skip(dashes + 1)];

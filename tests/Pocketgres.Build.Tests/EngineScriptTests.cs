@@ -146,10 +146,10 @@ public sealed class EngineScriptTests : IDisposable
     [Fact]
     public void Building_an_extension_needs_its_directory_with_a_makefile()
     {
-        const string Usage = "extension: usage: eng/extension.sh DIRECTORY [OUT] [MAKE'S ARGUMENTS...]; DIRECTORY has the extension's source with its Makefile";
+        const string Usage = "extension: usage: eng/extension.sh DIRECTORY [OUT] [ARGUMENTS...]; DIRECTORY has the extension's source";
         Assert.Equal((1, Usage), Run("extension.sh", []));
         Assert.Equal((1, Usage), Run("extension.sh", [_directory["absent"]]));
-        Assert.Equal((1, $"extension: {_directory["bin"]} has no Makefile"), Run("extension.sh", [_directory["bin"]]));
+        Assert.Equal((1, $"extension: {_directory["bin"]} has no Makefile, CMakeLists.txt or meson.build: give the folder that has one"), Run("extension.sh", [_directory["bin"]]));
         File.WriteAllText(_directory["bin/Makefile"], "");
         var (code, error) = Run("extension.sh", [_directory["bin"]]);
         Assert.Equal(1, code); // the engine comes next, which these tests do not have

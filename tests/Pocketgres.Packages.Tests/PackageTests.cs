@@ -28,6 +28,7 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
     [Theory]
     [MemberData(nameof(Libraries))]
     [InlineData("Pocketgres.Postgres")]
+    [InlineData("Pocketgres.Postgres.Modules")]
     [InlineData("Pocketgres.Cli")]
     public void Every_package_names_and_contains_the_licence(string name)
     {
@@ -99,6 +100,40 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
 
         static void AssertWorks(string printed) =>
             Assert.Matches(@"^1000 rows, 18\.\d+\nRunning\n$", printed);
+    }
+
+    [Fact]
+    public async Task The_compiled_modules_come_from_their_package_without_a_compiler()
+    {
+        // As a project of a clone that chose the package: with eng/Modules.targets and the clone's versions, and with no compiler's result within reach.
+        string directory = Path.Combine(packages.Workspace, "Modules");
+        Directory.CreateDirectory(directory);
+        string project = Path.Combine(directory, "Modules.csproj");
+        await File.WriteAllTextAsync(project, $"""<Project Sdk="Microsoft.NET.Sdk"><Import Project="{PackedPackages.RepositoryRoot}/eng/Modules.targets" /></Project>""");
+        string[] build = ["-u", "PocketgresPostgres", "dotnet", "msbuild", project, "-restore", "-nologo", "-v:q", "-t:CompilePostgres", "-getProperty:PocketgresPostgres",
+            $"-p:DirectoryBuildPropsPath={PackedPackages.RepositoryRoot}/Directory.Build.props", $"-p:DirectoryPackagesPropsPath={PackedPackages.RepositoryRoot}/Directory.Packages.props"];
+        string[] arguments = [.. build, "-p:PocketgresModules=package"];
+        string taken = (await packages.RunAsync(packages.Workspace, "env", arguments)).Trim();
+        Assert.StartsWith(packages.Workspace, taken, StringComparison.Ordinal);
+
+        string? named = Environment.GetEnvironmentVariable("PocketgresPostgres");
+        string compiled = Path.GetFullPath(named is { Length: > 0 } ? named : (await packages.RunAsync(packages.Workspace, "env", build)).Trim());
+        Assert.NotEqual(compiled, taken);
+        Assert.Equal(Hashes(compiled), Hashes(taken));
+        Assert.Contains(Path.Combine("bin", "postgres"), Hashes(taken).Keys);
+
+        // Of another engine than the clone's: refused.
+        string version = Path.Combine(taken, "VERSION");
+        await File.WriteAllTextAsync(version, (await File.ReadAllTextAsync(version)).Replace("inputs ", "inputs 0", StringComparison.Ordinal));
+        using var refused = packages.Start(packages.Workspace, "env", arguments);
+        string said = await refused.StandardOutput.ReadToEndAsync() + await refused.StandardError.ReadToEndAsync();
+        await refused.WaitForExitAsync();
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("was compiled from other sources than eng/engine of this clone: take the package of this version, or compile them with PocketgresModules=source", said, StringComparison.Ordinal);
+
+        static SortedDictionary<string, string> Hashes(string directory) => new(
+            Directory.GetFiles(directory, "*", SearchOption.AllDirectories).ToDictionary(
+                f => Path.GetRelativePath(directory, f), f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f)))), StringComparer.Ordinal);
     }
 
     [Fact]

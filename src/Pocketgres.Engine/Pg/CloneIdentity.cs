@@ -9,8 +9,7 @@ namespace Pocketgres.Engine.Cloning;
 /// <summary>Makes a clone another cluster than its source: a system identifier and authentication nonce of its own, in files and in memory.</summary>
 internal static unsafe class CloneIdentity
 {
-    // access/xlog_internal.h: XLogLongPageHeaderData, at the start of each WAL segment.
-    private const int PageSize = 8192, InfoOffset = 2, LongHeader = 2, IdentifierOffset = 24;
+    private const int PageSize = 8192, LongHeader = 2; // XLOG_BLCKSZ, XLP_LONG_HEADER (access/xlog_internal.h)
     private const int NonceLength = 32; // MOCK_AUTH_NONCE_LEN (catalog/pg_control.h)
 
     /// <summary>Rewrites the files of the data directory. Before any process runs.</summary>
@@ -67,12 +66,13 @@ internal static unsafe class CloneIdentity
             inMemory.Crc = written.Crc;
             new Span<byte>(Unsafe.AsPointer(ref written.Nonce), NonceLength).CopyTo(new Span<byte>(Unsafe.AsPointer(ref inMemory.Nonce), NonceLength));
             var log = GuestVariables.LogControl(m);
-            byte* page = m + log.Pages;
+            uint page = log.Pages;
             for (int last = log.LastBuffer; last >= 0; last--, page += PageSize)
             {
-                if ((*(ushort*)(page + InfoOffset) & LongHeader) != 0 && *(ulong*)(page + IdentifierOffset) == old)
+                var header = new LogSegmentHeader(m, page);
+                if ((new LogPageHeader(m, page).Flags & LongHeader) != 0 && header.SystemIdentifier == old)
                 {
-                    *(ulong*)(page + IdentifierOffset) = written.SystemIdentifier;
+                    header.SystemIdentifier = written.SystemIdentifier;
                 }
             }
         }

@@ -299,3 +299,21 @@ internal static partial class EolTypes
     [GuestName("EOL_NL")]
     public static partial int Newline { get; }
 }
+
+/// <summary>The beginning of a page of the write-ahead log (access/xlog_internal.h).</summary>
+[GuestStruct("XLogPageHeaderData")]
+internal readonly ref partial struct LogPageHeader
+{
+    /// <summary>Flags, XLP_LONG_HEADER among them.</summary>
+    [GuestName("xlp_info")]
+    public partial ushort Flags { get; }
+}
+
+/// <summary>The beginning of a segment's first page, which <see cref="LogPageHeader"/> is the beginning of (access/xlog_internal.h).</summary>
+[GuestStruct("XLogLongPageHeaderData")]
+internal readonly ref partial struct LogSegmentHeader
+{
+    /// <summary>The cluster's.</summary>
+    [GuestName("xlp_sysid")]
+    public partial ulong SystemIdentifier { get; set; }
+}

@@ -1,0 +1,20 @@
+using System.Runtime.CompilerServices;
+
+namespace Pocketgres.Cli.Tests.Support;
+
+/// <summary>A test of what compiles C for the engine: it needs the build tree that eng/engine.sh leaves beside its results, which a clone that takes those from elsewhere does not have.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class EngineTreeFactAttribute : FactAttribute
+{
+    public EngineTreeFactAttribute([CallerFilePath] string path = "")
+    {
+        string repository = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "../../.."));
+        string results = Environment.GetEnvironmentVariable("PocketgresPostgres") is { Length: > 0 } result
+            ? Path.GetDirectoryName(Path.GetFullPath(result))!
+            : Environment.GetEnvironmentVariable("POCKETGRES_ENGINE_DIR") ?? Path.Combine(repository, "artifacts/pg");
+        if (!File.Exists(Path.Combine(results, "build/sysroot/include/pocketgres.h")))
+        {
+            Skip = $"needs the build tree of eng/engine.sh, which is not in {results}";
+        }
+    }
+}
