@@ -176,6 +176,53 @@ public sealed class MigrateTests(MemoryServer server) : IClassFixture<MemoryServ
     }
 
     [Fact]
+    public async Task Flyways_callbacks_are_run_and_after_a_kill_before_the_last_of_them_once_more()
+    {
+        string url = await server.CreateDatabaseAsync();
+        _directory.Write("beforeMigrate.sql", "CREATE SEQUENCE IF NOT EXISTS runs; SELECT nextval('runs');");
+        _directory.Write("V1__a.sql", "CREATE TABLE a (x int);");
+        _directory.Write("views/afterMigrateApplied__1_drop.sql", "DROP VIEW IF EXISTS v;");
+        _directory.Write("views/afterMigrateApplied__2_view.sql", "CREATE VIEW v AS SELECT count(*), ${number} FROM a;");
+        _directory.Write("afterMigrate__rows.sql", "INSERT INTO a VALUES (1);");
+        _directory.Write("afterClean.sql", "SELECT 1/0;");
+        var options = new MigrateOptions { Placeholders = new Dictionary<string, string> { ["number"] = "5" } };
+        Assert.Equal(["V1__a.sql"], (await MigrateAsync(url, options)).Applied);
+        Assert.Equal(["1"], await MemoryServer.QueryAsync(url, "SELECT count FROM v"));
+
+        await MemoryServer.ExecuteAsync(url, "DROP VIEW v");
+        var again = await MigrateAsync(url, options);
+        Assert.Equal((0, 0), (again.Applied.Count, again.Missing.Count));
+        Assert.Equal(["2", "2", ""], [.. await MemoryServer.QueryAsync(url, "SELECT count(*) FROM a"), .. await MemoryServer.QueryAsync(url, "SELECT last_value FROM runs"),
+            .. await MemoryServer.QueryAsync(url, "SELECT coalesce(to_regclass('v')::text, '')")]);
+
+        await MemoryServer.ExecuteAsync(url, "UPDATE pocketgres.migrations SET finished_at = NULL WHERE name LIKE '%2_view.sql'");
+        await MigrateAsync(url, options);
+        Assert.Equal(["2"], await MemoryServer.QueryAsync(url, "SELECT count(*) - 1 FROM a WHERE EXISTS (SELECT FROM v)"));
+        _directory.Write("beforeEachMigrate.sql", "SELECT 1;");
+        Assert.Contains("beforeEachMigrate.sql is a callback", (await Assert.ThrowsAsync<MigrationException>(() => MigrateAsync(url, options))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_extension_that_was_not_made_is_asked_for_when_its_function_is_not_found()
+    {
+        string url = await server.CreateDatabaseAsync();
+        _directory.Write("1.sql", "CREATE TABLE a (id uuid DEFAULT uuid_generate_v4());");
+        Assert.Contains("CREATE EXTENSION \"uuid-ossp\"", (await Assert.ThrowsAsync<MigrationException>(() => MigrateAsync(url))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Programs_among_the_scripts_are_not_left_out()
+    {
+        string url = await server.CreateDatabaseAsync();
+        _directory.Write("1_a.sql", "-- +goose Up\nCREATE TABLE a (x int);");
+        _directory.Write("2_b.go", "package migrations");
+        _directory.Write("main_test.go", "package migrations");
+        var e = await Assert.ThrowsAsync<MigrationException>(() => MigrateAsync(url));
+        Assert.Equal(MigrationError.NotRecognized, e.Error);
+        Assert.Contains("(2_b.go)", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_extension_that_is_not_there_is_said_before_anything_runs()
     {
         string url = await server.CreateDatabaseAsync();

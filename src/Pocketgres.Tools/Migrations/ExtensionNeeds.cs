@@ -42,11 +42,20 @@ internal sealed class ExtensionNeeds(NpgsqlConnection connection, string directo
         }
 
         var available = await AvailableAsync(cancellationToken);
-        var needs = new MigrationScanner(InstalledExtensions.Load()).Scan(migration.File, migration.Sql).Select(f => f.Extension).Distinct(StringComparer.Ordinal)
-            .Where(name => !available.Contains(name)).Select(name => name + Reason(name)).ToList();
+        var seen = new MigrationScanner(InstalledExtensions.Load()).Scan(migration.File, migration.Sql).Select(f => f.Extension).Distinct(StringComparer.Ordinal).ToList();
+        var needs = seen.Where(name => !available.Contains(name)).Select(name => name + Reason(name)).ToList();
         if (needs.Count > 0)
         {
             text.Append("; the server does not have extensions that this file seems to need: ").AppendJoin(", ", needs);
+        }
+
+        if (e.SqlState is PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.UndefinedObject)
+        {
+            var made = (await connection.QueryAsync("SELECT extname::text FROM pg_catalog.pg_extension", cancellationToken)).Select(r => (string)r[0]!).ToHashSet(StringComparer.Ordinal);
+            if (seen.Where(name => available.Contains(name) && !made.Contains(name)).ToList() is { Count: > 0 } unmade)
+            {
+                text.Append($"; this file seems to need extensions that nobody has created: CREATE EXTENSION \"{string.Join("\", \"", unmade)}\"");
+            }
         }
 
         return new MigrationException(MigrationError.StatementFailed, text.ToString(), failure.InnerException);

@@ -1,10 +1,11 @@
+using System.Text.RegularExpressions;
 using Pocketgres.Migrations.Formats;
 using Pocketgres.Sql;
 
 namespace Pocketgres.Migrations;
 
 /// <summary>A folder of migrations: whose it is, and what is in it, split into statements.</summary>
-internal sealed class MigrationFolder
+internal sealed partial class MigrationFolder
 {
     // Where applications keep them, seen from their own directory.
     private static readonly string[] s_places =
@@ -20,11 +21,12 @@ internal sealed class MigrationFolder
         new KnexFormat(), new PlainFormat(),
     ];
 
-    private MigrationFolder(MigrationFormat format, string directory, IReadOnlyList<Migration> migrations)
+    private MigrationFolder(MigrationFormat format, string directory, IReadOnlyList<Migration> migrations, IReadOnlyList<MigrationCallback> callbacks)
     {
         Format = format;
         Directory = directory;
         Migrations = migrations;
+        Callbacks = callbacks;
     }
 
     /// <summary>The tool.</summary>
@@ -36,6 +38,9 @@ internal sealed class MigrationFolder
     /// <summary>In the order they are to run.</summary>
     public IReadOnlyList<Migration> Migrations { get; }
 
+    /// <summary>What runs beside them, in its order.</summary>
+    public IReadOnlyList<MigrationCallback> Callbacks { get; }
+
     /// <summary>Finds out whose folder it is and reads it.</summary>
     /// <exception cref="MigrationException">It is nobody's, or holds what cannot be run.</exception>
     public static MigrationFolder Open(string path, MigrateOptions options)
@@ -46,7 +51,7 @@ internal sealed class MigrationFolder
             {
                 return Path.GetFileName(path) == RailsFormat.FileName
                     ? Open(new RailsFormat(), Path.GetDirectoryName(Path.GetFullPath(path))!, options)
-                    : new MigrationFolder(new PlainFormat(), path, [Migration.Whole(Path.GetFileName(path), Path.GetFileName(path), path)]);
+                    : new MigrationFolder(new PlainFormat(), path, [Migration.Whole(Path.GetFileName(path), Path.GetFileName(path), path)], []);
             }
 
             if (!System.IO.Directory.Exists(path))
@@ -84,8 +89,17 @@ internal sealed class MigrationFolder
         }
     }
 
-    private static MigrationFolder Open(MigrationFormat format, string directory, MigrateOptions options) =>
-        new(format, directory, format.Read(directory, options));
+    private static MigrationFolder Open(MigrationFormat format, string directory, MigrateOptions options)
+    {
+        // Left out, they would be missed by what comes after them.
+        if (format is not KnexFormat && System.IO.Directory.EnumerateFiles(directory).FirstOrDefault(f => ProgramName().IsMatch(Path.GetFileName(f))) is { } program)
+        {
+            throw new MigrationException(MigrationError.NotRecognized,
+                $"{directory} has migrations that are programs ({Path.GetFileName(program)}) beside those in SQL: run {format.Tool} itself, with \"pocketgres run URL -- TOOL\"");
+        }
+
+        return new(format, directory, format.Read(directory, options), format.ReadCallbacks(directory, options));
+    }
 
     private static string Unknown(string path)
     {
@@ -95,4 +109,7 @@ internal sealed class MigrationFolder
             ? $"{path} has no migrations of a known tool (Prisma, Drizzle, Knex, Flyway, Rails' structure.sql, dbmate, golang-migrate, goose, *.sql): give the folder they are in"
             : $"{path} has migrations that are programs ({Path.GetFileName(program)}): run their own tool, with \"pocketgres run URL -- TOOL\"";
     }
+
+    [GeneratedRegex(@"^V?\d[\d._]*_.+(?<!_test|\.test|\.d)\.(go|py|rb|php|exs?|java|kt|cs|[cm]?js|ts)$")]
+    private static partial Regex ProgramName();
 }

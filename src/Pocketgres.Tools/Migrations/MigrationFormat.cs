@@ -21,6 +21,10 @@ internal abstract class MigrationFormat
     /// <exception cref="MigrationException">It contains what cannot be run.</exception>
     public abstract IReadOnlyList<Migration> Read(string directory, MigrateOptions options);
 
+    /// <summary>Reads the scripts that the tool runs beside the migrations.</summary>
+    /// <exception cref="MigrationException">There is one that cannot be run.</exception>
+    public virtual IReadOnlyList<MigrationCallback> ReadCallbacks(string directory, MigrateOptions options) => [];
+
     /// <summary>The statements that make the tool's table where it is missing. {0} is the quoted schema.</summary>
     public abstract string CreateTable(string schema);
 

@@ -69,17 +69,21 @@ internal sealed class MigrationRunner
         }
 
         CheckOrder(pending);
+        var callbacks = _folder.Callbacks.Select(c => (c.Moment, Migration: c.Script, Statements: MigrationFolder.Split(c.Script))).ToList();
         var scripts = pending.ConvertAll(m => (Migration: m, Steps: MigrationSteps.Of(m, MigrationFolder.Split(m))));
         var extensions = new ExtensionNeeds(_connection, _folder.Directory);
-        await extensions.CheckAsync(scripts.SelectMany(s => s.Steps.SelectMany(p => p.Statements.Select(t => (s.Migration, t)))), cancellationToken);
-        var missing = journal.Keys.Except(_folder.Migrations.Select(m => m.Name), StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        await extensions.CheckAsync(
+            [.. scripts.SelectMany(s => s.Steps.SelectMany(p => p.Statements.Select(t => (s.Migration, t)))), .. callbacks.SelectMany(c => c.Statements.Select(t => (c.Migration, t)))], cancellationToken);
+        var missing = journal.Keys.Except([.. _folder.Migrations.Select(m => m.Name), .. callbacks.Select(c => c.Migration.Name)], StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         var report = new MigrationReport(format.Tool, pending.ConvertAll(m => m.Name), _folder.Migrations.Count - pending.Count, missing);
         if (_options.DryRun)
         {
             return report;
         }
 
-        await PrepareAsync(journal, applied, cancellationToken);
+        bool isAnyApplied = pending.Count > 0 || callbacks.Any(c => c.Moment == CallbackMoment.AfterApplied && journal.GetValueOrDefault(c.Migration.Name) is { IsFinished: false });
+        await PrepareAsync(journal, applied, isAnyApplied, cancellationToken);
+        await CallAsync(CallbackMoment.Before);
         for (int i = 0; i < scripts.Count; i++)
         {
             var (migration, steps) = scripts[i];
@@ -94,7 +98,28 @@ internal sealed class MigrationRunner
             }
         }
 
+        if (isAnyApplied)
+        {
+            await CallAsync(CallbackMoment.AfterApplied);
+        }
+
+        await CallAsync(CallbackMoment.After);
         return report;
+
+        async Task CallAsync(CallbackMoment moment)
+        {
+            foreach (var (_, script, statements) in callbacks.Where(c => c.Moment == moment))
+            {
+                try
+                {
+                    await RunTransactionAsync(new MigrationStep(statements, IsTransaction: true), () => _journal.FinishAsync(script, cancellationToken), cancellationToken);
+                }
+                catch (StatementException e)
+                {
+                    throw await extensions.ExplainAsync(script, e, cancellationToken);
+                }
+            }
+        }
     }
 
     private async Task<Dictionary<string, string?>> ReadToolAsync(CancellationToken cancellationToken)
@@ -143,7 +168,8 @@ internal sealed class MigrationRunner
     }
 
     // The tool's table and ours agree afterwards: what only the tool knows is taken over, what it was made to forget is forgotten.
-    private async Task PrepareAsync(Dictionary<string, MigrationJournal.Entry> journal, Dictionary<string, string?> applied, CancellationToken cancellationToken)
+    private async Task PrepareAsync(
+        Dictionary<string, MigrationJournal.Entry> journal, Dictionary<string, string?> applied, bool isAnyApplied, CancellationToken cancellationToken)
     {
         await using var transaction = await _connection.BeginTransactionAsync(cancellationToken);
         await _journal.CreateAsync(cancellationToken);
@@ -167,6 +193,12 @@ internal sealed class MigrationRunner
                     journal.Remove(migration.Name);
                 }
             }
+        }
+
+        // Whoever comes after a kill has them to run, although no migration is left.
+        foreach (var callback in _folder.Callbacks.Where(c => isAnyApplied && c.Moment == CallbackMoment.AfterApplied))
+        {
+            await _journal.WriteProgressAsync(callback.Script, 0, began: false, cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken);

@@ -59,6 +59,35 @@ internal sealed partial class FlywayFormat : MigrationFormat
         return [.. ordered, .. repeatable.OrderBy(m => m.Key, StringComparer.Ordinal)];
     }
 
+    public override IReadOnlyList<MigrationCallback> ReadCallbacks(string directory, MigrateOptions options)
+    {
+        var callbacks = new List<MigrationCallback>();
+        foreach (string file in Directory.EnumerateFiles(directory, "*.sql", SearchOption.AllDirectories).OrderBy(f => Path.GetFileName(f), StringComparer.Ordinal))
+        {
+            if (CallbackName().Match(Path.GetFileName(file)) is not { Success: true } match)
+            {
+                continue;
+            }
+
+            CallbackMoment? moment = match.Groups["event"].Value switch
+            {
+                "beforeMigrate" => CallbackMoment.Before,
+                "afterMigrateApplied" => CallbackMoment.AfterApplied,
+                "afterMigrate" => CallbackMoment.After,
+                "afterMigrateError" => null,
+                _ => throw new MigrationException(MigrationError.NotRecognized, $"{file} is a callback of Flyway that is not supported: run Flyway itself, with {Run}"),
+            };
+            if (moment is { } when)
+            {
+                string name = Path.GetRelativePath(directory, file);
+                var script = Migration.Whole(name, name, file);
+                callbacks.Add(new MigrationCallback(when, script with { Sql = Replace(file, script.Sql, options) }));
+            }
+        }
+
+        return callbacks;
+    }
+
     public override string Table(string schema) => schema + ".flyway_schema_history";
 
     public override string CreateTable(string schema) =>
@@ -150,6 +179,10 @@ internal sealed partial class FlywayFormat : MigrationFormat
 
     [GeneratedRegex(@"^(?<kind>[VUBR])(?<version>[0-9][0-9._]*)?__(?<name>.+)\.sql$")]
     private static partial Regex FileName();
+
+    // Those of "flyway migrate"; other commands have callbacks of their own.
+    [GeneratedRegex(@"^(?<event>(?:before|after)(?:Each)?(?:Migrate|Connect|Versioned|Repeatables)\w*?|createSchema)(?:__.*)?\.sql$")]
+    private static partial Regex CallbackName();
 
     [GeneratedRegex(@"\$\{([^}\s]+)\}")]
     private static partial Regex Placeholder();
