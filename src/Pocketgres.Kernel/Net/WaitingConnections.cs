@@ -1,14 +1,15 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel.Net;
 
 /// <summary>
-/// The connections of a listening socket that <see cref="AcceptFilter"/> keeps from accept(2): a host descriptor each, no process and no thread. The one that
-/// waits longest is closed when there are too many, or when descriptors run out: clients that are what they should be wait for milliseconds. Used by the listening process, under the
-/// kernel's lock.
+/// The connections of a listening socket that <see cref="AcceptFilter"/> keeps from accept(2): a host descriptor each, no process and no thread. When there are
+/// too many, or descriptors run out, the oldest of the address that has most is closed: no address pushes others out, and clients that are what they should be wait for milliseconds.
+/// Used by the listening process, under the kernel's lock.
 /// </summary>
 /// <param name="listener">The listening socket, or the queue's descriptor.</param>
 /// <param name="filter">Says which connections are ready.</param>
@@ -23,9 +24,10 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
 
     private static readonly int s_maximum = Math.Clamp(HostDescriptors.Limit / 8, 1, MaximumWaiting);
 
-    private readonly Dictionary<int, Connection> _waiting = [];
-    private readonly Queue<Connection> _byAge = []; // those that wait, and some that do not any more
-    private readonly Queue<Connection> _ready = [];
+    private readonly Dictionary<int, WaitingConnection> _waiting = [];
+    private readonly Dictionary<ulong, int> _counts = []; // of those that wait, by origin
+    private readonly Queue<WaitingConnection> _byAge = []; // those that wait, and some that do not any more
+    private readonly Queue<WaitingConnection> _ready = [];
     private Errno _error; // of accept(2), for the program
     private int _set = -1, _timer = -1; // made when a connection waits: the listening socket, the connections and the timer
 
@@ -93,6 +95,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
 
         filter.Waiting -= _waiting.Count;
         _waiting.Clear();
+        _counts.Clear();
         _byAge.Clear();
         _ready.Clear();
         Close(ref _timer);
@@ -153,9 +156,9 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
                 }
 
                 var error = HostErrno.Last();
-                if (error is Errno.EMFILE or Errno.ENFILE && Oldest() is { } oldest)
+                if (error is Errno.EMFILE or Errno.ENFILE && Superfluous() is { } superfluous)
                 {
-                    Drop(oldest);
+                    Drop(superfluous);
                     continue;
                 }
 
@@ -173,7 +176,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
                 deadline = Stopwatch.GetTimestamp() + (long)(filter.PatienceOf(process).TotalSeconds * Stopwatch.Frequency);
             }
 
-            var connection = new Connection(descriptor, new ReadOnlySpan<byte>(address, Math.Min(length, AddressSize)).ToArray(), deadline) { Received = received };
+            var connection = new WaitingConnection(descriptor, new ReadOnlySpan<byte>(address, Math.Min(length, AddressSize)).ToArray(), deadline) { Received = received };
             if (received is not null)
             {
                 _ready.Enqueue(connection); // who has read it has judged it
@@ -181,6 +184,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
             }
 
             _waiting.Add(descriptor, connection);
+            _counts[connection.Origin] = _counts.GetValueOrDefault(connection.Origin) + 1;
             filter.Waiting++;
             Judge(process, connection, hasEnded: false);
             if (_waiting.ContainsKey(descriptor))
@@ -190,7 +194,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         }
     }
 
-    private void Keep(Connection connection)
+    private void Keep(WaitingConnection connection)
     {
         _byAge.Enqueue(connection);
         if (!EnsureSet() || Epoll.Control(_set, Epoll.Add, connection.Descriptor, Epoll.In | Epoll.PeerHangUp | Epoll.EdgeTriggered) != 0)
@@ -202,12 +206,19 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         connection.IsInSet = true;
         while (_waiting.Count > s_maximum)
         {
-            Drop(Oldest()!);
+            Drop(Superfluous()!);
+        }
+
+        if (_byAge.Count > 2 * s_maximum)
+        {
+            var left = _byAge.Where(static c => c.IsWaiting).ToList(); // the oldest may stay for long, while those behind it go
+            _byAge.Clear();
+            left.ForEach(_byAge.Enqueue);
         }
     }
 
     [SkipLocalsInit]
-    private void Judge(Process process, Connection connection, bool hasEnded)
+    private void Judge(Process process, WaitingConnection connection, bool hasEnded)
     {
         byte* bytes = stackalloc byte[filter.MaximumRequest];
         while (true)
@@ -246,7 +257,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         }
     }
 
-    private Connection? Oldest()
+    private WaitingConnection? Oldest()
     {
         while (_byAge.TryPeek(out var oldest))
         {
@@ -261,7 +272,20 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         return null;
     }
 
-    private void Drop(Connection connection)
+    // The oldest of the origin that has most; of several such, of the one with the oldest connection.
+    private WaitingConnection? Superfluous()
+    {
+        var oldest = Oldest();
+        if (oldest is null || _counts.Count == 1)
+        {
+            return oldest;
+        }
+
+        int most = _counts.Values.Max();
+        return _counts[oldest.Origin] == most ? oldest : _byAge.First(c => c.IsWaiting && _counts[c.Origin] == most);
+    }
+
+    private void Drop(WaitingConnection connection)
     {
         Forget(connection);
         filter.Dropped++;
@@ -269,11 +293,16 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         queue?.Taken();
     }
 
-    private void Forget(Connection connection)
+    private void Forget(WaitingConnection connection)
     {
         connection.IsWaiting = false;
         _waiting.Remove(connection.Descriptor);
         filter.Waiting--;
+        if (--CollectionsMarshal.GetValueRefOrNullRef(_counts, connection.Origin) == 0)
+        {
+            _counts.Remove(connection.Origin);
+        }
+
         if (connection.IsInSet)
         {
             _ = Epoll.Control(_set, Epoll.Delete, connection.Descriptor, 0);
@@ -308,22 +337,5 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
             long left = Oldest() is { } oldest ? Math.Max(1, ((oldest.Deadline - Stopwatch.GetTimestamp()) * 1000 / Stopwatch.Frequency) + 1) : 0;
             _ = Epoll.SetTimer(_timer, left);
         }
-    }
-
-    private sealed class Connection(int descriptor, byte[] address, long deadline)
-    {
-        public int State; // the filter's
-
-        public int Descriptor => descriptor;
-
-        public byte[] Address => address;
-
-        public byte[]? Received { get; init; }
-
-        public long Deadline => deadline;
-
-        public bool IsWaiting { get; set; } = true;
-
-        public bool IsInSet { get; set; }
     }
 }

@@ -107,6 +107,38 @@ public sealed unsafe class AcceptFilterTests
         Assert.Equal(before, HostResources.Descriptors("eventpoll"));
     }
 
+    [Fact]
+    public void An_address_with_many_connections_pushes_no_other_out()
+    {
+        using var kernel = Filtering(TimeSpan.FromMinutes(1));
+        kernel.Run(p =>
+        {
+            var calls = new Calls(p);
+            int listener = calls.Listen("127.0.0.1", 0, out int port, backlog: 64);
+            var clients = new List<TcpClient>();
+            TcpClient Connect(string from)
+            {
+                var client = new TcpClient(new IPEndPoint(IPAddress.Parse(from), 0));
+                client.Connect("127.0.0.1", port);
+                clients.Add(client);
+                Assert.Equal(Eagain, calls.AcceptNow(listener, out _));
+                return client;
+            }
+
+            var oldest = Connect("127.0.0.2"); // the first to go, if age alone counted
+            var many = Enumerable.Range(0, WaitingConnections.MaximumWaiting + 9).Select(_ => Connect("127.0.0.3")).ToList();
+            var youngest = Connect("127.0.0.2");
+            Assert.All(many[..11], c => Assert.Equal(0, c.GetStream().Read(new byte[1])));
+            foreach (var client in new[] { oldest, many[11], youngest })
+            {
+                client.Client.Send("here\n"u8);
+                Assert.True(calls.Accept(listener, out _) >= 0);
+            }
+
+            clients.ForEach(c => c.Dispose());
+        });
+    }
+
     private static TestKernel Filtering(TimeSpan patience) => new(options: new KernelOptions { StackSize = 1 << 20, AcceptFilter = new Lines(patience) });
 
     private sealed class Lines(TimeSpan patience) : AcceptFilter
