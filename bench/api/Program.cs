@@ -3,6 +3,7 @@
 //   dotnet run -c Release --project bench/api -- rates [SECONDS] [NAME=CONNECTION-STRING ...]
 //   dotnet run -c Release --project bench/api -- clones [COUNT]
 //   dotnet run -c Release --project bench/api -- alive [COUNT]
+//   dotnet run -c Release --project bench/api -- connect ROUNDS CONNECTIONS NAME=PORT ...      run by bench/tls
 using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
@@ -13,13 +14,58 @@ return args switch
     ["rates", .. var rest] => await RatesAsync(rest),
     ["clones", .. var rest] => await ClonesAsync(rest),
     ["alive", .. var rest] => await AliveAsync(rest),
+    ["connect", var rounds, var count, .. var rest] => Connect(Number(rounds), Number(count), rest),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("rates [SECONDS] [NAME=CONNECTION-STRING ...] | clones [COUNT] | alive [COUNT]");
+    Console.Error.WriteLine("rates [SECONDS] [NAME=CONNECTION-STRING ...] | clones [COUNT] | alive [COUNT] | connect ROUNDS CONNECTIONS NAME=PORT ...");
     return 2;
+}
+
+static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+// A connection without TLS and with it, in turn: a line of JSON for each round and server.
+static int Connect(int rounds, int count, string[] targets)
+{
+    for (int round = 0; round <= rounds; round++)
+    {
+        foreach (string[] target in targets.Select(t => t.Split('=')))
+        {
+            double[] ms = new double[2];
+            for (int turn = 0; turn < 2; turn++)
+            {
+                int tls = (round + turn) % 2;
+                var text = new NpgsqlConnectionStringBuilder
+                {
+                    Host = "127.0.0.1",
+                    Port = Number(target[1]),
+                    Username = "postgres",
+                    Database = "postgres",
+                    Pooling = false,
+                    SslMode = tls == 1 ? SslMode.Require : SslMode.Disable,
+                };
+                long begin = Stopwatch.GetTimestamp();
+                for (int i = 0; i < count; i++)
+                {
+                    using var connection = new NpgsqlConnection(text.ConnectionString);
+                    connection.Open();
+                    using var command = new NpgsqlCommand("select 1", connection);
+                    command.ExecuteScalar();
+                }
+
+                ms[tls] = Stopwatch.GetElapsedTime(begin).TotalMilliseconds / count;
+            }
+
+            if (round > 0) // the first warms up
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $$"""{"target": "{{target[0]}}", "plain": {{ms[0]}}, "tls": {{ms[1]}}}"""));
+            }
+        }
+    }
+
+    return 0;
 }
 
 static async Task<int> RatesAsync(string[] args)

@@ -25,7 +25,7 @@ class Program:
 
     def __init__(self, peer, directory, settings, work):
         self.peer, self.directory, self.settings, self._work = peer, directory, dict(settings), work
-        if settings.get("ssl") == "on":
+        if settings.get("ssl") == "on" and "ssl_cert_file" not in settings:
             self.settings.update(certificate(peer, work))
         self.port = free_port()
         self.log = os.path.join(work, f"{peer.name}-{self.port}.log")
@@ -174,12 +174,15 @@ class Native:
         return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
 
 
-def certificate(peer, work):
+KEYS = {"rsa": ["rsa:2048"], "ec": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]}
+
+
+def certificate(peer, work, kind="rsa"):
     """Settings that name a self-signed certificate of this peer, made at the first call: a server reads no key of another user's."""
-    cert, key = (os.path.join(work, f"{peer.name}.{end}") for end in ("crt", "key"))
+    cert, key = (os.path.join(work, f"{peer.name}-{kind}.{end}") for end in ("crt", "key"))
     if not os.path.exists(key):
         try:
-            done = subprocess.run(["openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "7", "-subj", "/CN=localhost", "-out", cert, "-keyout", key],
+            done = subprocess.run(["openssl", "req", "-new", "-x509", "-nodes", "-newkey", *KEYS[kind], "-days", "7", "-subj", "/CN=localhost", "-out", cert, "-keyout", key],
                                   capture_output=True, text=True, check=False)
         except FileNotFoundError as e:
             raise PeerError("the program openssl is missing: install it, or leave out the lines of the group tls") from e
