@@ -69,7 +69,7 @@ start_native source 6001
 psql -XAtq "$(address 6001) dbname=postgres" -c 'CREATE DATABASE bench'
 pgbench -i -q -s "$scale" "$(address 6001)" 2>"$work/log"
 psql -XAtq "$(address 6001)" -c 'ALTER TABLE pgbench_history ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
-start ours 6002 "${pocketgres[@]}" serve "file:$work/ours" --no-tcp --port 6002 --unix-socket-dir "$work/socket" -c unix_socket_permissions=0777 --database bench
+start ours 6002 "${pocketgres[@]}" serve "file:$work/ours" --no-tcp --port 6002 --unix-socket-dir "$work/socket" -c unix_socket_permissions=0777 -c max_slot_wal_keep_size=-1 --database bench
 start_native back 6003
 psql -XAtq "$(address 6003) dbname=postgres" -c 'CREATE DATABASE bench'
 move "native to ours" 6001 6002

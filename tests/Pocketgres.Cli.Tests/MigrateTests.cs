@@ -210,6 +210,20 @@ public sealed class MigrateTests(MemoryServer server) : IClassFixture<MemoryServ
         Assert.Contains("CREATE EXTENSION \"uuid-ossp\"", (await Assert.ThrowsAsync<MigrationException>(() => MigrateAsync(url))).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("SELECT pg_terminate_backend(pg_backend_pid());")]
+    [InlineData("CREATE TABLE a (x int);\nINSERT INTO a VALUES (1);\nCREATE FUNCTION f(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT pg_terminate_backend(pg_backend_pid())';\nCREATE INDEX CONCURRENTLY i ON a (f(x));")]
+    public async Task A_connection_that_the_server_ends_is_said_in_one_line(string script)
+    {
+        string url = await server.CreateDatabaseAsync();
+        _directory.Write("1.sql", script);
+        var result = await CliProcess.RunAsync("migrate", _directory.Path, url);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("terminating connection", result.Error, StringComparison.Ordinal);
+        Assert.Contains("the server has ended the connection", result.Error, StringComparison.Ordinal);
+        Assert.Equal(1, result.Error.Count(c => c == '\n'));
+    }
+
     [Fact]
     public async Task Programs_among_the_scripts_are_not_left_out()
     {

@@ -105,7 +105,7 @@ internal sealed class LiveSource(NpgsqlConnection connection, string name)
             "SELECT active, wal_status, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), confirmed_flush_lsn)::bigint FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", cancellationToken, name)
             is [[bool active, string status, long behind]] && status != "lost"
             ? (active, behind)
-            : throw new CopyException($"the source has dropped the slot {name}, or log that the target needs (max_slot_wal_keep_size): copy anew, with --abandon and then --replace");
+            : throw new CopyException($"the source has dropped the slot {name}, or log that the target needs: ALTER SYSTEM SET max_slot_wal_keep_size to more there, SELECT pg_reload_conf(), and copy anew, with --abandon and then --replace");
 
     /// <summary>Lets nobody write any more: new sessions are read-only, those that are there are ended. Returns the position in the log that has all that was written.</summary>
     public async Task<string> CloseAsync(CancellationToken cancellationToken)

@@ -24,13 +24,18 @@ internal static class PGliteArchive
     /// <param name="fill">Writes the cluster to a directory that exists.</param>
     /// <param name="report">Told the bytes packed so far.</param>
     /// <param name="cancellationToken">Cancels; nothing is left.</param>
-    /// <exception cref="CopyException">There is no such place.</exception>
+    /// <exception cref="CopyException">There is no such place or no room, or a file that is no archive.</exception>
     public static void Create(string file, Action<string> fill, Action<DirectoryPhase, long, string?> report, CancellationToken cancellationToken)
     {
         string full = Path.GetFullPath(file), parent = Path.GetDirectoryName(full) ?? "/", work = full + ".unfinished";
         if (Directory.Exists(full) || !Directory.Exists(parent))
         {
             throw new CopyException(Directory.Exists(full) ? $"not copied: {file} is a directory: name the archive's file (.tgz)" : $"not copied: {file} cannot be made: there is no directory {parent}");
+        }
+
+        if (File.Exists(full) && !IsCompressed(full))
+        {
+            throw new CopyException($"not copied: {file} is there and is no archive: name another file, or remove it");
         }
 
         string data = Path.Combine(work, DataName), archive = Path.Combine(work, ArchiveName);
@@ -45,6 +50,10 @@ internal static class PGliteArchive
             Pack(data, archive, bytes => report(DirectoryPhase.Packing, bytes, null), cancellationToken);
             File.Move(archive, full, overwrite: true);
             FileTree.Sync(new HostFileSystem("/"), parent);
+        }
+        catch (IOException e)
+        {
+            throw new CopyException($"not copied, and nothing is left: {file} cannot be made: {e.Message}; the directory's size is needed there, and that of the archive", e);
         }
         finally
         {
@@ -74,6 +83,12 @@ internal static class PGliteArchive
         }
 
         return notes;
+    }
+
+    private static bool IsCompressed(string path)
+    {
+        using var file = File.OpenRead(path);
+        return file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
     }
 
     private static void Pack(string directory, string archive, Action<long> report, CancellationToken cancellationToken)

@@ -41,6 +41,12 @@ internal sealed class ExtensionNeeds(NpgsqlConnection connection, string directo
             text.Append("; ").Append(more);
         }
 
+        if (connection.State != System.Data.ConnectionState.Open)
+        {
+            text.Append("; the server has ended the connection: mend that, and run this again");
+            return new MigrationException(MigrationError.StatementFailed, text.ToString(), failure.InnerException);
+        }
+
         var available = await AvailableAsync(cancellationToken);
         var seen = new MigrationScanner(InstalledExtensions.Load()).Scan(migration.File, migration.Sql).Select(f => f.Extension).Distinct(StringComparer.Ordinal).ToList();
         var needs = seen.Where(name => !available.Contains(name)).Select(name => name + Reason(name)).ToList();

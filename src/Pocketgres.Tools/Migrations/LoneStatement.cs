@@ -30,7 +30,7 @@ internal static class LoneStatement
         {
             // It was done.
         }
-        catch (StatementException) when (statement.ConcurrentIndex() is ("CREATE", var failed))
+        catch (StatementException) when (statement.ConcurrentIndex() is ("CREATE", var failed) && connection.State == System.Data.ConnectionState.Open)
         {
             await DropInvalidAsync(connection, failed, cancellationToken);
             throw;
