@@ -2,7 +2,7 @@ using Pocketgres.Cli.Tests.Support;
 
 namespace Pocketgres.Cli.Tests;
 
-/// <summary><c>extension build</c> as a process: what it makes of an extension in C, and what it says of what is wrong. That the result answers, eng/own-extension.sh shows.</summary>
+/// <summary><c>extension build</c> as a process: what it makes of an extension in C, and what it says of what is wrong.</summary>
 public sealed class ExtensionBuildTests : IDisposable
 {
     private const string Code = """
