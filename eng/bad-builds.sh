@@ -3,7 +3,7 @@
 # missing or too old, a disk that is full at the start and one that fills up during the build, a build that is killed three times. In copies of eng/, in a
 # temporary folder; the result of the interrupted build must be this clone's, byte for byte. Each message must be one line.
 #
-#   eng/bad-builds.sh           all but the last two: a minute
+#   eng/bad-builds.sh           all but the last two: half a minute
 #   eng/bad-builds.sh --all     all: a whole build, some 10 minutes of processor time; the disk needs the right to mount
 set -uo pipefail
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
