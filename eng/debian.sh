@@ -41,8 +41,12 @@ debian_open() {
         -o "Dir::State::status=$1/status" -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
         -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root -o Debug::NoLocking=1)
     debian_what="reading the package lists of $2" debian_run debian_apt update
-    # For apt it is a warning that it could not fetch them.
-    ls "$1"/lists/*_Packages* >/dev/null 2>&1 || die "reading the package lists of $2 failed (no network?): $(grep -m1 -E '^(W|E):' "$1/log" | sed -E 's#[a-z]+://[^ /]*#…#g' || true)"
+}
+
+# That apt could not fetch lists is a warning only: what is not in them is then no fault of the suite's.
+debian_need_lists() {
+    ls "$debian_state"/lists/*_Packages* >/dev/null 2>&1 \
+        || die "reading the package lists failed (no network?): $(grep -m1 -E '^(W|E):' "$debian_state/log" | sed -E 's#[a-z]+://[^ /]*#…#g' || true)"
 }
 
 debian_apt() { apt-get "${debian_options[@]}" "$@"; }

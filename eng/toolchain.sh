@@ -68,6 +68,7 @@ free=$(df -Pk "$target" | awk 'NR == 2 { print int($4 / 1024) }')
 source "$repository/eng/debian.sh"
 rm -rf "$target/.stamp" "$target/root" "$target/bin"
 debian_open "$target/apt" "$suite"
+debian_need_lists
 
 say "installing clang-$llvm and emscripten's C library of Debian $suite into $target"
 # All that the programs need, less compilers for this machine and what only debuggers, profilers and maintainer scripts use.
