@@ -104,10 +104,13 @@ internal sealed class AssemblyEmitter
 
     public UserStringHandle UserString(string text) => metadata.GetOrAddUserString(text);
 
-    /// <summary>Adds a method body and returns its offset in the IL stream.</summary>
+    /// <summary>
+    /// Adds a method body and returns its offset in the IL stream. Its locals start undefined: a method that asks .NET for zeros pays for them at each entry, for each
+    /// local of which the address is taken and, where it has many, for all of the frame.
+    /// </summary>
     public int AddBody(ReadOnlySpan<byte> code, int maxStack, IReadOnlyList<WasmType> locals)
     {
-        var body = bodies.AddMethodBody(code.Length, maxStack, 0, true, LocalSignature(locals), LocalAttributes(locals), false);
+        var body = bodies.AddMethodBody(code.Length, maxStack, 0, true, LocalSignature(locals), MethodBodyAttributes.None, false);
         code.CopyTo(body.Instructions.GetBytes().AsSpan());
         return body.Offset;
     }
@@ -115,7 +118,7 @@ internal sealed class AssemblyEmitter
     /// <summary>Adds a method body with one protected region.</summary>
     public int AddBody(IlWriter code, IReadOnlyList<WasmType> locals, in ProtectedRegion region)
     {
-        var body = bodies.AddMethodBody(code.Length, code.MaxStack + 1, 1, region.FitsSmallForm, LocalSignature(locals), LocalAttributes(locals), false);
+        var body = bodies.AddMethodBody(code.Length, code.MaxStack + 1, 1, region.FitsSmallForm, LocalSignature(locals), MethodBodyAttributes.None, false);
         code.Code.CopyTo(body.Instructions.GetBytes().AsSpan());
         int length = region.TryEnd - region.TryStart, handlerLength = region.HandlerEnd - region.TryEnd;
         if (region.Caught is { } caught)
@@ -237,10 +240,6 @@ internal sealed class AssemblyEmitter
 
         return handle;
     }
-
-    /// <summary>WebAssembly locals start as zero, so every method with locals asks for initialisation.</summary>
-    private static MethodBodyAttributes LocalAttributes(IReadOnlyList<WasmType> locals) =>
-        locals.Count > 0 ? MethodBodyAttributes.InitLocals : MethodBodyAttributes.None;
 
     private StandaloneSignatureHandle LocalSignature(IReadOnlyList<WasmType> locals)
     {

@@ -35,7 +35,10 @@ internal sealed partial class FunctionTranslator
         ilLocalOf = new int[localTypes.Count];
         foreach (int local in others)
         {
+            // WebAssembly's locals start as zero. The JIT drops what nobody reads.
             AddIlLocal(local);
+            EmitConstant(IlLocals[ilLocalOf[local]], 0);
+            StoreWhole(local);
         }
 
         int argument = 0;
