@@ -39,7 +39,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
 
     /// <summary>
     /// Compiles a directory's IL assemblies, with a profile if a training program is given: then the images must be there, and the assemblies are translated again,
-    /// with the calls inlined that the profile shows to be hot.
+    /// for what the profile shows to be hot.
     /// </summary>
     public void CompileReadyToRun(string directory) => CompileReadyToRun(directory, NewTranslation(new CacheKey()));
 
@@ -99,7 +99,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         {
             if (options.Training is { } program)
             {
-                var training = new ProfileStore(Path.Combine(EngineDirectory, ".profiles"), log).GetOrMake(directory, program, options.TrainingKey);
+                var training = new ProfileStore(Path.Combine(EngineDirectory, ".profiles"), log).GetOrMake(directory, program, options.TrainingKey, blocks => translation.RunSparing(blocks, directory));
                 translation.RunInlining(training.Blocks, directory);
                 int methods = ProfileAssembly.WriteAll(directory, training.Edges, profiles.FullName);
                 log.WriteLine($"profile: {methods:N0} methods");

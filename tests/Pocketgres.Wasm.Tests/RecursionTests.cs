@@ -59,6 +59,81 @@ public unsafe class RecursionTests
     }
 
     [Fact]
+    public void WhatIsCalledOftenIsSparedAndTheWayBackIsBounded()
+    {
+        var b = new WasmBuilder { TableSize = 4 };
+        int type = b.Type("ii");
+        b.Function("ii", c => c.Get(0).I32(1).CallIndirect(type), "dispatch");
+        b.Function("ii", c => c.Get(0), "leaf");
+        b.Function("ii", c => c.Get(0).Call(3), "back");
+        b.Function("ii", c => c.Get(0).Call(0), "again");
+        b.Function("jjj", c => c.Get(0).I32(0).Call(0).Op(Drop), "other"); // of another type
+        b.Elements(1, [1, 2, 4]);
+        var plain = Translate(b).Report;
+        Assert.Equal(1, plain.BoundedThroughTable);
+        Assert.Empty(plain.BoundedInCycles);
+
+        // Exported, so that any of these may be in the table: dispatch, too, which then calls itself.
+        var exported = Translate(b, calls: new() { ["TestMain.F0.f0_dispatch"] = 5000 }).Report;
+        Assert.Equal(0, exported.BoundedThroughTable);
+        Assert.Equal(["f0_dispatch"], exported.BoundedInCycles);
+
+        var seldom = Translate(b, calls: new() { ["TestMain.F0.f0_dispatch"] = 10 }).Report;
+        Assert.Equal(1, seldom.BoundedThroughTable);
+    }
+
+    [Fact]
+    public void TheLessOftenCalledFunctionOfACycleIsBounded()
+    {
+        var b = new WasmBuilder { TableSize = 4 };
+        int type = b.Type("ji");
+        b.Function("ii", c => c.Get(0).I32(1).CallIndirect(type).Op(Drop).I32(1), "dispatch");
+        b.Function("ji", c => c.Get(0).Call(2).Op(Drop).I64(1), "target");
+        b.Function("ii", c => c.Get(0).Call(0), "between");
+        b.Elements(1, [1]);
+        Dictionary<string, long> calls = new() { ["TestMain.F0.f0_dispatch"] = 5000, ["TestMain.F0.f1_target"] = 3000, ["TestMain.F0.f2_between"] = 3001 };
+        var report = Translate(b, calls: calls).Report;
+        Assert.Equal(0, report.BoundedThroughTable);
+        Assert.Equal(["f1_target"], report.BoundedInCycles);
+
+        // What nobody counted comes before what is called often.
+        calls.Remove("TestMain.F0.f2_between");
+        Assert.Equal(["f2_between"], Translate(b, calls: calls).Report.BoundedInCycles);
+    }
+
+    [Fact]
+    public void ASideModulesFunctionThatCallsASparedOneIsBounded()
+    {
+        var b = new WasmBuilder { TableSize = 4 };
+        int type = b.Type("ji");
+        b.Function("ii", c => c.Get(0).I32(1).CallIndirect(type).Op(Drop).I32(1), "dispatch");
+        b.Function("ii", c => c.Get(0).Call(0), "caller");
+        b.Function("ii", c => c.Get(0), "leaf");
+        Assert.Equal(1, Side(new()));
+        Assert.Equal(3, Side(new() { ["TestMain.F0.f0_dispatch"] = 5000 }));
+
+        // Of a side module whose three functions call these, and are called by nobody.
+        int Side(Dictionary<string, long> calls)
+        {
+            var side = new WasmBuilder();
+            side.ImportGlobal("env", "__memory_base");
+            side.ImportGlobal("env", "__table_base");
+            side.Dylink(0, 0, 0);
+            int[] imports = [side.ImportFunction("dispatch", "ii"), side.ImportFunction("caller", "ii"), side.ImportFunction("leaf", "ii")];
+            foreach (int import in imports)
+            {
+                side.Function("ii", c => c.Get(0).Call(import), "calls" + import);
+            }
+
+            side.Function("ii", c => c.Get(0).I32(1).CallIndirect(side.Type("ii")), "through");
+            return ModuleTranslator.Translate(new TranslationOptions
+            {
+                Module = side.Parse(), AssemblyName = "TestSide", HostFunctions = TestHost.Functions, Main = Translate(b, calls: calls).Linkage,
+            }).Report.BoundedThroughTable;
+        }
+    }
+
+    [Fact]
     public void WhatChecksOnEveryWayIsNotBounded()
     {
         Assert.Empty(Bounded(c => c.Call(0).Get(0).Call(1)));
@@ -158,12 +233,14 @@ public unsafe class RecursionTests
         return Translate(b, checks: [0]).Report.BoundedInCycles;
     }
 
-    private static TranslatedModule Translate(WasmBuilder b, int[]? checks = null, Dictionary<int, IReadOnlyList<int>>? dispatchers = null) =>
+    private static TranslatedModule Translate(
+        WasmBuilder b, int[]? checks = null, Dictionary<int, IReadOnlyList<int>>? dispatchers = null, Dictionary<string, long>? calls = null) =>
         ModuleTranslator.Translate(new TranslationOptions
         {
             Module = b.Parse(),
             AssemblyName = "TestMain",
             HostFunctions = TestHost.Functions,
             Recursion = new RecursionFacts((checks ?? []).ToHashSet(), dispatchers ?? []),
+            Calls = calls ?? [],
         });
 }

@@ -39,7 +39,7 @@ internal static class PostgresPatches
         // mcxt.c: palloc, pfree and their like call what is in mcxt_methods.
         int[] methods = [.. module.FunctionsNamed(static n => MemoryContextKinds.Any(k => n.StartsWith(k, StringComparison.Ordinal)))];
         foreach (int caller in module.FunctionsNamed(static n => n is "pfree" or "repalloc" or "repalloc0" or "repalloc_extended" or "repalloc_huge"
-            || n.StartsWith("palloc", StringComparison.Ordinal) || n.StartsWith("MemoryContext", StringComparison.Ordinal)))
+            || n.StartsWith("palloc", StringComparison.Ordinal) || (n.StartsWith("MemoryContext", StringComparison.Ordinal) && n != "MemoryContextCallResetCallbacks")))
         {
             dispatchers[caller] = methods;
         }

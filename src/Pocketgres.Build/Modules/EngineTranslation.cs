@@ -9,35 +9,40 @@ using Pocketgres.Wasm;
 
 namespace Pocketgres.Build.Modules;
 
-/// <summary>Translates all modules into a directory, with their indexes and the report; and once more when it is known what to inline.</summary>
+/// <summary>Translates all modules into a directory, with their indexes and the report; once more when it is known what is called often, and again with that inlined.</summary>
 internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostFunctions, CacheKey key, bool fuzzSchedules, TextWriter log)
 {
-    private IReadOnlyList<EngineTranslator.Result>? _first; // with nothing inlined
+    private IReadOnlyDictionary<string, long> _calls = new Dictionary<string, long>();
+    private IReadOnlyList<EngineTranslator.Result>? _last; // with nothing inlined
 
     /// <summary>Translates with nothing inlined.</summary>
     /// <exception cref="BuildException">A module does not fit.</exception>
-    public void Run(string directory) => _first = Run(directory, new EngineTranslator(hostFunctions, new Dictionary<string, IReadOnlySet<CallSite>>(), fuzzSchedules));
+    public void Run(string directory) => _last = Run(directory, new Dictionary<string, IReadOnlySet<CallSite>>());
 
-    /// <summary>Translates again, with the hot calls inlined. All else is the same, so that the profile fits both.</summary>
+    /// <summary>Translates again, with nothing inlined, when it is known how often functions are called: those that are called often compare no stack pointers.</summary>
     /// <param name="blocks">How often each basic block of the first translation's methods ran, by the method's name.</param>
     /// <param name="directory">Has the first translation, or nothing yet.</param>
-    public void RunInlining(IReadOnlyDictionary<string, MethodProfile> blocks, string directory)
+    public void RunSparing(IReadOnlyDictionary<string, MethodProfile> blocks, string directory)
     {
-        if (_first is null)
-        {
-            Run(directory);
-        }
-
-        var inlined = _first!.Select(m => (m.Source.AssemblyName, Calls: HotCalls.Choose(m.Calls, blocks))).Where(m => m.Calls.Count > 0)
-            .ToDictionary(m => m.AssemblyName, m => m.Calls, StringComparer.Ordinal);
-        log.WriteLine($"inlining: {inlined.Sum(m => m.Value.Count):N0} of {_first!.Sum(m => m.Calls.Count):N0} calls");
-        Run(directory, new EngineTranslator(hostFunctions, inlined, fuzzSchedules));
+        _calls = blocks.Values.ToDictionary(m => m.Name, m => m.Counters.MinBy(c => c.Offset).Value, StringComparer.Ordinal);
+        Run(directory);
     }
 
-    private IReadOnlyList<EngineTranslator.Result> Run(string directory, EngineTranslator translator)
+    /// <summary>Translates again, with the hot calls inlined. All else is the same as in the translation before, so that its profile fits both.</summary>
+    /// <param name="blocks">How often each basic block of that translation's methods ran, by the method's name.</param>
+    /// <param name="directory">Has that translation.</param>
+    public void RunInlining(IReadOnlyDictionary<string, MethodProfile> blocks, string directory)
+    {
+        var inlined = _last!.Select(m => (m.Source.AssemblyName, Calls: HotCalls.Choose(m.Calls, blocks))).Where(m => m.Calls.Count > 0)
+            .ToDictionary(m => m.AssemblyName, m => m.Calls, StringComparer.Ordinal);
+        log.WriteLine($"inlining: {inlined.Sum(m => m.Value.Count):N0} of {_last!.Sum(m => m.Calls.Count):N0} calls");
+        Run(directory, inlined);
+    }
+
+    private IReadOnlyList<EngineTranslator.Result> Run(string directory, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined)
     {
         var clock = Stopwatch.StartNew();
-        var results = translator.TranslateAll(input, directory);
+        var results = new EngineTranslator(hostFunctions, _calls, inlined, fuzzSchedules).TranslateAll(input, directory);
         RequireResolved(results);
         WriteIndex(directory, results.Where(r => !r.Source.IsTest));
         if (results.Any(r => r.Source.IsTest))

@@ -8,9 +8,10 @@ namespace Pocketgres.Build.Modules;
 
 /// <summary>Translates all modules to IL assemblies and writes each with its manifest and memory image.</summary>
 /// <param name="hostFunctions">What imports and patches are bound to.</param>
+/// <param name="calls">See <see cref="TranslationOptions.Calls"/>.</param>
 /// <param name="inlined">Calls to inline, by the name of the assembly.</param>
 /// <param name="fuzzSchedules">See <see cref="TranslationOptions.FuzzSchedules"/>.</param>
-internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined, bool fuzzSchedules)
+internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDictionary<string, long> calls, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined, bool fuzzSchedules)
 {
     /// <summary>A module and what became of it.</summary>
     public sealed record Result(ModuleSource Source, TranslationReport Report, IReadOnlyList<InlineCandidate> Calls);
@@ -39,7 +40,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
     private (Result Result, ModuleLinkage Linkage) TranslatePostgres(PostgresInput input, string directory)
     {
         var source = input.Modules.Postgres;
-        var translated = Translate(source, Complete(source, () => input.Server(OptionsOf(source))));
+        var translated = Translate(source, Complete(source, () => input.Server(OptionsOf(source) with { Calls = calls })));
         return (Write(source, translated, directory), translated.Linkage);
     }
 

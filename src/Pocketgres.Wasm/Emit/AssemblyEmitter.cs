@@ -115,10 +115,10 @@ internal sealed class AssemblyEmitter
         return body.Offset;
     }
 
-    /// <summary>Adds a method body with one protected region.</summary>
+    /// <summary>Adds a method body with one protected region. Its locals start as zero, which is what it returns when it catches something.</summary>
     public int AddBody(IlWriter code, IReadOnlyList<WasmType> locals, in ProtectedRegion region)
     {
-        var body = bodies.AddMethodBody(code.Length, code.MaxStack + 1, 1, region.FitsSmallForm, LocalSignature(locals), MethodBodyAttributes.None, false);
+        var body = bodies.AddMethodBody(code.Length, code.MaxStack + 1, 1, region.FitsSmallForm, LocalSignature(locals), MethodBodyAttributes.InitLocals, false);
         code.Code.CopyTo(body.Instructions.GetBytes().AsSpan());
         int length = region.TryEnd - region.TryStart, handlerLength = region.HandlerEnd - region.TryEnd;
         if (region.Caught is { } caught)

@@ -47,7 +47,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
     {
         var body = context.Module.Bodies[function - context.Module.ImportedFunctionCount];
         Reset(body, context.Module.TypeOf(function), context.Patches.For(function));
-        method = context.FullName(ModuleContext.TypeName(function - context.Module.ImportedFunctionCount), context.Linkage.MethodName(function));
+        method = ModuleContext.FullName(context.Linkage, function);
         localTypes = FunctionLocals.Read(reader, type);
         isWide = ChooseWide();
         StartMemory64();

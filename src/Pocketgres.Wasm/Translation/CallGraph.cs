@@ -4,32 +4,42 @@ using Pocketgres.Wasm.Reading;
 namespace Pocketgres.Wasm.Translation;
 
 /// <summary>
-/// The calls of one module's functions, without those before which a function always checks the stack's depth. Functions are numbered without imports.
+/// The calls of one module's functions, without those before which a function always checks the stack's depth. Functions are numbered without imports; behind them come
+/// nodes that stand for all functions of one type in the table.
 /// </summary>
 internal sealed class CallGraph
 {
     private readonly WasmModule module;
     private readonly ImportBinder imports;
     private readonly IReadOnlySet<int> checks;
-    private readonly HashSet<int>[] callees;
+    private readonly IReadOnlySet<int> dispatchingImports;
+    private readonly List<HashSet<int>> callees = [];
     private readonly bool[] callsAnything;
+    private readonly HashSet<string>[] indirect;
+    private readonly Dictionary<string, int> typeNodes = [];
 
     /// <param name="module">The module.</param>
     /// <param name="imports">How its imports are bound.</param>
     /// <param name="patches">Functions that are replaced call nothing.</param>
     /// <param name="checks">Functions, imports among them, that check the stack's depth.</param>
+    /// <param name="dispatchingImports">Imports that may call through the table without a check before.</param>
     /// <param name="dispatchers">Functions whose indirect calls are known.</param>
-    public CallGraph(WasmModule module, ImportBinder imports, PatchPlan patches, IReadOnlySet<int> checks, IReadOnlyDictionary<int, IReadOnlyList<int>> dispatchers)
+    /// <param name="typed">Functions whose indirect calls reach functions of the call's type only.</param>
+    public CallGraph(WasmModule module, ImportBinder imports, PatchPlan patches, IReadOnlySet<int> checks, IReadOnlySet<int> dispatchingImports,
+        IReadOnlyDictionary<int, IReadOnlyList<int>> dispatchers, IReadOnlySet<int> typed)
     {
         this.module = module;
         this.imports = imports;
         this.checks = checks;
-        callees = new HashSet<int>[module.DefinedFunctionCount];
-        callsAnything = new bool[callees.Length];
-        for (int i = 0; i < callees.Length; i++)
+        this.dispatchingImports = dispatchingImports;
+        Count = module.DefinedFunctionCount;
+        callsAnything = new bool[Count];
+        indirect = new HashSet<string>[Count];
+        callees.AddRange(Enumerable.Range(0, Count).Select(_ => new HashSet<int>()));
+        for (int i = 0; i < Count; i++)
         {
             int function = i + module.ImportedFunctionCount;
-            callees[i] = [];
+            indirect[i] = [];
             if (patches.For(function)?.Replacement is null)
             {
                 Scan(i);
@@ -40,14 +50,29 @@ internal sealed class CallGraph
                 callsAnything[i] = false;
                 callees[i].UnionWith(known.Where(module.IsDefinedFunction).Select(f => f - module.ImportedFunctionCount));
             }
+            else if (callsAnything[i] && typed.Contains(function) && indirect[i].All(t => t.Length > 0))
+            {
+                callsAnything[i] = false;
+                Typed.Add(i);
+                foreach (string type in indirect[i])
+                {
+                    callees[i].Add(TypeNode(type));
+                }
+            }
         }
     }
 
     /// <summary>Number of functions.</summary>
-    public int Count => callees.Length;
+    public int Count { get; }
 
-    /// <summary>Functions that a function may call directly without a check before.</summary>
-    public IReadOnlySet<int> Callees(int function) => callees[function];
+    /// <summary>Number of nodes: functions, and types of functions in the table.</summary>
+    public int Nodes => callees.Count;
+
+    /// <summary>Functions that call through the table, and of which it is taken for granted that what they call has the call's type.</summary>
+    public HashSet<int> Typed { get; } = [];
+
+    /// <summary>Nodes that a node may call without a check before.</summary>
+    public IReadOnlySet<int> Callees(int node) => callees[node];
 
     /// <summary>The function may call through the table without a check before.</summary>
     public bool CallsAnything(int function) => callsAnything[function];
@@ -98,6 +123,8 @@ internal sealed class CallGraph
                     break;
                 case WasmOpcode.CallIndirect when here is { Reached: true, Checked: false }:
                     callsAnything[index] = true;
+                    int type = reader.Index(); // of a malformed module anything; who translates it says so
+                    indirect[index].Add(type < module.Types.Count ? module.Types[type].Signature : "");
                     break;
             }
 
@@ -121,9 +148,28 @@ internal sealed class CallGraph
         else if (callee < module.ImportedFunctionCount && ImportBinder.IsInvoke(module.FunctionImports[callee].Name))
         {
             callsAnything[caller] = true;
+            indirect[caller].Add("");
+        }
+        else if (dispatchingImports.Contains(callee))
+        {
+            callsAnything[caller] = true;
+            indirect[caller].Add("");
         }
 
         return false;
+    }
+
+    // What may be in the table: what is put there, and what other modules may put there because it is exported.
+    private int TypeNode(string type)
+    {
+        if (!typeNodes.TryGetValue(type, out int node))
+        {
+            typeNodes[type] = node = callees.Count;
+            callees.Add([.. module.Elements.SelectMany(e => e.Functions).Concat(module.Exports.Where(e => e.Kind == ExternalKind.Function).Select(e => e.Index))
+                .Where(f => module.IsDefinedFunction(f) && module.FunctionSignature(f) == type).Select(f => f - module.ImportedFunctionCount)]);
+        }
+
+        return node;
     }
 
     private static void Branch(List<Block> blocks, int depth, Point from)

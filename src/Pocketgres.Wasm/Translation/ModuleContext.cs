@@ -74,6 +74,10 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
     /// <summary>Name of a method with its namespace and type.</summary>
     public string FullName(string type, string method) => $"{Linkage.AssemblyName}.{type}.{method}";
 
+    /// <summary>Name of a defined function's method with its type.</summary>
+    public static string FullName(ModuleLinkage linkage, int function) =>
+        $"{linkage.AssemblyName}.{TypeName(function - linkage.Module.ImportedFunctionCount)}.{linkage.MethodName(function)}";
+
     /// <summary>Name of the type that holds a defined function, counted without imports.</summary>
     public static string TypeName(int definedIndex) => $"F{definedIndex / MethodsPerType}";
 

@@ -54,7 +54,10 @@ public sealed class ModuleLinkage
 
     internal IReadOnlyDictionary<string, int> Exports => exports;
 
-    /// <summary>Describes a main module without translating it (when its assembly comes from a cache).</summary>
+    /// <summary>Functions that may call through the table without having compared the stack pointer, or call such: only where <see cref="TranslationOptions.Calls"/> were known.</summary>
+    internal IReadOnlySet<int> Dispatching { get; set; } = new HashSet<int>();
+
+    /// <summary>Describes a main module without translating it (when its assembly comes from a cache, and was translated without <see cref="TranslationOptions.Calls"/>).</summary>
     /// <param name="module">The module.</param>
     /// <param name="assemblyName">The name its assembly was given.</param>
     /// <param name="assemblyVersion">The version its assembly was given; 1.0.0.0 if null.</param>

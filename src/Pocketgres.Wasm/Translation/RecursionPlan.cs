@@ -6,11 +6,20 @@ namespace Pocketgres.Wasm.Translation;
 /// Which functions compare the stack pointer with the limit of the thread (<see cref="RecursionFacts"/>): all that call through the table without a check before, because
 /// a cycle over several modules or over data must lead through one of them; and enough of the others that no cycle of direct calls is left.
 /// </summary>
+/// <remarks>
+/// A comparison in each of them costs 3 % of a sort. So functions that are called often (<see cref="TranslationOptions.Calls"/>) are spared where that is possible: what
+/// they call through the table counts as direct calls of all that has the type and may be in the table, the comparison comes to functions on the way back that are called
+/// less often, and functions of side modules that call them count as calling through the table.
+/// </remarks>
 internal sealed class RecursionPlan
 {
+    /// <summary>Functions that are called less often are not worth the trouble: of 160 million calls.</summary>
+    private const long Hot = 1000;
+
     private readonly CallGraph graph;
     private readonly bool[] bounded;
-    private readonly HashSet<int> hot;
+    private readonly HashSet<int> dispatched;
+    private readonly HashSet<int> spared = [];
     private readonly int firstFunction;
 
     /// <param name="module">The module.</param>
@@ -18,21 +27,60 @@ internal sealed class RecursionPlan
     /// <param name="patches">Its patches.</param>
     /// <param name="main">The main program of a side module.</param>
     /// <param name="facts">Of the main program.</param>
-    public RecursionPlan(WasmModule module, ImportBinder imports, PatchPlan patches, ModuleLinkage? main, RecursionFacts facts)
+    /// <param name="calls">How often each function is called; those of a side module are not asked for.</param>
+    public RecursionPlan(WasmModule module, ImportBinder imports, PatchPlan patches, ModuleLinkage? main, RecursionFacts facts, IReadOnlyList<long> calls)
     {
         firstFunction = module.ImportedFunctionCount;
-        hot = module.IsSideModule ? [] : [.. facts.Dispatchers.SelectMany(d => d.Value.Append(d.Key)).Select(f => f - firstFunction)];
+        int[] hot = module.IsSideModule ? [] : [.. Enumerable.Range(0, calls.Count).Where(f => calls[f] >= Hot).OrderByDescending(f => calls[f])];
+        dispatched = module.IsSideModule ? [] : [.. facts.Dispatchers.SelectMany(d => d.Value.Append(d.Key)).Select(f => f - firstFunction)];
         graph = module.IsSideModule
-            ? new CallGraph(module, imports, patches, Imported(module, main!, facts), RecursionFacts.None.Dispatchers)
-            : new CallGraph(module, imports, patches, facts.Checks, facts.Dispatchers);
-        bounded = [.. Enumerable.Range(0, graph.Count).Select(graph.CallsAnything)];
+            ? new CallGraph(module, imports, patches, Imported(module, main!, facts.Checks), Imported(module, main!, main!.Dispatching), RecursionFacts.None.Dispatchers, new HashSet<int>())
+            : new CallGraph(module, imports, patches, facts.Checks, new HashSet<int>(), facts.Dispatchers, hot.Select(f => f + firstFunction).ToHashSet());
+        bounded = new bool[graph.Nodes];
+        for (int i = 0; i < graph.Count; i++)
+        {
+            bounded[i] = graph.CallsAnything(i);
+        }
+
         ThroughTable = bounded.Count(b => b);
-        foreach (var cycles in Components(Enumerable.Range(0, graph.Count).Where(f => !bounded[f])))
+        Spare(hot.Where(f => !bounded[f]));
+        foreach (var cycles in Components(Enumerable.Range(0, graph.Nodes).Where(f => !bounded[f])))
         {
             Cut(cycles);
         }
 
         InCycles = [.. Enumerable.Range(0, graph.Count).Where(f => bounded[f] && !graph.CallsAnything(f)).Select(f => f + firstFunction)];
+    }
+
+    /// <summary>The functions that reach a call through the table without comparing the stack pointer on the way.</summary>
+    public IReadOnlySet<int> Dispatching
+    {
+        get
+        {
+            var callers = new Dictionary<int, List<int>>();
+            foreach (int caller in Enumerable.Range(0, graph.Count).Where(f => !bounded[f]))
+            {
+                foreach (int callee in graph.Callees(caller))
+                {
+                    (callers.TryGetValue(callee, out var list) ? list : callers[callee] = []).Add(caller);
+                }
+            }
+
+            var found = new HashSet<int>(graph.Typed.Where(f => !bounded[f]));
+            var open = new Queue<int>(found);
+            while (open.TryDequeue(out int function))
+            {
+                foreach (int caller in callers.GetValueOrDefault(function) ?? [])
+                {
+                    if (found.Add(caller))
+                    {
+                        open.Enqueue(caller);
+                    }
+                }
+            }
+
+            return found.Select(f => f + firstFunction).ToHashSet();
+        }
     }
 
     /// <summary>Number of bounded functions that call through the table.</summary>
@@ -44,8 +92,43 @@ internal sealed class RecursionPlan
     /// <summary>The function compares the stack pointer with the limit at its entry.</summary>
     public bool IsBounded(int function) => bounded[function - firstFunction];
 
-    private static HashSet<int> Imported(WasmModule module, ModuleLinkage main, RecursionFacts facts) =>
-        [.. Enumerable.Range(0, module.ImportedFunctionCount).Where(i => main.Exports.TryGetValue(module.FunctionImports[i].Name, out int f) && facts.Checks.Contains(f))];
+    // The imports that are these functions of the main program.
+    private static HashSet<int> Imported(WasmModule module, ModuleLinkage main, IReadOnlySet<int> of) =>
+        [.. Enumerable.Range(0, module.ImportedFunctionCount).Where(i => main.Exports.TryGetValue(module.FunctionImports[i].Name, out int f) && of.Contains(f))];
+
+    // One after the other, the hottest first, unless it closes a cycle of functions that are spared already.
+    private void Spare(IEnumerable<int> hot)
+    {
+        var seen = new HashSet<int>();
+        var open = new Stack<int>();
+        foreach (int function in hot)
+        {
+            seen.Clear();
+            open.Clear();
+            open.Push(function);
+            while (!bounded[function] && open.TryPop(out int node))
+            {
+                foreach (int callee in graph.Callees(node))
+                {
+                    if (callee == function)
+                    {
+                        bounded[function] = true;
+                        break;
+                    }
+
+                    if ((callee >= graph.Count || spared.Contains(callee)) && seen.Add(callee))
+                    {
+                        open.Push(callee);
+                    }
+                }
+            }
+
+            if (!bounded[function])
+            {
+                spared.Add(function);
+            }
+        }
+    }
 
     // Bounds functions of a set in which each can reach each, until nothing can reach itself.
     private void Cut(IReadOnlyList<int> component)
@@ -66,13 +149,15 @@ internal sealed class RecursionPlan
     private int MostConnected(IReadOnlyList<int> component)
     {
         var members = component.ToHashSet();
-        var callers = component.ToDictionary(f => f, _ => 0);
+        var callers = members.ToDictionary(f => f, _ => 0);
         foreach (int callee in component.SelectMany(graph.Callees).Where(members.Contains))
         {
             callers[callee]++;
         }
 
-        return component.Order().MaxBy(f => (!hot.Contains(f), (long)callers[f] * graph.Callees(f).Count(members.Contains)));
+        // A node for a type is no function. There is one that is not spared: those that are have no cycle.
+        return component.Where(f => f < graph.Count && !spared.Contains(f)).Order()
+            .MaxBy(f => (!dispatched.Contains(f), (long)callers[f] * graph.Callees(f).Count(members.Contains)));
     }
 
     /// <summary>The strongly connected components that have a cycle (Tarjan's algorithm, with a stack of its own).</summary>

@@ -32,6 +32,12 @@ public sealed record TranslationOptions
     /// <summary>What bounds recursion. A side module gets its main program's.</summary>
     public RecursionFacts Recursion { get; init; } = RecursionFacts.None;
 
+    /// <summary>
+    /// How often functions of a main program are called in a run that stands for its use, by the names of their methods. Where a choice is left, those that are called
+    /// often compare no stack pointers. Empty: nothing is known.
+    /// </summary>
+    public IReadOnlyDictionary<string, long> Calls { get; init; } = new Dictionary<string, long>();
+
     /// <summary>What makes the program interruptible. A side module gets its main program's.</summary>
     public InterruptFacts Interrupts { get; init; } = InterruptFacts.None;
 
