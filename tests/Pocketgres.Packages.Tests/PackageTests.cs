@@ -152,6 +152,13 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
         await packages.RunAsync(PackedPackages.RepositoryRoot, Path.Combine(PackedPackages.RepositoryRoot, "eng/single-file.sh"), directory);
         Assert.Equal([Path.Combine(directory, "pocketgres")], Directory.GetFileSystemEntries(directory));
         await AssertServesAsync(Path.Combine(directory, "pocketgres"));
+
+        using var http = packages.Start(packages.Workspace, Path.Combine(directory, "pocketgres"), "serve", "memory:", "--port", "0", "--http", "0");
+        string said = await http.StandardError.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        await http.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.NotEqual(0, http.ExitCode);
+        Assert.Contains("--http needs the ASP.NET Core runtime", said, StringComparison.Ordinal);
+        Assert.Single(said.TrimEnd().Split('\n'));
     }
 
     private async Task AssertServesAsync(string program)

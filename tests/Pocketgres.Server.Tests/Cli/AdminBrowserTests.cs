@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Pocketgres.Server.Tests.Infrastructure;
@@ -25,9 +26,13 @@ public sealed class AdminBrowserTests
         await browser.EvaluateAsync("window.isTheSame = true");
         await holder.ExecuteAsync($"create table t (\"{Evil.Replace("\"", "\"\"", StringComparison.Ordinal)}\" int)");
         await holder.ExecuteAsync("begin; lock table t");
+        await using NpgsqlConnection witness = await server.OpenAsync();
         Task wait = waiter.ExecuteAsync($"select \"{Evil.Replace("\"", "\"\"", StringComparison.Ordinal)}\" from t");
+        await Wait.UntilAsync(async () => await witness.ScalarAsync<bool>($"select wait_event_type = 'Lock' from pg_stat_activity where pid = {waiter.ProcessID}"), "it waits");
+        long blocked = Stopwatch.GetTimestamp();
         await browser.UntilAsync($"[...document.querySelectorAll('.tree > li > span b')].some(b => b.innerText == '{holder.ProcessID}') && [...document.querySelectorAll('.tree ul b')].some(b => b.innerText == '{waiter.ProcessID}')",
             "the tree of locks");
+        Assert.InRange(Stopwatch.GetElapsedTime(blocked), TimeSpan.Zero, TimeSpan.FromSeconds(2));
         Assert.Equal("true", await browser.EvaluateAsync("window.isTheSame && document.querySelector('.tree ul code').innerText.includes('<script>alert(1)') && document.querySelectorAll('main img, main script').length == 0"));
         foreach ((int width, bool isDark) in ((int, bool)[])[(1280, false), (1280, true), (400, false), (400, true)])
         {

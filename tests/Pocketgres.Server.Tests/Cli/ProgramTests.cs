@@ -29,6 +29,17 @@ public sealed partial class ProgramTests(ServerFixture fixture) : IClassFixture<
         Assert.Equal((native.ExitCode, native.Output, native.Error), (ours.ExitCode, ours.Output, ours.Error));
     }
 
+    [OursTheory] // docs/limits.md: nobody is connected to without what the URL asks for
+    [InlineData("psql", "require")]
+    [InlineData("psql", "verify-full")]
+    [InlineData("dump", "verify-full")]
+    public async Task Where_the_URL_asks_for_TLS_the_programs_refuse(string program, string mode)
+    {
+        ToolResult result = await RunAsync(program, [$"postgres://postgres@{TestServer.Host}:{Server.Port}/postgres?sslmode={mode}"]);
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains($"sslmode value \"{mode}\" invalid when SSL support is not compiled in", result.Error, StringComparison.Ordinal);
+    }
+
     [OursFact]
     public async Task Psql_reads_its_standard_input()
     {
