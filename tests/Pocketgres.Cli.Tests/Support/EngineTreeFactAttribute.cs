@@ -1,14 +1,17 @@
-using System.Runtime.CompilerServices;
-
 namespace Pocketgres.Cli.Tests.Support;
 
 /// <summary>A test of what compiles C for the engine: it needs the build tree that eng/engine.sh leaves beside its results, which a clone that takes those from elsewhere does not have.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class EngineTreeFactAttribute : FactAttribute
 {
-    public EngineTreeFactAttribute([CallerFilePath] string path = "")
+    public EngineTreeFactAttribute()
     {
-        string repository = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "../../.."));
+        string repository = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(repository, "Pocketgres.slnx")))
+        {
+            repository = Path.GetDirectoryName(repository) ?? throw new InvalidOperationException($"{AppContext.BaseDirectory} is in no clone of Pocketgres");
+        }
+
         string results = Environment.GetEnvironmentVariable("PocketgresPostgres") is { Length: > 0 } result
             ? Path.GetDirectoryName(Path.GetFullPath(result))!
             : Environment.GetEnvironmentVariable("POCKETGRES_ENGINE_DIR") ?? Path.Combine(repository, "artifacts/pg");
