@@ -145,12 +145,7 @@ internal sealed class CallGraph
         {
             callees[caller].Add(callee - module.ImportedFunctionCount);
         }
-        else if (callee < module.ImportedFunctionCount && ImportBinder.IsInvoke(module.FunctionImports[callee].Name))
-        {
-            callsAnything[caller] = true;
-            indirect[caller].Add("");
-        }
-        else if (dispatchingImports.Contains(callee))
+        else if (dispatchingImports.Contains(callee) || (callee < module.ImportedFunctionCount && ImportBinder.IsInvoke(module.FunctionImports[callee].Name)))
         {
             callsAnything[caller] = true;
             indirect[caller].Add("");

@@ -47,7 +47,7 @@ internal sealed class ModuleTranslation
         }
 
         var patches = new PatchPlan(module, options.Patches, hosts);
-        long[] calls = [.. Enumerable.Range(module.ImportedFunctionCount, module.DefinedFunctionCount).Select(f => options.Calls.GetValueOrDefault(ModuleContext.FullName(linkage, f)))];
+        long[] calls = options.Calls.Count == 0 ? [] : [.. Enumerable.Range(module.ImportedFunctionCount, module.DefinedFunctionCount).Select(f => options.Calls.GetValueOrDefault(ModuleContext.FullName(linkage, f)))];
         var recursion = new RecursionPlan(module, imports, patches, options.Main, options.Recursion, calls);
         linkage.Dispatching = recursion.Dispatching;
         context = new ModuleContext(emitter, module, linkage, imports, globals, patches, recursion,

@@ -31,7 +31,7 @@ internal sealed class RecursionPlan
     public RecursionPlan(WasmModule module, ImportBinder imports, PatchPlan patches, ModuleLinkage? main, RecursionFacts facts, IReadOnlyList<long> calls)
     {
         firstFunction = module.ImportedFunctionCount;
-        int[] hot = module.IsSideModule ? [] : [.. Enumerable.Range(0, calls.Count).Where(f => calls[f] >= Hot).OrderByDescending(f => calls[f])];
+        int[] hot = [.. Enumerable.Range(0, calls.Count).Where(f => calls[f] >= Hot).OrderByDescending(f => calls[f])];
         dispatched = module.IsSideModule ? [] : [.. facts.Dispatchers.SelectMany(d => d.Value.Append(d.Key)).Select(f => f - firstFunction)];
         graph = module.IsSideModule
             ? new CallGraph(module, imports, patches, Imported(module, main!, facts.Checks), Imported(module, main!, main!.Dispatching), RecursionFacts.None.Dispatchers, new HashSet<int>())
