@@ -156,6 +156,9 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     /// <summary>Asks the server to read its configuration files again (SIGHUP).</summary>
     public void Reload() => _postmaster.Post(Signal.HangUp);
 
+    /// <summary>Asks the server to look for the file "promote" in its data directory (SIGUSR1), by which pg_ctl makes a standby a primary.</summary>
+    public void LookForPromotion() => _postmaster.Post(Signal.User1);
+
     /// <summary>Makes a server process end as if it had crashed: for tests of crash recovery.</summary>
     /// <returns>False when there is no such process.</returns>
     public bool CrashProcess(int pid)

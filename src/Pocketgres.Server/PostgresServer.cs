@@ -236,6 +236,9 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Asks the server to read its configuration files again (SIGHUP).</summary>
     public void Reload() => _cluster.Reload();
 
+    /// <summary>Asks the server to look for the file "promote" in its data directory (SIGUSR1), by which pg_ctl makes a standby a primary.</summary>
+    public void LookForPromotion() => _cluster.LookForPromotion();
+
     /// <summary>Makes a server process end as if it had crashed: for tests of crash recovery.</summary>
     /// <param name="processId">What pg_backend_pid() returns in that process.</param>
     /// <returns>False when there is no such process.</returns>

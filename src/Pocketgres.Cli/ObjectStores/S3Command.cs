@@ -50,7 +50,7 @@ internal sealed class S3Command : ISubcommand
             using var store = new FaultyObjectStore(kept, Environment.ProcessId, faults);
             using var server = S3Server.Start(store, port, message => StandardStreams.WriteError(message + "\n"));
             using var stopped = new ManualResetEventSlim();
-            using var signals = new StopSignals(_ => stopped.Set(), () => { });
+            using var signals = new StopSignals(_ => stopped.Set(), () => { }, () => { });
             StandardStreams.WriteOutput(string.Create(CultureInfo.InvariantCulture, $"{{\"port\": {server.Port}, \"endpoint\": \"{server.Endpoint}\"}}\n"));
             stopped.Wait();
             return ExitCode.Success;

@@ -20,7 +20,8 @@ internal sealed class ServeRunner : IDisposable
     private readonly CancellationTokenSource _stopDuringStart = new();
     private readonly Lock _lock = new();
     private Func<ShutdownMode, Task>? _stopServer; // once it runs
-    private Action? _reloadServer;
+    private Action? _reloadServer, _lookForPromotion;
+    private bool _promotionIsDue;
     private ShutdownMode? _stopMode;
 
     private ServeRunner(ServeSettings settings)
@@ -81,7 +82,7 @@ internal sealed class ServeRunner : IDisposable
             return Program.Fail(RootCheck.Refusal, ExitCode.ServerFailed);
         }
 
-        using var signals = new StopSignals(Stop, Reload);
+        using var signals = new StopSignals(Stop, Reload, LookForPromotion);
         using var parent = _settings.ParentPid is { } pid ? ProcessWatch.Start(pid) : null;
         if (parent is not null)
         {
@@ -115,7 +116,7 @@ internal sealed class ServeRunner : IDisposable
         }
 
         var server = await PostgresServer.StartAsync(_settings.Server with { Logger = http?.Log ?? _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
-        if (MayServe(mode => server.StopAsync(mode), server.Reload))
+        if (MayServe(mode => server.StopAsync(mode), server.Reload, server.LookForPromotion))
         {
             WarnRoot(isRoot, server.ReadAuthentication());
             http?.Attach(server);
@@ -160,19 +161,26 @@ internal sealed class ServeRunner : IDisposable
     }
 
     // False when a stop was asked for while it started, which is done then.
-    private bool MayServe(Func<ShutdownMode, Task> stop, Action reload)
+    private bool MayServe(Func<ShutdownMode, Task> stop, Action reload, Action? lookForPromotion = null)
     {
         ShutdownMode? stopMode;
+        bool promotionIsDue;
         lock (_lock)
         {
+            promotionIsDue = _promotionIsDue;
             _stopServer = stop;
             _reloadServer = reload;
+            _lookForPromotion = lookForPromotion;
             stopMode = _stopMode;
         }
 
         if (stopMode is { } mode)
         {
             _ = stop(mode);
+        }
+        else if (promotionIsDue)
+        {
+            lookForPromotion?.Invoke();
         }
 
         return stopMode is null;
@@ -246,6 +254,18 @@ internal sealed class ServeRunner : IDisposable
         }
 
         reload?.Invoke();
+    }
+
+    private void LookForPromotion()
+    {
+        Action? look;
+        lock (_lock)
+        {
+            look = _lookForPromotion;
+            _promotionIsDue |= look is null; // it still starts
+        }
+
+        look?.Invoke();
     }
 
     private async Task StopWithParentAsync(ProcessWatch parent)

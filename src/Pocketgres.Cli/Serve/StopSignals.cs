@@ -5,11 +5,12 @@ namespace Pocketgres.Cli.Serve;
 
 /// <summary>
 /// The signals of a terminal or a supervisor. SIGINT and SIGTERM: a fast shutdown, the second one an immediate one, the third one ends the process
-/// at once. SIGQUIT: immediate. SIGHUP: reload.
+/// at once. SIGQUIT: immediate. SIGHUP: reload. SIGUSR1, which would end the process: what pg_ctl promote wants.
 /// </summary>
 internal sealed partial class StopSignals : IDisposable
 {
     private const int SignalInterrupt = 2, SignalQuit = 3, SignalTerminate = 15;
+    private const PosixSignal SignalUser1 = (PosixSignal)10; // Linux' number; .NET names only some
 
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly Action<ShutdownMode> _stop;
@@ -18,7 +19,8 @@ internal sealed partial class StopSignals : IDisposable
     /// <summary>Takes over the signals.</summary>
     /// <param name="stop">Asks for a stop; called on a thread of the pool, must not block.</param>
     /// <param name="reload">Asks for a reload; called likewise.</param>
-    public StopSignals(Action<ShutdownMode> stop, Action reload)
+    /// <param name="lookForPromotion">Asks for a look at the file "promote"; called likewise.</param>
+    public StopSignals(Action<ShutdownMode> stop, Action reload, Action lookForPromotion)
     {
         _stop = stop;
         Unignore(SignalInterrupt);
@@ -34,6 +36,11 @@ internal sealed partial class StopSignals : IDisposable
         {
             context.Cancel = true;
             reload();
+        });
+        Register(SignalUser1, context =>
+        {
+            context.Cancel = true;
+            lookForPromotion();
         });
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Server.Tests.Replication;
@@ -59,7 +60,11 @@ public class NativeStandbyTests
         Assert.Equal("streaming", await writer.ScalarAsync<string>("select state from pg_stat_replication"));
 
         await primary.KillAsync();
-        Assert.True(await reader.ScalarAsync<bool>("select pg_promote()"));
+
+        // As pg_ctl promote, which does not run as root.
+        await File.WriteAllTextAsync(Path.Combine(data, "promote"), "");
+        Assert.True(Signals.Send(int.Parse((await File.ReadAllLinesAsync(Path.Combine(data, "postmaster.pid")))[0], CultureInfo.InvariantCulture), Signals.User1));
+        await Wait.UntilAsync(async () => !await reader.ScalarAsync<bool>("select pg_is_in_recovery()"), "the standby is promoted");
         await reader.ExecuteAsync(More + "checkpoint");
         Assert.Equal(2, await reader.ScalarAsync<int>("select timeline_id from pg_control_checkpoint()"));
         Assert.True(await reader.ScalarAsync<bool>(Check));
