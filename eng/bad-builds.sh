@@ -8,7 +8,8 @@
 set -uo pipefail
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 here="${PocketgresPostgres:-$("$repository/eng/engine.sh")}" || exit 1
-eval "$("$repository/eng/toolchain.sh" --print)" || exit 1
+compiler="$("$repository/eng/toolchain.sh" --print)" || exit 1
+eval "$compiler"
 toolchain="$(dirname "$TOOLCHAIN_BIN")"
 sources="${POCKETGRES_SOURCES:-$repository/artifacts/download/sources}"
 work="$(mktemp -d)"

@@ -23,7 +23,7 @@ debian_mirror() {
 debian_run() { # without the registry's address in what is shown
     "$@" >"$debian_state/log" 2>&1 && return
     local why; why="$(grep -m1 -E '^(E|Err|W):' "$debian_state/log" | sed -E 's#[a-z]+://[^ /]*#…#g' || true)"
-    if grep -q 'No space left' "$debian_state/log"; then die "the disk is full; free some space and run again"; fi
+    if grep -q 'No space left' "$debian_state/log" || [[ "$(df -Pk "$debian_state" | awk 'NR == 2 { print int($4 / 1024) }')" == 0 ]]; then die "the disk is full; free some space and run again"; fi
     die "${debian_what:-download} failed (no network?): ${why:-see $debian_state/log}"
 }
 

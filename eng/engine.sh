@@ -29,10 +29,11 @@ export SOURCE_DATE_EPOCH=315532800 PERL_HASH_SEED=0
 say() { echo "engine: $*" >&2; }
 die() { say "$*"; exit 1; }
 log=/dev/null
-# The first error of a step's log in one line
+free_space() { df -Pk "$base" | awk 'NR == 2 { print int($4 / 1024) }'; } # MB
+# The first error of a step's log in one line. On a full disk the log has no room for it either.
 failed() {
     local why; why="$(grep -m1 -E 'No space left|error:|undefined symbol|\*\*\*|Error ' "$log" | cut -c1-300 || true)"
-    [[ "$why" == *'No space left'* ]] && die "the disk is full; free some space and run again, the build goes on where it stopped"
+    [[ "$why" == *'No space left'* || "$(free_space)" == 0 ]] && die "the disk is full; free some space and run again, the build goes on where it stopped"
     die "$1 failed: ${why:-no message} (all of it: $log)"
 }
 
@@ -76,7 +77,7 @@ left_out() { # what .complete says
 }
 if [[ -f "$target/.complete" ]]; then left_out; echo "$target"; exit 0; fi
 
-free=$(df -Pk "$base" | awk 'NR == 2 { print int($4 / 1024) }')
+free=$(free_space)
 ((free >= 2000)) || die "$free MB free in $base, needed are 2000; free some space or set POCKETGRES_ENGINE_DIR"
 started=$SECONDS
 say "building PostgreSQL $postgresql_version with $TOOLCHAIN_ID (log: $base/build/log)"
