@@ -102,6 +102,27 @@ public unsafe class RecursionTests
     }
 
     [Fact]
+    public void WhatOnlyCertainFunctionsCallLiesOnNoOthersCycle()
+    {
+        var b = new WasmBuilder { TableSize = 4 };
+        int type = b.Type("ji");
+        b.Function("ii", c => c.Get(0).I32(1).CallIndirect(type).Op(Drop).I32(1), "dispatch");
+        b.Function("ji", c => c.Get(0).Call(0).Op(Drop).I64(1), "target");
+        b.Function("ii", c => c.Get(0).I32(1).CallIndirect(type).Op(Drop).I32(1), "caller");
+        b.Elements(1, [1]);
+        Dictionary<string, long> calls = new() { ["TestMain.F0.f0_dispatch"] = 5000, ["TestMain.F0.f1_target"] = 3000, ["TestMain.F0.f2_caller"] = 2000 };
+        Assert.Equal(["f1_target"], Translate(b, calls: calls).Report.BoundedInCycles);
+
+        // Called by nobody without a check, or by a function that is on no cycle.
+        Assert.Empty(Translate(b, calls: calls, callees: new() { [1] = [] }).Report.BoundedInCycles);
+        Assert.Empty(Translate(b, calls: calls, callees: new() { [1] = [2] }).Report.BoundedInCycles);
+        Assert.Equal(["f1_target"], Translate(b, calls: calls, callees: new() { [1] = [0] }).Report.BoundedInCycles);
+
+        // What begins it compares, however often it is called.
+        Assert.Equal(["f2_caller"], Translate(b, calls: calls, callees: new() { [1] = [] }, roots: [2]).Report.BoundedInCycles);
+    }
+
+    [Fact]
     public void ASideModulesFunctionThatCallsASparedOneIsBounded()
     {
         var b = new WasmBuilder { TableSize = 4 };
@@ -159,7 +180,7 @@ public unsafe class RecursionTests
     {
         var b = new WasmBuilder();
         b.Function("v", _ => { }, "check");
-        var facts = new RecursionFacts(new HashSet<int> { 0 }, new Dictionary<int, IReadOnlyList<int>>());
+        var facts = RecursionFacts.None with { Checks = new HashSet<int> { 0 } };
         var main = ModuleTranslator.Translate(new TranslationOptions { Module = b.Parse(), AssemblyName = "TestMain", HostFunctions = TestHost.Functions, Recursion = facts });
 
         var side = new WasmBuilder();
@@ -234,13 +255,14 @@ public unsafe class RecursionTests
     }
 
     private static TranslatedModule Translate(
-        WasmBuilder b, int[]? checks = null, Dictionary<int, IReadOnlyList<int>>? dispatchers = null, Dictionary<string, long>? calls = null) =>
+        WasmBuilder b, int[]? checks = null, Dictionary<int, IReadOnlyList<int>>? dispatchers = null, Dictionary<string, long>? calls = null,
+        Dictionary<int, IReadOnlyList<int>>? callees = null, int[]? roots = null) =>
         ModuleTranslator.Translate(new TranslationOptions
         {
             Module = b.Parse(),
             AssemblyName = "TestMain",
             HostFunctions = TestHost.Functions,
-            Recursion = new RecursionFacts((checks ?? []).ToHashSet(), dispatchers ?? []),
+            Recursion = new RecursionFacts((checks ?? []).ToHashSet(), dispatchers ?? [], callees ?? [], (roots ?? []).ToHashSet()),
             Calls = calls ?? [],
         });
 }

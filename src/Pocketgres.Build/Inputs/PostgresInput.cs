@@ -104,7 +104,7 @@ internal sealed class PostgresInput
     {
         Patches = PostgresPatches.For(options.Module, options.HostFunctions),
         KeepWhole = PostgresPatches.KeepWhole(options.Module),
-        Recursion = PostgresPatches.Recursion(options.Module),
+        Recursion = PostgresRecursion.For(options.Module),
         Interrupts = PostgresPatches.Interrupts(options.Module),
         ExportsByIndex = PostgresPatches.StaticFunctions.ToDictionary(n => n, options.Module.FindFunction, StringComparer.Ordinal),
     };

@@ -31,25 +31,6 @@ internal static class PostgresPatches
     /// <summary>Functions that stay one method however big: splitting the executor's interpreter costs more than it gains.</summary>
     public static IReadOnlySet<int> KeepWhole(WasmModule module) => new HashSet<int> { module.FindFunction("ExecInterpExpr") };
 
-    /// <summary>Which functions check the stack's depth, and where hot indirect calls go.</summary>
-    public static RecursionFacts Recursion(WasmModule module)
-    {
-        var dispatchers = new Dictionary<int, IReadOnlyList<int>>();
-
-        // mcxt.c: palloc, pfree and their like call what is in mcxt_methods.
-        int[] methods = [.. module.FunctionsNamed(static n => MemoryContextKinds.Any(k => n.StartsWith(k, StringComparison.Ordinal)))];
-        foreach (int caller in module.FunctionsNamed(static n => n is "pfree" or "repalloc" or "repalloc0" or "repalloc_extended" or "repalloc_huge"
-            || n.StartsWith("palloc", StringComparison.Ordinal) || (n.StartsWith("MemoryContext", StringComparison.Ordinal) && n != "MemoryContextCallResetCallbacks")))
-        {
-            dispatchers[caller] = methods;
-        }
-
-        // execTuples.c: slot_getsomeattrs_int calls TupleTableSlotOps.getsomeattrs.
-        dispatchers[module.FindFunction("slot_getsomeattrs_int")] =
-            [.. module.FunctionsNamed(static n => n.StartsWith("tts_", StringComparison.Ordinal) && n.EndsWith("_getsomeattrs", StringComparison.Ordinal))];
-        return new RecursionFacts(new HashSet<int> { module.FindFunction("check_stack_depth"), module.FindFunction("stack_is_too_deep") }, dispatchers);
-    }
-
     /// <summary>Where the server looks for interrupts, and where an error may come.</summary>
     public static InterruptFacts Interrupts(WasmModule module) => new(
         // mcxt.c: they raise an error when memory is short, so their callers are prepared for one. Not those that may be told to return NULL instead; nor palloc and
@@ -63,6 +44,4 @@ internal static class PostgresPatches
 
     // One of the first functions of each library that is linked into the server.
     private static string[] LibraryFunctions { get; } = ["LZ4_versionNumber", "ZSTD_versionNumber", "zlibVersion", "xmlInitParser", "strlen"];
-
-    private static string[] MemoryContextKinds { get; } = ["AllocSet", "Bump", "Generation", "Slab", "AlignedAlloc", "Bogus"];
 }

@@ -11,6 +11,7 @@ internal sealed class CallGraph
 {
     private readonly WasmModule module;
     private readonly ImportBinder imports;
+    private readonly RecursionFacts facts;
     private readonly IReadOnlySet<int> checks;
     private readonly IReadOnlySet<int> dispatchingImports;
     private readonly List<HashSet<int>> callees = [];
@@ -23,13 +24,13 @@ internal sealed class CallGraph
     /// <param name="patches">Functions that are replaced call nothing.</param>
     /// <param name="checks">Functions, imports among them, that check the stack's depth.</param>
     /// <param name="dispatchingImports">Imports that may call through the table without a check before.</param>
-    /// <param name="dispatchers">Functions whose indirect calls are known.</param>
+    /// <param name="facts">What is known of the module's calls.</param>
     /// <param name="typed">Functions whose indirect calls reach functions of the call's type only.</param>
-    public CallGraph(WasmModule module, ImportBinder imports, PatchPlan patches, IReadOnlySet<int> checks, IReadOnlySet<int> dispatchingImports,
-        IReadOnlyDictionary<int, IReadOnlyList<int>> dispatchers, IReadOnlySet<int> typed)
+    public CallGraph(WasmModule module, ImportBinder imports, PatchPlan patches, IReadOnlySet<int> checks, IReadOnlySet<int> dispatchingImports, RecursionFacts facts, IReadOnlySet<int> typed)
     {
         this.module = module;
         this.imports = imports;
+        this.facts = facts;
         this.checks = checks;
         this.dispatchingImports = dispatchingImports;
         Count = module.DefinedFunctionCount;
@@ -45,7 +46,7 @@ internal sealed class CallGraph
                 Scan(i);
             }
 
-            if (callsAnything[i] && dispatchers.TryGetValue(function, out var known))
+            if (callsAnything[i] && facts.Dispatchers.TryGetValue(function, out var known))
             {
                 callsAnything[i] = false;
                 callees[i].UnionWith(known.Where(module.IsDefinedFunction).Select(f => f - module.ImportedFunctionCount));
@@ -58,6 +59,14 @@ internal sealed class CallGraph
                 {
                     callees[i].Add(TypeNode(type));
                 }
+            }
+        }
+
+        foreach (var (callee, callers) in facts.Callees)
+        {
+            foreach (int caller in callers)
+            {
+                callees[caller - module.ImportedFunctionCount].Add(callee - module.ImportedFunctionCount);
             }
         }
     }
@@ -154,14 +163,14 @@ internal sealed class CallGraph
         return false;
     }
 
-    // What may be in the table: what is put there, and what other modules may put there because it is exported.
+    // What may be in the table: what is put there, and what other modules may put there because it is exported; not what only certain functions call.
     private int TypeNode(string type)
     {
         if (!typeNodes.TryGetValue(type, out int node))
         {
             typeNodes[type] = node = callees.Count;
             callees.Add([.. module.Elements.SelectMany(e => e.Functions).Concat(module.Exports.Where(e => e.Kind == ExternalKind.Function).Select(e => e.Index))
-                .Where(f => module.IsDefinedFunction(f) && module.FunctionSignature(f) == type).Select(f => f - module.ImportedFunctionCount)]);
+                .Where(f => module.IsDefinedFunction(f) && module.FunctionSignature(f) == type && !facts.Callees.ContainsKey(f)).Select(f => f - module.ImportedFunctionCount)]);
         }
 
         return node;

@@ -34,12 +34,12 @@ internal sealed class RecursionPlan
         int[] hot = [.. Enumerable.Range(0, calls.Count).Where(f => calls[f] >= Hot).OrderByDescending(f => calls[f])];
         dispatched = module.IsSideModule ? [] : [.. facts.Dispatchers.SelectMany(d => d.Value.Append(d.Key)).Select(f => f - firstFunction)];
         graph = module.IsSideModule
-            ? new CallGraph(module, imports, patches, Imported(module, main!, facts.Checks), Imported(module, main!, main!.Dispatching), RecursionFacts.None.Dispatchers, new HashSet<int>())
-            : new CallGraph(module, imports, patches, facts.Checks, new HashSet<int>(), facts.Dispatchers, hot.Select(f => f + firstFunction).ToHashSet());
+            ? new CallGraph(module, imports, patches, Imported(module, main!, facts.Checks), Imported(module, main!, main!.Dispatching), RecursionFacts.None, new HashSet<int>())
+            : new CallGraph(module, imports, patches, facts.Checks, new HashSet<int>(), facts, hot.Select(f => f + firstFunction).ToHashSet());
         bounded = new bool[graph.Nodes];
         for (int i = 0; i < graph.Count; i++)
         {
-            bounded[i] = graph.CallsAnything(i);
+            bounded[i] = graph.CallsAnything(i) || (!module.IsSideModule && facts.Roots.Contains(i + firstFunction));
         }
 
         ThroughTable = bounded.Count(b => b);

@@ -69,6 +69,31 @@ public class StackTests(ServerFixture fixture) : SessionTest(fixture)
     }
 
     [Fact]
+    public async Task Plans_that_began_one_by_one_and_go_on_in_each_other()
+    {
+        // Postgres checks the stack at the first row of each plan only, and nothing was deep then.
+        NpgsqlConnection session = await OpenAsync();
+        await session.ExecuteAsync(
+            """
+            create function next_of(k int, n int) returns int language plpgsql as
+              $$ declare r int; begin if k >= n then return 0; end if; execute format('fetch next from c%s', k) into r; return r; end $$;
+            create function begin_all(n int) returns void language plpgsql as
+              $$ declare r int; begin for k in 0..n loop
+                execute format('declare c%s no scroll cursor for select case when a > 1 then next_of(%s, %s) + 1 else 1 end from (select a from generate_series(1, 2) a order by a) s', k, k + 1, n);
+                execute format('fetch next from c%s', k) into r; end loop; end $$;
+            """);
+        await using NpgsqlTransaction transaction = await session.BeginTransactionAsync();
+        await session.ExecuteAsync("select begin_all(100)");
+        Assert.Equal(100, await session.ScalarAsync<int>("select next_of(0, 100)"));
+        await transaction.RollbackAsync();
+        await using NpgsqlTransaction deep = await session.BeginTransactionAsync();
+        await session.ExecuteAsync("select begin_all(2500)");
+        await session.ExecuteAsync("select next_of(0, 2500)").FailsAsync(TooDeep);
+        await deep.RollbackAsync();
+        Assert.Equal(1, await session.ScalarAsync<int>("select 1"));
+    }
+
+    [Fact]
     public async Task Endless_recursion_of_a_function()
     {
         NpgsqlConnection session = await OpenAsync();
