@@ -9,7 +9,7 @@ public sealed partial class PostgresInstance
 {
     /// <summary>
     /// Copies this database into another, empty one, of any kind of URL: schema, rows, sequences and large objects as of one moment, with counts and checksums of both sides
-    /// compared. A <c>file:</c> directory is noted as copied (pocketgres.copied), and says so when it is served again. Needs the program pg_dump (<see cref="DatabaseCopyOptions.PgDump"/>), which reads the schema.
+    /// compared. A <c>file:</c> directory is noted as copied (pocketgres.copied), and says so when it is served again.
     /// </summary>
     /// <param name="url">The target; a <c>file:</c> directory is made if missing, and gets a database of this one's name.</param>
     /// <param name="options">How; null for the defaults.</param>

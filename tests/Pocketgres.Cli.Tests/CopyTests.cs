@@ -183,7 +183,7 @@ public sealed class CopyTests(MemoryServer server) : IClassFixture<MemoryServer>
         string source = await server.CreateDatabaseAsync();
         await MemoryServer.ExecuteAsync(source, "CREATE TABLE a (x int); INSERT INTO a SELECT generate_series(1, 10)");
         string data = "file:" + directory.Below("data");
-        var result = await CliProcess.RunAsync("copy", source, data, "--database", "here", "--pg-dump", PgDump);
+        var result = await CliProcess.RunAsync("copy", source, data, "--database", "here");
         Assert.Equal((0, "", "copied 1 tables with 10 rows and 0 large objects; counts and checksums are equal\n"), (result.ExitCode, result.Error, result.Output));
         var back = await CliProcess.RunAsync("copy", data, await server.CreateDatabaseAsync(), "--from-database", "here", "--pg-dump", PgDump);
         Assert.Equal((0, "", result.Output), (back.ExitCode, back.Error, back.Output));
@@ -203,7 +203,7 @@ public sealed class CopyTests(MemoryServer server) : IClassFixture<MemoryServer>
         string source, string target, DatabaseCopyOptions? options = null, IProgress<DatabaseCopyProgress>? progress = null, CancellationToken cancellationToken = default) =>
         DatabaseCopy.RunAsync(
             ConnectionUri.Parse(source).ConnectionString, ConnectionUri.Parse(target).ConnectionString,
-            options is { PgDump: not null } ? options : (options ?? new DatabaseCopyOptions()) with { PgDump = PgDump }, progress, cancellationToken);
+            options ?? new DatabaseCopyOptions(), progress, cancellationToken);
 
     private static async Task RunScriptAsync(string url, string script)
     {

@@ -102,7 +102,7 @@ public sealed class LiveCopyTests(MemoryServer server) : IClassFixture<MemorySer
         string source, string target, bool cutOver, string? sourceAtTarget = null, IProgress<DatabaseCopyProgress>? progress = null, CancellationToken cancellationToken = default) =>
         LiveCopy.RunAsync(ConnectionStringOf(source), ConnectionStringOf(target), new LiveCopyOptions
         {
-            Copy = new DatabaseCopyOptions { PgDump = Path.Combine(NativePrograms.Directory, "pg_dump") }, SourceAtTarget = sourceAtTarget ?? source, CutOver = cutOver,
+            SourceAtTarget = sourceAtTarget ?? source, CutOver = cutOver,
         }, progress, null, cancellationToken);
 
     // Until the target has what was there at the beginning.

@@ -17,7 +17,7 @@ internal sealed class CopyCommand : ISubcommand
     private readonly Option<bool> _replace = new("--replace") { Description = "Remove all that is in the target's database first." };
     private readonly Option<bool> _owners = new("--owners") { Description = "Keep owners and grants; the target must have the roles." };
     private readonly Option<string?> _jobs = Text("--jobs", "N", "Tables copied at the same time (default 2).");
-    private readonly Option<string?> _pgDump = Text("--pg-dump", "PATH", "The program pg_dump (default: in PATH, or where Debian has it).");
+    private readonly Option<string?> _pgDump = Text("--pg-dump", "PATH", "The program pg_dump (default: that of this program; of a newer source, or over TLS, one in PATH or where Debian has it).");
 
     private readonly Option<bool> _live = new("--live") { Description = "Follow FROM, a server that others write to, after the copy: until it is interrupted, or cut over." };
     private readonly Option<bool> _cutOver = new("--cut-over") { Description = "With --live: when TO has all that FROM has, let nobody write to FROM any more, pass on the last changes, and end." };

@@ -12,7 +12,7 @@ public sealed record DatabaseCopyOptions
     /// <summary>Keep owners and grants; every role of the source must be in the target. By default everything belongs to the target's user.</summary>
     public bool Owners { get; init; }
 
-    /// <summary>The program pg_dump, which must not be older than the source; null to look for it in PATH and where Debian has it.</summary>
+    /// <summary>The program pg_dump, which must not be older than the source; null for the one in this process, or, where the source is newer or is reached over TLS, one in PATH or where Debian has it.</summary>
     public string? PgDump { get; init; }
 
     /// <summary>The snapshot of the source that is copied, which somebody else holds; null for one of its own.</summary>

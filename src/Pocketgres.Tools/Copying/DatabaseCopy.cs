@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Security.Cryptography;
 using Npgsql;
 using Pocketgres.Sql;
@@ -48,8 +47,7 @@ internal sealed class DatabaseCopy
         try
         {
             await CheckAsync(source, target, cancellationToken);
-            int version = int.Parse((await source.ValueAsync<string>("SHOW server_version_num", cancellationToken))!, CultureInfo.InvariantCulture);
-            var program = await PgDumpProgram.FindAsync(_options.PgDump, version / 10000, cancellationToken);
+            var program = await PgDumpProgram.FindAsync(_options.PgDump, source, cancellationToken);
 
             await source.ExecuteAsync("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", cancellationToken);
             if (_options.Snapshot is { } given)

@@ -3,25 +3,36 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Npgsql;
+using Pocketgres.Installation;
+using Pocketgres.Sql;
+using Pocketgres.Transfer;
 
 namespace Pocketgres.Copying;
 
-/// <summary>The program pg_dump of this machine: what knows how to write down a schema.</summary>
+/// <summary>The program pg_dump, what knows how to write down a schema: the one that runs in this process, or one of this machine where that cannot be.</summary>
 internal sealed partial class PgDumpProgram
 {
     private const string Debian = "/usr/lib/postgresql";
 
-    private readonly string _path;
+    private readonly string? _path;
 
-    private PgDumpProgram(string path) => _path = path;
+    private PgDumpProgram(string? path) => _path = path;
 
-    /// <summary>Finds one that is new enough.</summary>
-    /// <param name="given">Its path; null to look for the newest.</param>
-    /// <param name="serverMajor">The source's major version: an older pg_dump refuses it.</param>
+    /// <summary>Finds one that is new enough and reaches the source.</summary>
+    /// <param name="given">Its path; null to choose.</param>
+    /// <param name="source">A session of the source.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="CopyException">There is none.</exception>
-    public static async Task<PgDumpProgram> FindAsync(string? given, int serverMajor, CancellationToken cancellationToken)
+    public static async Task<PgDumpProgram> FindAsync(string? given, NpgsqlConnection source, CancellationToken cancellationToken)
     {
+        // An older pg_dump refuses the source. That of this process has no TLS, and what is sent with it is not to be sent without.
+        int serverMajor = int.Parse((await source.ValueAsync<string>("SHOW server_version_num", cancellationToken))!, CultureInfo.InvariantCulture) / 10000;
+        bool isEncrypted = await source.ValueAsync<bool>("SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()", cancellationToken);
+        if (given is null && serverMajor <= EngineArtifacts.PostgresMajorVersion && !isEncrypted)
+        {
+            return new PgDumpProgram(null);
+        }
+
         var candidates = given is not null ? [given] : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
             .Select(d => Path.Combine(d, "pg_dump"))
             .Concat(Directory.Exists(Debian) ? Directory.EnumerateDirectories(Debian).Select(d => Path.Combine(d, "bin", "pg_dump")) : [])
@@ -39,8 +50,8 @@ internal sealed partial class PgDumpProgram
         }
 
         throw new CopyException(
-            $"the schema is read by pg_dump of PostgreSQL {serverMajor} or newer, and {(newest > 0 ? $"this machine has only that of {newest}" : given is null ? "this machine has none" : $"{given} is none")}: " +
-            $"install it (postgresql-client-{serverMajor}), or name it with --pg-dump");
+            $"the schema is read by pg_dump of PostgreSQL {serverMajor} or newer{(given is null && isEncrypted ? ", over TLS, which that of this program does not have" : "")}, and " +
+            $"{(newest > 0 ? $"this machine has only that of {newest}" : given is null ? "this machine has none" : $"{given} is none")}: install it (postgresql-client-{serverMajor}), or name it with --pg-dump");
     }
 
     /// <summary>A section of the schema as SQL.</summary>
@@ -52,30 +63,60 @@ internal sealed partial class PgDumpProgram
     /// <exception cref="CopyException">It failed.</exception>
     public async Task<string> RunAsync(string section, NpgsqlConnectionStringBuilder connection, string snapshot, bool owners, CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo(_path, [$"--section={section}", $"--snapshot={snapshot}", "--encoding=UTF8", "--no-publications", "--no-subscriptions", "--no-tablespaces"])
+        string[] arguments =
+        [
+            $"--section={section}", $"--snapshot={snapshot}", "--encoding=UTF8", "--no-publications", "--no-subscriptions", "--no-tablespaces", .. owners ? (string[])[] : ["--no-owner", "--no-privileges"],
+        ];
+        var variables = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
+            ["PGHOST"] = connection.Host,
+            ["PGPORT"] = connection.Port.ToString(CultureInfo.InvariantCulture),
+            ["PGUSER"] = connection.Username,
+            ["PGDATABASE"] = connection.Database,
+            ["PGPASSWORD"] = connection.Password,
+            ["PGSSLMODE"] = _path is null ? "disable" : connection.SslMode switch { SslMode.VerifyCA => "verify-ca", SslMode.VerifyFull => "verify-full", var mode => mode.ToString().ToLowerInvariant() },
+            ["PGHOSTADDR"] = null,
+            ["PGSERVICE"] = null,
+            ["PGOPTIONS"] = null,
         };
-        if (!owners)
-        {
-            start.ArgumentList.Add("--no-owner");
-            start.ArgumentList.Add("--no-privileges");
-        }
-
-        start.Environment["PGHOST"] = connection.Host;
-        start.Environment["PGPORT"] = connection.Port.ToString(CultureInfo.InvariantCulture);
-        start.Environment["PGUSER"] = connection.Username;
-        start.Environment["PGDATABASE"] = connection.Database;
-        start.Environment["PGPASSWORD"] = connection.Password;
-        start.Environment["PGSSLMODE"] = connection.SslMode switch { SslMode.VerifyCA => "verify-ca", SslMode.VerifyFull => "verify-full", var mode => mode.ToString().ToLowerInvariant() };
         Set("PGPASSFILE", connection.Passfile);
         Set("PGSSLROOTCERT", connection.RootCertificate);
         Set("PGSSLCERT", connection.SslCertificate);
         Set("PGSSLKEY", connection.SslKey);
-        foreach (string contradicting in new[] { "PGHOSTADDR", "PGSERVICE", "PGOPTIONS" })
+        return _path is null ? await RunHereAsync(arguments, variables, cancellationToken) : await RunElsewhereAsync(_path, arguments, variables, cancellationToken);
+
+        void Set(string name, string? value)
         {
-            start.Environment.Remove(contradicting);
+            if (value is not null)
+            {
+                variables[name] = value;
+            }
+        }
+    }
+
+    private static async Task<string> RunHereAsync(string[] arguments, Dictionary<string, string?> variables, CancellationToken cancellationToken)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            using var log = new ProgramLog();
+            var step = new ProgramStep(log);
+            return await step.RunAsync("pg_dump", [.. arguments, "--file", file], variables, cancellationToken) == 0
+                ? await File.ReadAllTextAsync(file, cancellationToken)
+                : throw Failure(step.Reason("pg_dump"));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static async Task<string> RunElsewhereAsync(string path, string[] arguments, Dictionary<string, string?> variables, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo(path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
         }
 
         using var process = Process.Start(start)!;
@@ -84,16 +125,10 @@ internal sealed partial class PgDumpProgram
         string output = await process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         await process.WaitForExitAsync(CancellationToken.None);
         cancellationToken.ThrowIfCancellationRequested();
-        return process.ExitCode == 0 ? output : throw new CopyException($"pg_dump failed: {(await errors).Trim().ReplaceLineEndings("; ")}; nothing was changed");
-
-        void Set(string name, string? value)
-        {
-            if (value is not null)
-            {
-                start.Environment[name] = value;
-            }
-        }
+        return process.ExitCode == 0 ? output : throw Failure((await errors).Trim().ReplaceLineEndings("; "));
     }
+
+    private static CopyException Failure(string reason) => new($"pg_dump failed: {reason}; nothing was changed");
 
     private static async Task<int> VersionAsync(string path, CancellationToken cancellationToken)
     {
