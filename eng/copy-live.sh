@@ -3,39 +3,15 @@
 # transaction of pgbench that was acknowledged is in the history, and the balances are the sums of the history. Nobody may be kept from writing for 5 seconds.
 #
 #   eng/copy-live.sh [SCALE]          pgbench's scale (5)
-#   POCKETGRES                        the command (default: the build of this clone)
 #   CLIENTS                           of pgbench (4)
 set -euo pipefail
 
-repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-native="${POCKETGRES_PG18_DIR:-$repository/artifacts/pg18}/bin"
-read -ra pocketgres <<<"${POCKETGRES:-dotnet exec $repository/src/Pocketgres.Cli/bin/Release/net10.0/pocketgres.dll}"
-scale="${1:-5}" clients="${CLIENTS:-4}"
-work="$(mktemp -d)"
-servers=()
-[[ -x "$native/postgres" ]] || { echo "copy-live: no native PostgreSQL in $native: run eng/pg18.sh" >&2; exit 1; }
-cleanup() { for server in "${servers[@]}"; do kill -INT "$server" 2>/dev/null || true; done; wait; rm -rf "$work"; }
-trap cleanup EXIT
-fail() { echo "copy-live: $*"; exit 1; }
-export POCKETGRES_ALLOW_ROOT=1 PATH="$native:$PATH"
-unset "${!PG@}" DATABASE_URL
-mkdir -m 777 "$work/socket"
-chmod a+rx "$work"
-as=()
-if [[ "$(id -u)" == 0 ]]; then as=(setpriv --reuid=nobody --regid=nogroup --clear-groups); fi # native PostgreSQL refuses root
+source "$(dirname "${BASH_SOURCE[0]}")/beside-native.sh"
 
-address() { echo "host=$work/socket port=$1 user=postgres dbname=bench"; }
-url() { echo "postgres://postgres@/bench?host=$work/socket&port=$1"; }
-start() { # NAME PORT COMMAND...
-    (cd / && exec "${@:3}") >"$work/$1.log" 2>&1 &
-    servers+=($!)
-    until pg_isready -q -h "$work/socket" -p "$2"; do kill -0 $! 2>/dev/null || { cat "$work/$1.log"; fail "$1 ended"; }; sleep 0.1; done
-}
-start_native() { # NAME PORT
-    install -d ${as:+-o nobody} -m 700 "$work/$1"
-    (cd / && "${as[@]}" initdb -D "$work/$1" -U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions >"$work/log")
-    start "$1" "$2" "${as[@]}" "$native/postgres" -D "$work/$1" -c listen_addresses= -c unix_socket_directories="$work/socket" -c port="$2" -c wal_level=logical -c fsync=off
-}
+scale="${1:-5}" clients="${CLIENTS:-4}"
+settings=(-c wal_level=logical -c fsync=off)
+address() { echo "host=$PGHOST port=$1 user=postgres dbname=bench"; }
+url() { echo "postgres://postgres@/bench?host=$PGHOST&port=$1"; }
 value() { psql -XAtq "$(address "$1")" -c "$2"; }
 
 # Until its connections are ended; says how many transactions were acknowledged.
@@ -65,12 +41,15 @@ move() { # WHAT FROM TO
     echo "copy-live: $1: $acknowledged transactions meanwhile, none lost, none twice, $(tail -n 1 "$work/out"); nobody could write for $seconds s"
 }
 
-start_native source 6001
-psql -XAtq "$(address 6001) dbname=postgres" -c 'CREATE DATABASE bench'
-pgbench -i -q -s "$scale" "$(address 6001)" 2>"$work/log"
-psql -XAtq "$(address 6001)" -c 'ALTER TABLE pgbench_history ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
-start ours 6002 "${pocketgres[@]}" serve "file:$work/ours" --no-tcp --port 6002 --unix-socket-dir "$work/socket" -c unix_socket_permissions=0777 -c max_slot_wal_keep_size=-1 --database bench
-start_native back 6003
-psql -XAtq "$(address 6003) dbname=postgres" -c 'CREATE DATABASE bench'
+make_native "$work/source" -E UTF8 --locale=C
+make_native "$work/back" -E UTF8 --locale=C
+PGPORT=6001 start_native source "$work/source" "${settings[@]}"
+PGPORT=6001 createdb bench
+quietly pgbench -i -q -s "$scale" "$(address 6001)"
+value 6001 'ALTER TABLE pgbench_history ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
+mkdir -m 700 "$work/ours"
+PGPORT=6002 start_ours ours "$work/ours" -c max_slot_wal_keep_size=-1 --database bench
+PGPORT=6003 start_native back "$work/back" "${settings[@]}"
+PGPORT=6003 createdb bench
 move "native to ours" 6001 6002
 move "ours to native" 6002 6003
