@@ -5,9 +5,15 @@ namespace Pocketgres.Cli.NativeDirectories;
 /// <summary>A directory of ours on the command line: a path, or <c>file:DIR</c>.</summary>
 internal static class DirectoryArgument
 {
+    private static readonly string[] s_schemes = ["file:", "memory:", "s3:"];
+
     /// <summary>Its path.</summary>
     /// <exception cref="UsageException">It is the URL of something else.</exception>
-    public static string Read(string text) => !text.StartsWith("file:", StringComparison.Ordinal) ? text
-        : PostgresUrl.TryParse(text, out var url, out string? error) && url.DataDirectory is { } directory ? directory
-        : throw new UsageException(error ?? $"{text} names no directory");
+    public static string Read(string text)
+    {
+        bool isUrl = ConnectionUri.Matches(text) || s_schemes.Any(s => text.StartsWith(s, StringComparison.Ordinal));
+        return !isUrl ? text
+            : PostgresUrl.TryParse(text, out var url, out string? error) && url.DataDirectory is { } directory ? directory
+            : throw new UsageException($"{text} names no directory{(error is null ? "" : $" ({error})")}: give its path, or file:DIR");
+    }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Pocketgres.Cli.Serve;
 using Pocketgres.Directories;
@@ -12,10 +13,31 @@ internal static class MoveRun
     /// <returns>The exit code.</returns>
     public static int Run(string from, string to, MoveOptions options, Action done) => CommandFailure.Guard(cancellationToken =>
     {
-        using var log = new StandardErrorLogger(LogLevel.Error, StandardStreams.WriteError);
-        using var line = new ProgressLine();
-        var notes = DirectoryMove.Run(from, to, options with { Logger = log, Progress = line.For<DirectoryProgress>(Text) }, cancellationToken);
-        line.Clear();
+        // What the copy's server says matters when it is the reason of a failure.
+        var said = new StringBuilder();
+        IReadOnlyList<string> notes;
+        using (var line = new ProgressLine())
+        {
+            var log = new StandardErrorLogger(LogLevel.Error, text => said.Append(text));
+            try
+            {
+                notes = DirectoryMove.Run(from, to, options with { Logger = log, Progress = line.For<DirectoryProgress>(Text) }, cancellationToken);
+            }
+            catch (Exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                line.Clear();
+                log.Dispose();
+                StandardStreams.WriteError(said.ToString());
+                throw;
+            }
+            finally
+            {
+                log.Dispose();
+            }
+
+            line.Clear();
+        }
+
         foreach (string note in notes)
         {
             StandardStreams.WriteError($"pocketgres: {note}\n");

@@ -123,7 +123,7 @@ internal sealed class DatabaseTarget : IAsyncDisposable
             SocketDirectory = "/", // replaced below by one of our own
             Database = request.MustExist ? null : request.Database,
             Settings = request.Settings,
-            Log = request.LogLevel,
+            Log = request.LogLevel ?? "quiet",
         }.ToSettings(_ => null); // the variables of containers are for serve
         if (request.MustExist && settings.Server.Url.IsBucket)
         {
@@ -146,7 +146,7 @@ internal sealed class DatabaseTarget : IAsyncDisposable
 
         PrivateDirectory.RemoveLeftovers();
         var sockets = PrivateDirectory.Create();
-        var log = new StandardErrorLogger(settings.LogLevel, StandardStreams.WriteError);
+        var log = new StandardErrorLogger(request.LogLevel is null ? LogLevel.Critical : settings.LogLevel, StandardStreams.WriteError);
         try
         {
             var server = await PostgresServer.StartAsync(

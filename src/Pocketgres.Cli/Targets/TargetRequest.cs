@@ -18,6 +18,6 @@ internal sealed record TargetRequest
     /// <summary>Settings of a server that is started, <c>name=value</c>.</summary>
     public IReadOnlyList<string> Settings { get; init; } = [];
 
-    /// <summary>What of the started server's log goes to stderr.</summary>
-    public string LogLevel { get; init; } = "quiet";
+    /// <summary>What of the started server's log goes to stderr; null for nothing but why it crashed.</summary>
+    public string? LogLevel { get; init; }
 }

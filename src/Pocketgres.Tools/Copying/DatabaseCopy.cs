@@ -11,6 +11,8 @@ namespace Pocketgres.Copying;
 /// </summary>
 internal sealed class DatabaseCopy
 {
+    private static readonly TimeSpan s_recoveryLook = TimeSpan.FromMilliseconds(200), s_recoveryPatience = TimeSpan.FromMinutes(1);
+
     private readonly NpgsqlConnectionStringBuilder _source;
     private readonly NpgsqlConnectionStringBuilder _target;
     private readonly DatabaseCopyOptions _options;
@@ -255,7 +257,7 @@ internal sealed class DatabaseCopy
     {
         try
         {
-            await using var target = await OpenAsync(_target, "target", CancellationToken.None);
+            await using var target = await OpenRecoveredAsync();
             await TargetDatabase.EmptyAsync(target, CancellationToken.None);
             return null;
         }
@@ -265,10 +267,27 @@ internal sealed class DatabaseCopy
         }
     }
 
+    // A server that has crashed (a full disk of its log) recovers for a while, and lets nobody in.
+    private async Task<NpgsqlConnection> OpenRecoveredAsync()
+    {
+        for (long start = Environment.TickCount64; ; await Task.Delay(s_recoveryLook))
+        {
+            try
+            {
+                return await OpenAsync(_target, "target", CancellationToken.None);
+            }
+            catch (CopyException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.CannotConnectNow } && Environment.TickCount64 - start < s_recoveryPatience.TotalMilliseconds)
+            {
+                // Soon.
+            }
+        }
+    }
+
     /// <summary>What an exception says, in one line.</summary>
     public static string Reason(Exception e) => e switch
     {
         PostgresException p => $"{p.SqlState}: {p.MessageText}",
+        NpgsqlException { InnerException: IOException broken } => $"the server has ended the connection ({broken.Message.TrimEnd('.')}); its log says why",
         NpgsqlException => e.InnerException?.Message ?? e.Message,
         _ => e.Message,
     };

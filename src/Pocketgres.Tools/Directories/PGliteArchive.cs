@@ -10,6 +10,7 @@ namespace Pocketgres.Directories;
 internal static class PGliteArchive
 {
     private const string Configuration = "postgresql.conf";
+    private const string NoSpace = "no space left"; // the kernel's exceptions and .NET's
     private const string DataName = "data", ArchiveName = "archive";
     private const UnixFileMode DirectoryMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
@@ -53,7 +54,7 @@ internal static class PGliteArchive
         }
         catch (IOException e)
         {
-            throw new CopyException($"not copied, and nothing is left: {file} cannot be made: {e.Message}; the directory's size is needed there, and that of the archive", e);
+            throw new CopyException($"not copied, and nothing is left: {file} cannot be made: {e.Message.TrimEnd('.')}{(e.Message.Contains(NoSpace, StringComparison.OrdinalIgnoreCase) ? "; the directory's size is needed there, and that of the archive" : "")}", e);
         }
         finally
         {
