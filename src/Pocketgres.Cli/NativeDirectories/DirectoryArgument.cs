@@ -2,7 +2,7 @@ using Pocketgres.Server;
 
 namespace Pocketgres.Cli.NativeDirectories;
 
-/// <summary>A directory of ours on the command line: a path, or <c>file:DIR</c>.</summary>
+/// <summary>A data directory on the command line: a path, or <c>file:DIR</c>.</summary>
 internal static class DirectoryArgument
 {
     private static readonly string[] s_schemes = ["file:", "memory:", "s3:"];
@@ -13,7 +13,7 @@ internal static class DirectoryArgument
     {
         bool isUrl = ConnectionUri.Matches(text) || s_schemes.Any(s => text.StartsWith(s, StringComparison.Ordinal));
         return !isUrl ? text
-            : PostgresUrl.TryParse(text, out var url, out string? error) && url.DataDirectory is { } directory ? directory
-            : throw new UsageException($"{text} names no directory{(error is null ? "" : $" ({error})")}: give its path, or file:DIR");
+            : PostgresUrl.TryParse(text, out var url, out _) && url.DataDirectory is { } directory ? directory
+            : throw new UsageException($"{text} names no directory: give its path, or file:DIR; a database of a server is taken by pocketgres copy");
     }
 }

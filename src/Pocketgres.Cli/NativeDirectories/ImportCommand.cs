@@ -26,7 +26,7 @@ internal sealed class ImportCommand : ISubcommand
     /// <inheritdoc/>
     public int Run(ParseResult result, IReadOnlyList<string>? tail)
     {
-        string from = result.GetValue(_from)!, to = DirectoryArgument.Read(result.GetValue(_to)!);
+        string from = DirectoryArgument.Read(result.GetValue(_from)!), to = DirectoryArgument.Read(result.GetValue(_to)!);
         bool isTrial = result.GetValue(_dryRun);
         var options = new MoveOptions
         {

@@ -190,7 +190,7 @@ internal sealed class DatabaseCopy
                 {
                     try
                     {
-                        Interlocked.Add(ref rows, await TableCopy.RunAsync(source, target, table, failed.Token));
+                        Interlocked.Add(ref rows, await TableCopy.RunAsync(source, target, table, CancelAtTargetAsync, failed.Token));
                     }
                     catch (NpgsqlException e) when (!failed.IsCancellationRequested)
                     {
@@ -207,6 +207,19 @@ internal sealed class DatabaseCopy
                 Interlocked.CompareExchange(ref first, e, null);
                 await failed.CancelAsync();
             }
+        }
+    }
+
+    private async Task CancelAtTargetAsync(int process)
+    {
+        try
+        {
+            await using var target = await OpenAsync(_target, "target", CancellationToken.None);
+            await target.ExecuteAsync("SELECT pg_catalog.pg_cancel_backend($1)", CancellationToken.None, process);
+        }
+        catch (Exception e) when (e is NpgsqlException or CopyException)
+        {
+            // A server that lets nobody in ends its sessions itself.
         }
     }
 

@@ -29,12 +29,17 @@ internal static class TableCopy
     }
 
     /// <summary>Copies a table; returns the number of rows.</summary>
+    /// <param name="source">A session of the source.</param>
+    /// <param name="target">One of the target.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="cancelAtTarget">Cancels what a server process of the target does.</param>
+    /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="CopyException">The two sides differ afterwards.</exception>
-    public static async Task<long> RunAsync(NpgsqlConnection source, NpgsqlConnection target, CopiedTable table, CancellationToken cancellationToken)
+    public static async Task<long> RunAsync(NpgsqlConnection source, NpgsqlConnection target, CopiedTable table, Func<int, Task> cancelAtTarget, CancellationToken cancellationToken)
     {
         if (table.Columns.Length > 0)
         {
-            await TransferAsync(source, target, table, cancellationToken);
+            await TransferAsync(source, target, table, cancelAtTarget, cancellationToken);
         }
         else
         {
@@ -57,10 +62,14 @@ internal static class TableCopy
     }
 
     // The bytes as they are: what is no valid text in the target's encoding, the target says.
-    private static async Task TransferAsync(NpgsqlConnection source, NpgsqlConnection target, CopiedTable table, CancellationToken cancellationToken)
+    private static async Task TransferAsync(NpgsqlConnection source, NpgsqlConnection target, CopiedTable table, Func<int, Task> cancelAtTarget, CancellationToken cancellationToken)
     {
         using var export = await source.BeginTextExportAsync($"COPY (SELECT {table.Columns} FROM ONLY {table.Name} {table.Condition}) TO STDOUT", cancellationToken);
         var import = await target.BeginTextImportAsync($"COPY {table.Name} ({table.Columns}) FROM STDIN", cancellationToken);
+
+        // Ending a COPY takes no token, and the server may be long at the rows that it has (triggers, checks).
+        int process = target.ProcessID;
+        await using var cancel = cancellationToken.Register(() => _ = cancelAtTarget(process));
         try
         {
             await export.BaseStream.CopyToAsync(import.BaseStream, BlockSize, cancellationToken);

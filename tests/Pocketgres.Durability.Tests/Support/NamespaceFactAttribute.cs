@@ -6,6 +6,19 @@ namespace Pocketgres.Durability.Tests.Support;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class NamespaceFactAttribute : FactAttribute
 {
+    public NamespaceFactAttribute() => Skip = Namespaces.Lacking;
+}
+
+/// <summary>The same for several cases.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class NamespaceTheoryAttribute : TheoryAttribute
+{
+    public NamespaceTheoryAttribute() => Skip = Namespaces.Lacking;
+}
+
+/// <summary>Whether this process may make namespaces.</summary>
+static class Namespaces
+{
     static readonly Lazy<bool> s_possible = new(() =>
     {
         try
@@ -20,11 +33,6 @@ public sealed class NamespaceFactAttribute : FactAttribute
         }
     });
 
-    public NamespaceFactAttribute()
-    {
-        if (!s_possible.Value)
-        {
-            Skip = "needs unshare(1) and the right to make namespaces";
-        }
-    }
+    /// <summary>Why a test cannot be run; null when it can.</summary>
+    public static string? Lacking => s_possible.Value ? null : "needs unshare(1) and the right to make namespaces";
 }
