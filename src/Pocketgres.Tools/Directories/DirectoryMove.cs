@@ -145,6 +145,7 @@ internal sealed class DirectoryMove
 
         RefusePrepared(path);
         CatalogPages.Convert(path, WordSize.Eight, cancellationToken);
+        File.Delete(Path.Combine(path, EngineStamp.Name)); // of a version with the other engine; the first start writes its own
         _notes.Add("the catalogs of a 32-bit server (PGlite, or pocketgres with PGlite's engine) were converted");
     }
 

@@ -20,7 +20,11 @@ public class PGliteTests
         ToolResult made = await NodeAsync("make", theirs, "--seed", "1", "--archive", archive, "--kill");
         string[] expected = Lines(made);
         Assert.True(expected.Length > 400, made.Error);
+
+        // As versions of ours with that engine left it.
+        await File.WriteAllTextAsync(Path.Combine(theirs, "pocketgres.version"), "format=1\nmade_by=pocketgres 0.1.0\nengine=PostgreSQL 18.6 (wasm32)\n");
         ToolResult imported = (await CliServer.RunToEndAsync("import-pgdata", theirs, ours)).Succeeded();
+        Assert.Contains("64-bit", await File.ReadAllTextAsync(Path.Combine(ours, "pocketgres.version")), StringComparison.Ordinal);
         Assert.Contains("recovered from its log", imported.Error, StringComparison.Ordinal);
         Assert.Contains("32-bit", imported.Error, StringComparison.Ordinal);
         await using (TestServer server = await CliServer.StartAsync(new ServerOptions { DataDirectory = ours }))
