@@ -29,9 +29,18 @@ internal static class EngineMounts
     public static void MountDirectory(MountTable mounts, string path)
     {
         MountHidden(mounts, path, LockFileSystem.DataDirectoryLock);
+        MountDynamicMemory(mounts, path, (int)File.GetUnixFileMode(path));
+    }
 
-        // Parallel queries map these files as shared memory: on the host's disk their pages would be written out for nothing.
-        mounts.Mount(path + "/pg_dynshmem", new MemoryFileSystem());
+    /// <summary>Mounts memory for what parallel queries map as shared memory: on the host's disk their pages would be written out for nothing.</summary>
+    /// <param name="mounts">Gets it.</param>
+    /// <param name="path">The data directory.</param>
+    /// <param name="mode">Its mode, which PostgreSQL gives to its subdirectories, and a backup to its copies of them.</param>
+    public static void MountDynamicMemory(MountTable mounts, string path, int mode)
+    {
+        var memory = new MemoryFileSystem();
+        _ = memory.ChangeMode("/", mode);
+        mounts.Mount(path + "/pg_dynshmem", memory);
     }
 
     /// <summary>Mounts the host's directory of a Unix socket where it lies, as <see cref="MountDirectory"/> does: a TMPDIR in /dev/shm, say.</summary>

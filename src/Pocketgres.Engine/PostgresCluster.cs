@@ -236,12 +236,12 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         {
             _ = files.ChangeMode("/", OwnerOnly); // the server refuses a data directory that others may read; a file system without modes has none of them
             mounts.Mount(Initdb.DataDirectory, files);
-            mounts.Mount(Initdb.DataDirectory + "/pg_dynshmem", new MemoryFileSystem());
+            EngineMounts.MountDynamicMemory(mounts, Initdb.DataDirectory, OwnerOnly);
         }
         else if (cluster.Overlay is { } overlay)
         {
             overlay.Mount(mounts);
-            mounts.Mount(overlay.Path + "/pg_dynshmem", new MemoryFileSystem());
+            EngineMounts.MountDynamicMemory(mounts, overlay.Path, OwnerOnly);
         }
         else if (directory is null)
         {

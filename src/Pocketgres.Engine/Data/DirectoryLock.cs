@@ -23,7 +23,6 @@ internal sealed partial class DirectoryLock : IDisposable
     private const int LockExclusive = 2, LockNonBlocking = 4;
     private const int EWouldBlock = 11;
     private const int OpenDirectory = 0x10000, OpenDirectoryArm = 0x4000, CloseOnExec = 0x80000, ReadWrite = 2, Create = 0x40;
-    private const int OwnerReadWrite = 0x180;
     private static readonly TimeSpan s_patienceForName = TimeSpan.FromMilliseconds(200);
 
     private readonly SafeFileHandle _directory;
@@ -54,7 +53,7 @@ internal sealed partial class DirectoryLock : IDisposable
     public void TakeFile(string path)
     {
         string name = Path.Combine(path, Name);
-        var file = new FileStream(OpenFile(name, ReadWrite | Create | CloseOnExec, OwnerReadWrite), FileAccess.ReadWrite, bufferSize: 0);
+        var file = new FileStream(OpenFile(name, ReadWrite | Create | CloseOnExec, FileModes.Of((int)File.GetUnixFileMode(path))), FileAccess.ReadWrite, bufferSize: 0);
         if (Flock(file.SafeFileHandle, LockExclusive | LockNonBlocking) != 0)
         {
             int error = Marshal.GetLastPInvokeError();

@@ -57,5 +57,5 @@ internal sealed record EngineStamp(int Format, string MadeBy, string Engine)
     /// <summary>Writes the stamp.</summary>
     public void Write(IFileSystem files, string dataDirectory, bool sync) =>
         FileTree.WriteAll(files, FileTree.Combine(dataDirectory, Name),
-            Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"format={Format}\nmade_by={MadeBy}\nengine={Engine}\n")), 0x180, sync);
+            Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"format={Format}\nmade_by={MadeBy}\nengine={Engine}\n")), FileModes.In(files, dataDirectory), sync);
 }

@@ -17,7 +17,6 @@ internal static class MachineSettings
 
     private const string Configuration = "postgresql.conf";
     private const string Include = "include_if_exists = '" + Name + "'	# what fits this machine, written at each start; everything below wins\n";
-    private const int OwnerReadWrite = 0x180; // 0600
     private const int Limit = 1 << 16;
     private const long MB = 1 << 20;
 
@@ -52,8 +51,8 @@ internal static class MachineSettings
             text = text.Replace($"\n{name} = ", $"\n#{name} = ", StringComparison.Ordinal);
         }
 
-        FileTree.WriteAll(files, path, Encoding.UTF8.GetBytes(Include + text), OwnerReadWrite, sync: false);
-        FileTree.WriteAll(files, FileTree.Combine(directory, Name), [], OwnerReadWrite, sync: false);
+        FileTree.WriteAll(files, path, Encoding.UTF8.GetBytes(Include + text), FileModes.In(files, directory), sync: false);
+        FileTree.WriteAll(files, FileTree.Combine(directory, Name), [], FileModes.In(files, directory), sync: false);
     }
 
     /// <summary>
@@ -79,7 +78,7 @@ internal static class MachineSettings
                 return;
             }
 
-            FileTree.WriteAll(location.FileSystem, location.Path + ".new", wanted, OwnerReadWrite, sync: !inMemory);
+            FileTree.WriteAll(location.FileSystem, location.Path + ".new", wanted, FileModes.In(location.FileSystem, Path.GetDirectoryName(location.Path)!), sync: !inMemory);
             _ = location.FileSystem.Rename(location.Path + ".new", location.Path);
         }
         catch (FileSystemException)

@@ -16,7 +16,6 @@ internal static partial class PreloadList
     /// <summary>The setting it stands for.</summary>
     public const string Parameter = "shared_preload_libraries";
 
-    private const int OwnerOnly = 0x180; // 0600
 
     /// <summary>The libraries listed.</summary>
     /// <exception cref="FileSystemException">The file cannot be read.</exception>
@@ -31,7 +30,7 @@ internal static partial class PreloadList
         string path = $"{dataDirectory}/{Name}";
         FileSystemException.ThrowIf(files.Resolve(path, followLast: true, out var location), "find", path);
         byte[] content = Encoding.UTF8.GetBytes(string.Concat(Read(files, dataDirectory).Append(library).Select(l => l + "\n")));
-        FileTree.WriteAll(location.FileSystem, location.Path + ".new", content, OwnerOnly, sync: true);
+        FileTree.WriteAll(location.FileSystem, location.Path + ".new", content, FileModes.In(location.FileSystem, Path.GetDirectoryName(location.Path)!), sync: true);
         FileSystemException.ThrowIf(location.FileSystem.Rename(location.Path + ".new", location.Path), "rename", path);
         FileTree.Sync(location.FileSystem, Path.GetDirectoryName(location.Path)!);
     }

@@ -143,6 +143,26 @@ public sealed class AccessTests : IDisposable
         Assert.Contains("correct POSTGRES_INITDB_ARGS", refused.Error, StringComparison.Ordinal);
     }
 
+    [OursFact]
+    public async Task Who_may_read_the_directory_may_read_our_files_in_it()
+    {
+        string data = _directory.Combine("data");
+        string[] ours = ["pocketgres.lock", "pocketgres.version"], arguments = ["serve", "file:" + data, "--port", "0"];
+        const UnixFileMode ofOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        foreach (UnixFileMode group in new[] { UnixFileMode.None, UnixFileMode.GroupRead })
+        {
+            if (group != UnixFileMode.None)
+            {
+                File.SetUnixFileMode(data, ofOwner | UnixFileMode.UserExecute | group | UnixFileMode.GroupExecute); // initdb --allow-group-access
+                Array.ForEach(ours, name => File.Delete(Path.Combine(data, name)));
+            }
+
+            await using CliServer server = await CliServer.StartAsync(arguments);
+            Assert.All(ours, name => Assert.Equal(ofOwner | group, File.GetUnixFileMode(Path.Combine(data, name))));
+            Assert.Equal(0, await server.StopAsync());
+        }
+    }
+
     string PasswordFile(string password)
     {
         string path = _directory.Combine("password");

@@ -34,6 +34,7 @@ public class BaseBackupTests(ClientsFixture fixture)
 
         ToolResult verified = (await Tool.RunAsync(Workspace.Pg18("pg_verifybackup"), [backup])).Succeeded();
         Assert.Contains("backup successfully verified", verified.Output, StringComparison.Ordinal);
+        Assert.All(Directory.GetDirectories(backup), d => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(d)));
 
         // The same kind of server opens it.
         await using TestServer restored = await TestServer.StartAsync(new ServerOptions { DataDirectory = backup });
