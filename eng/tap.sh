@@ -58,8 +58,20 @@ fi
 # The superuser is whom the server's libpq takes itself for: the one user of its kernel.
 cat >"$work/bin/initdb" <<SHIM
 #!/bin/bash
-for word in "\$@"; do [[ "\$word" == @(-U*|--username*|--version|-V|--help|-\\?) ]] && exec $server initdb "\$@"; done
+# pg_ctl compares versions with its own, which has the packager's words too.
+[[ "\${1:-}" != @(--version|-V) ]] || exec "$native/initdb" "\$@"
+for word in "\$@"; do [[ "\$word" == @(-U*|--username*|--help|-\\?) ]] && exec $server initdb "\$@"; done
 exec $server initdb -U postgres "\$@"
+SHIM
+mv "$work/bin/pg_config" "$work/bin/native-pg_config"
+cat >"$work/bin/pg_config" <<SHIM
+#!/bin/bash
+case "\$*" in
+    --includedir-server) echo "$source_tree/src/include" ;;
+    --includedir) echo "$(dirname "$engine")/build/postgresql/src/include" ;;
+    --sharedir) echo "$engine/share/postgresql" ;;
+    *) exec "$work/bin/native-pg_config" "\$@" ;;
+esac
 SHIM
 cat >"$work/bin/postgres" <<SHIM
 #!/bin/bash
@@ -100,7 +112,9 @@ if [[ -n "\$listen" ]]; then where+=(--host "\$listen"); else where+=(--no-tcp);
 { printf '%s' "$work/bin/postgres"; printf ' "%s"' "\${arguments[@]}"; echo; } >"\$data.opts"
 cd / # as PostgreSQL, which goes into its data directory
 # The log as PostgreSQL writes it, not as this server does.
-exec $server serve "file:\$data" "\${where[@]}" "\${settings[@]}" --log-format json --log-level debug 3>&1 >/dev/null </dev/null 2> >(trap '' INT QUIT TERM; exec perl "$work/native-log" >&3 3>&-) 3>&-
+rm -f "\$data.hooks"
+mkfifo "\$data.hooks"
+POCKETGRES_TEST_HOOKS=1 exec $server serve "file:\$data" "\${where[@]}" "\${settings[@]}" --log-format json --log-level debug 3>&1 >/dev/null <>"\$data.hooks" 2> >(trap '' INT QUIT TERM; exec perl "$work/native-log" >&3 3>&-) 3>&-
 SHIM
 # What a restart repeats is this postgres' command line, not that inside of the server.
 cat >"$work/bin/pg_ctl" <<SHIM
@@ -109,6 +123,12 @@ data="\${PGDATA:-}" restarts=
 for ((i = 1; i <= \$#; i++)); do
     case "\${!i}" in --pgdata | -D) next=\$((i + 1)); data="\${!next}" ;; --pgdata=*) data="\${!i#*=}" ;; restart) restarts=1 ;; esac
 done
+if [[ "\${1:-}" == kill ]]; then
+    # Processes are threads of one: a crash stands for a signal.
+    [[ "\${2:-}" == @(QUIT|KILL|ABRT|SEGV) && "\${3:-}" =~ ^[0-9]+\$ ]] || { echo "pg_ctl: kill \${2:-} is not known here" >&2; exit 1; }
+    for hooks in "$work"/data/t/*/pgdata.hooks; do [[ ! -p "\$hooks" ]] || echo "crash \$3" 1<>"\$hooks"; done
+    exit 0
+fi
 [[ -z "\$restarts" || ! -f "\$data.opts" ]] || cp "\$data.opts" "\$data/postmaster.opts"
 exec -a "$work/bin/pg_ctl" "$work/bin/native-pg_ctl" "\$@"
 SHIM
@@ -127,20 +147,28 @@ while (my $line = <STDIN>) {
     print $text;
 }
 PERL
-chmod +x "$work/bin"/{initdb,postgres,pg_ctl}
+chmod +x "$work/bin"/{initdb,postgres,pg_ctl,pg_config}
 
-# Test modules are mounted in /pocketgres/test; the suites' own helper forgets PGUSER.
+# Test modules are mounted in /pocketgres/test.
 cat >"$work/conf" <<'CONF'
 dynamic_library_path = '$libdir:/pocketgres/test'
 extension_control_path = '$system:/pocketgres/test'
 CONF
+# The tests are to run as a user postgres. Who is root has one, in a namespace with users of its own (PostgreSQL's programs refuse root). For others the suites' helper,
+# which forgets PGUSER when it is loaded, is loaded before the test.
 mkdir "$work/perl"
 cat >"$work/perl/PostgresUser.pm" <<'PERL'
 package PostgresUser;
-# Loaded before the test: the helper, which forgets PGUSER when it is loaded, and then PGUSER.
 if ($0 =~ /\.pl$/) { require PostgreSQL::Test::Utils; $ENV{PGUSER} = 'postgres'; }
 1;
 PERL
+as=() user=()
+if ((EUID == 0)); then
+    { grep -vE '^(postgres|[^:]*:[^:]*:65534):' /etc/passwd; echo "postgres:x:65534:65534::$work/data:/bin/sh"; } >"$work/passwd"
+    as=(unshare -m bash -c 'mount --bind "$0/passwd" /etc/passwd && exec setpriv --reuid 65534 --regid 65534 --clear-groups env "HOME=$0/data" "DOTNET_CLI_HOME=$0/data" "$@"' "$work")
+elif [[ "$(id -un)" != postgres ]]; then user=(-MPostgresUser)
+fi
+owned() { ((EUID != 0)) || chown -R 65534:65534 "$@"; }
 chmod -R go+rX "$work"
 export PATH="$work/bin:$PATH" PERL5LIB="$work/perl:$perl_folders:$source_tree/src/test/perl" TEMP_CONFIG="$work/conf"
 export PG_REGRESS="$pg18/root/usr/lib/postgresql/18/lib/pgxs/src/test/regress/pg_regress" REGRESS_SHLIB=/pocketgres/test/regress.so
@@ -148,9 +176,11 @@ export enable_injection_points=no with_icu=yes with_ssl=no with_gssapi=no with_l
 export GZIP_PROGRAM=gzip TAR=tar LZ4=lz4 ZSTD=zstd
 export TESTDATADIR TESTLOGDIR top_builddir="$work" share_contrib_dir=/nonexistent
 
-# PostgreSQL's programs refuse root.
-as=(); if ((EUID == 0)); then as=(setpriv --reuid 65534 --regid 65534 --clear-groups env "HOME=$work/data" "DOTNET_CLI_HOME=$work/data"); fi
-owned() { ((EUID != 0)) || chown -R 65534:65534 "$@"; }
+# As PostgreSQL's own runs: initdb once, and copies of what it made.
+owned "$work/data"
+"${as[@]}" initdb -D "$work/data/template" --no-sync --auth trust >"$work/initdb.log" 2>&1 || { cat "$work/initdb.log" >&2; die "initdb failed"; }
+mv "$work/data/template" "$work/template"
+export INITDB_TEMPLATE="$work/template"
 
 (($#)) || set -- recovery subscription
 failed=0 passed=0 skipped=0
@@ -161,7 +191,7 @@ run() { # directory of PostgreSQL's source, file
     rm -rf "$TESTLOGDIR" "$work/data"
     mkdir -p "$TESTDATADIR" "$TESTLOGDIR"
     owned "$work/data" "$work/portlock" "$results/$(basename "$1")"
-    (cd "$1" && "${as[@]}" timeout -k 10 "${TAP_TIMEOUT:-600}" perl -I"$source_tree/src/test/perl" -I"$1/t" -MPostgresUser "$2") >"$TESTLOGDIR/output" 2>&1 </dev/null
+    (cd "$1" && "${as[@]}" timeout -k 10 "${TAP_TIMEOUT:-600}" perl -I"$source_tree/src/test/perl" -I"$1/t" "${user[@]}" "$2") >"$TESTLOGDIR/output" 2>&1 </dev/null
     code=$?
     why="$(grep -E '^(not ok|Bail out!)|: (FATAL|could not|cannot)|timed out| line [0-9]+\.$' "$TESTLOGDIR/output" | head -n 1 | cut -c1-200)"
     if ((code == 0)) && grep -q '^1\.\.0 # SKIP' "$TESTLOGDIR/output"; then skipped=$((skipped + 1)); echo "$name: skipped:$(sed -nE 's/^1\.\.0 # SKIP(.*)/\1/p' "$TESTLOGDIR/output")"
