@@ -244,7 +244,7 @@ internal sealed class S3ObjectStore : IObjectStore
             (_, "NoSuchBucket") => NoBucket(),
             (301 or 307, _) or (_, "AuthorizationHeaderMalformed" or "PermanentRedirect" or "IllegalLocationConstraintException") =>
                 new ObjectStoreException(ObjectStoreError.WrongRegion,
-                    $"{text}: the bucket is not in {_options.Region}: give its region{(Region(response) is { } region ? $" (region={region})" : " (region=NAME)")}"),
+                    $"{text}: the bucket is not in {_options.Region}: give its region{(Region(response) is { Length: > 0 } region ? $" (region={region})" : " (region=NAME)")}"),
             (_, "RequestTimeTooSkewed") => new ObjectStoreException(ObjectStoreError.AccessDenied, $"{text}: this machine's clock is wrong: set it"),
             (401 or 403, _) => new ObjectStoreException(ObjectStoreError.AccessDenied,
                 $"{text}: the credentials are wrong or do not allow this: they need to get, put, list and delete objects of the bucket"),

@@ -20,6 +20,7 @@ internal sealed class S3Server : IDisposable
     private readonly Action<string>? _report;
     private readonly Lock _lock = new();
     private readonly Queue<(string Token, ObjectList List)> _listings = new(); // of which the next page was not asked for yet
+    private int _failures;
 
     private S3Server(IObjectStore store, int port, Action<string>? report)
     {
@@ -36,7 +37,7 @@ internal sealed class S3Server : IDisposable
     public string Endpoint => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Port}");
 
     /// <summary>Starts a server.</summary>
-    /// <param name="store">Where objects are kept, under bucket/key. Stays the caller's. Its failures become 503.</param>
+    /// <param name="store">Where objects are kept, under bucket/key. Stays the caller's. Its failures become 503, 500 and 429.</param>
     /// <param name="port">TCP port; 0 for a free one.</param>
     /// <param name="report">Told of each request that failed here with 500: the disk is full, the directory is gone.</param>
     /// <exception cref="HttpListenerException">The port is taken.</exception>
@@ -115,8 +116,8 @@ internal sealed class S3Server : IDisposable
         }
     }
 
-    // A store that fails on purpose does so before anything was sent. Whether the request was executed, the client does not learn. (HttpListener cannot cut a
-    // connection: what it aborts may arrive as an empty 200.)
+    // A store that fails on purpose does so before anything was sent, in each of the ways in which stores do. Whether the request was executed, the client does
+    // not learn. (HttpListener cannot cut a connection: what it aborts may arrive as an empty 200; CuttingProxy can.)
     private async Task<(HttpStatusCode Status, string? Code)> TryAnswerAsync(HttpListenerContext context)
     {
         try
@@ -125,7 +126,12 @@ internal sealed class S3Server : IDisposable
         }
         catch (ObjectStoreException)
         {
-            return (HttpStatusCode.ServiceUnavailable, "SlowDown");
+            return (Interlocked.Increment(ref _failures) % 3) switch
+            {
+                0 => (HttpStatusCode.TooManyRequests, "TooManyRequests"),
+                1 => (HttpStatusCode.ServiceUnavailable, "SlowDown"),
+                _ => (HttpStatusCode.InternalServerError, "InternalError"),
+            };
         }
         catch (StoreFailedException e)
         {

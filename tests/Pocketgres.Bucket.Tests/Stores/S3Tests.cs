@@ -4,6 +4,7 @@ using Amazon.S3;
 using Amazon.S3.Model;
 using Pocketgres.ObjectStore;
 using Pocketgres.ObjectStore.S3;
+using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Bucket.Tests.Stores;
 
@@ -91,6 +92,48 @@ public class S3Tests
         var error = await Assert.ThrowsAsync<ObjectStoreException>(() => store.GetAsync("a"));
         Assert.Equal(ObjectStoreError.AccessDenied, error.Error);
         Assert.Contains("AWS_ACCESS_KEY_ID", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(404, "NoSuchBucket", null, "there is no bucket bucket")]
+    [InlineData(403, "InvalidAccessKeyId", null, "the credentials are wrong")]
+    [InlineData(403, "RequestTimeTooSkewed", null, "this machine's clock is wrong")]
+    [InlineData(301, "PermanentRedirect", "eu-west-1", "region=eu-west-1")]
+    [InlineData(400, "AuthorizationHeaderMalformed", null, "region=NAME")]
+    public async Task A_server_whose_store_refuses_says_what_to_do(int status, string code, string? region, string expected)
+    {
+        using var listener = new System.Net.HttpListener();
+        int port = FreePort();
+        listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+        listener.Start();
+        var refusing = Task.Run(async () =>
+        {
+            while (true)
+            {
+                var context = await listener.GetContextAsync();
+                context.Response.StatusCode = status;
+                if (region is not null)
+                {
+                    context.Response.Headers["x-amz-bucket-region"] = region;
+                }
+
+                context.Response.Close(System.Text.Encoding.UTF8.GetBytes($"<Error><Code>{code}</Code></Error>"), willBlock: false);
+            }
+        });
+        var done = await CliServer.RunToEndAsync(
+            new Dictionary<string, string> { ["AWS_ACCESS_KEY_ID"] = "k", ["AWS_SECRET_ACCESS_KEY"] = "s" },
+            "serve", $"s3://bucket/cluster?endpoint=http://127.0.0.1:{port}", "--port", "0");
+        Assert.Equal(1, done.ExitCode);
+        Assert.Contains(expected, done.Error, StringComparison.Ordinal);
+        listener.Close();
+        await Assert.ThrowsAnyAsync<Exception>(() => refusing); // it was there until now
+    }
+
+    static int FreePort()
+    {
+        using var probe = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        probe.Start();
+        return ((System.Net.IPEndPoint)probe.LocalEndpoint).Port;
     }
 
     [Theory]

@@ -11,7 +11,7 @@ public sealed class StoreContractTests : IDisposable
     readonly TemporaryDirectory _directory = new();
     readonly List<IDisposable> _open = [];
 
-    public static TheoryData<string> Kinds => ["memory", "directory", "s3", "faulty"];
+    public static TheoryData<string> Kinds => ["memory", "directory", "s3", "faulty", "failing s3"];
 
     [Theory, MemberData(nameof(Kinds))]
     public async Task A_key_is_created_once(string kind)
@@ -96,7 +96,8 @@ public sealed class StoreContractTests : IDisposable
         {
             "memory" => new MemoryObjectStore(),
             "directory" => new DirectoryObjectStore(_directory.Combine("objects")),
-            "s3" => Client(S3Server.Start(new MemoryObjectStore(), 0)),
+            "s3" => Client(Keep(S3Server.Start(new MemoryObjectStore(), 0)).Port),
+            "failing s3" => FailingClient(),
             _ => new RetryingObjectStore(
                 new FaultyObjectStore(new MemoryObjectStore(), 5,
                     new FaultOptions { Refused = 0.1, Lost = 0.1, Delayed = 0.1, Delay = TimeSpan.FromMilliseconds(2) }),
@@ -106,10 +107,21 @@ public sealed class StoreContractTests : IDisposable
         return store;
     }
 
-    S3ObjectStore Client(S3Server server)
+    // Requests refused, executed and answered with an error, and connections reset in the middle.
+    RetryingObjectStore FailingClient()
     {
-        _open.Add(server);
-        return new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri(server.Endpoint) }, TestCredentials.Environment);
+        var faults = new FaultOptions { Refused = 0.05, Lost = 0.05 };
+        var server = Keep(S3Server.Start(new FaultyObjectStore(new MemoryObjectStore(), 5, faults), 0));
+        return new RetryingObjectStore(Client(Keep(CuttingProxy.Start(0, server.Port, 0.05, 5)).Port), TimeSpan.FromMinutes(2));
+    }
+
+    static S3ObjectStore Client(int port) =>
+        new(new S3Options { Bucket = "bucket", Endpoint = new Uri($"http://127.0.0.1:{port}") }, TestCredentials.Environment);
+
+    T Keep<T>(T opened) where T : IDisposable
+    {
+        _open.Add(opened);
+        return opened;
     }
 
     /// <summary>As some servers do that call themselves compatible.</summary>
