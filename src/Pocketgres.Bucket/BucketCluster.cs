@@ -34,7 +34,7 @@ internal sealed class BucketCluster : IAsyncDisposable
     private readonly ImageWriter _images;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _sleepAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Task _work = Task.CompletedTask;
+    private Task _work = Task.CompletedTask, _firstBeat = Task.CompletedTask;
     private IReadOnlySet<string>? _sparse; // what the next image is to write once more; taken by who makes it
 
     private BucketCluster(IObjectStore store, OpenedLog log, BucketOptions options, BucketFileSystem files, Action<string>? step)
@@ -43,7 +43,7 @@ internal sealed class BucketCluster : IAsyncDisposable
         _log = log;
         _options = options;
         Files = files;
-        _shipper = new LogShipper(store, log, options);
+        _shipper = new LogShipper(store, log, options) { Step = step };
         _images = new ImageWriter(store, log, files, _shipper) { Step = step };
     }
 
@@ -87,7 +87,7 @@ internal sealed class BucketCluster : IAsyncDisposable
     /// <param name="options">How.</param>
     /// <param name="engine">What a new cluster is made from, and what an old one must fit.</param>
     /// <param name="report">Says what takes long or went wrong.</param>
-    /// <param name="step">Called before each step of an image.</param>
+    /// <param name="step">Called before each step of the opening, of a log record and of an image, with its name: for tests that end the process there.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="BucketException">It cannot be opened.</exception>
     /// <exception cref="ClusterException">It is not for this engine.</exception>
@@ -105,6 +105,7 @@ internal sealed class BucketCluster : IAsyncDisposable
             var log = await new LogOpening(new RetryingObjectStore(bucket, s_openPatience), options)
             {
                 Report = report,
+                Step = step,
                 ManifestFound = manifest =>
                 {
                     files.Load(manifest);
@@ -124,7 +125,7 @@ internal sealed class BucketCluster : IAsyncDisposable
             cluster = new BucketCluster(new RetryingObjectStore(bucket, Timeout.InfiniteTimeSpan), log, options, files, step);
             files.Log = cluster._shipper;
             var alone = (DateTime.UtcNow - began).Duration() < s_shortOpening ? Task.CompletedTask : LogOpening.ThrowIfCollectedAsync(cluster._store, log, cancellationToken);
-            await cluster._store.PutAsync(Keys.Holder(log.Token), Holder.Describe(), cancellationToken).ConfigureAwait(false);
+            cluster._firstBeat = cluster.BeatAsync(); // nobody need wait for it
             await alone.ConfigureAwait(false);
             if (log.Manifest is null)
             {
@@ -159,9 +160,9 @@ internal sealed class BucketCluster : IAsyncDisposable
     /// <exception cref="BucketException">Another process has taken it over.</exception>
     public async Task CloseAsync()
     {
+        await _firstBeat.ConfigureAwait(false); // so that it does not arrive behind its removal
         await StopWorkAsync().ConfigureAwait(false);
-        await _images.WriteAsync(withBootPack: true).ConfigureAwait(false);
-        await _shipper.CloseAsync().ConfigureAwait(false);
+        await _images.CloseAsync().ConfigureAwait(false);
         foreach (var holder in (await _store.ListAsync(Keys.Live).ConfigureAwait(false)).Entries)
         {
             if (Keys.NumberIn(holder.Key, Keys.Live) <= _log.Token)
@@ -273,13 +274,25 @@ internal sealed class BucketCluster : IAsyncDisposable
         }
     }
 
+    private async Task BeatAsync()
+    {
+        try
+        {
+            await _store.PutAsync(Keys.Holder(_log.Token), Holder.Describe(), _stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is ObjectStoreException or OperationCanceledException)
+        {
+            // The next record will say what is wrong.
+        }
+    }
+
     private async Task ShowLifeAsync()
     {
         while (await SleepAsync(_options.HeartbeatInterval).ConfigureAwait(false) && !Lost.IsCompleted)
         {
+            await BeatAsync().ConfigureAwait(false);
             try
             {
-                await _store.PutAsync(Keys.Holder(_log.Token), Holder.Describe(), _stop.Token).ConfigureAwait(false);
                 await _shipper.LookForFenceAsync(_stop.Token).ConfigureAwait(false);
                 if (await _store.GetAsync(Keys.AskedToSleep(_log.Token), null, _stop.Token).ConfigureAwait(false) is not null)
                 {

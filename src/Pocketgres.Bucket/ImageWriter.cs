@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Globalization;
 using Pocketgres.Bucket.Files;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.Log;
@@ -24,7 +23,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     private long _newest = log.Manifest?.Sequence ?? 0;
     private BootPack? _boot = log.Manifest?.Boot;
 
-    /// <summary>Called before each step, with its name: for tests that end the process there.</summary>
+    /// <summary>Called before each step, with its name.</summary>
     public Action<string>? Step { get; init; }
 
     /// <summary>Number of the newest manifest.</summary>
@@ -37,6 +36,32 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     /// <exception cref="ObjectStoreException">The store refuses.</exception>
     public async Task WriteAsync(bool withBootPack, IReadOnlySet<string>? sparse = null)
     {
+        if (await TryWriteAsync(withBootPack, sparse).ConfigureAwait(false))
+        {
+            await WriteHeadAsync(isClosed: false).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Makes the last image, closes the log behind it, and says so in the hint: who opens it next need not ask.</summary>
+    /// <exception cref="BucketException">This writer was fenced.</exception>
+    /// <exception cref="ObjectStoreException">The store refuses.</exception>
+    public async Task CloseAsync()
+    {
+        await TryWriteAsync(withBootPack: true, null).ConfigureAwait(false);
+        Step?.Invoke("close");
+        long last = await shipper.CloseAsync().ConfigureAwait(false);
+        await WriteHeadAsync(isClosed: last == _newest + 1).ConfigureAwait(false);
+    }
+
+    private async Task WriteHeadAsync(bool isClosed)
+    {
+        Step?.Invoke("head");
+        await store.PutAsync(Keys.Head, LogOpening.WriteHead(_newest, isClosed)).ConfigureAwait(false);
+        Step?.Invoke("done");
+    }
+
+    private async Task<bool> TryWriteAsync(bool withBootPack, IReadOnlySet<string>? sparse)
+    {
         Step?.Invoke("freeze");
         var frozen = files.Freeze(sparse ?? FrozenSet<string>.Empty);
         IReadOnlyList<(PageFrame, int)> places = [], moves = [];
@@ -46,7 +71,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
             await shipper.ConfirmedAsync(frozen.Sequence).ConfigureAwait(false);
             if (frozen.Sequence == _newest)
             {
-                return;
+                return false;
             }
 
             Step?.Invoke("packs");
@@ -64,9 +89,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
 
             (places, moves) = (written, moved);
             Volatile.Write(ref _newest, frozen.Sequence);
-            Step?.Invoke("head");
-            await store.PutAsync(Keys.Head, System.Text.Encoding.UTF8.GetBytes(frozen.Sequence.ToString(CultureInfo.InvariantCulture))).ConfigureAwait(false);
-            Step?.Invoke("done");
+            return true;
         }
         finally
         {

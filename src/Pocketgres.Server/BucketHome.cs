@@ -39,7 +39,7 @@ internal sealed class BucketHome : IAsyncDisposable
         {
             Action<string>? report = options.Logger is { } logger ? message => Report(logger, message) : null;
             return new BucketHome(
-                await BucketCluster.OpenAsync(store, url.Store.Prefix, url.Options, EngineFiles.Default, report, options.ImageStep, cancellationToken).ConfigureAwait(false), store);
+                await BucketCluster.OpenAsync(store, url.Store.Prefix, url.Options, EngineFiles.Default, report, options.BucketStep, cancellationToken).ConfigureAwait(false), store);
         }
         catch
         {

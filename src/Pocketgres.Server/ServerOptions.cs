@@ -52,8 +52,8 @@ public sealed record ServerOptions
     /// </summary>
     public bool TrimMemory { get; init; }
 
-    /// <summary>Called before each step of making an image in a bucket, with its name: for tests.</summary>
-    internal Action<string>? ImageStep { get; init; }
+    /// <summary>Called before each step that brings something to a bucket, with its name: for tests.</summary>
+    internal Action<string>? BucketStep { get; init; }
 
     /// <summary>Where connections come from, instead of from sockets of the server's own at <see cref="ListenAddress"/> and <see cref="Port"/>.</summary>
     internal Kernel.Net.ConnectionQueue? Connections { get; init; }

@@ -64,7 +64,7 @@ internal sealed class BucketCheck(IObjectStore store, Action<string>? found)
         }
 
         var all = new Inventory(await store.ListAsync("", null, cancellationToken).ConfigureAwait(false));
-        long hint = await store.GetAsync(Keys.Head, null, cancellationToken).ConfigureAwait(false) is { } head ? LogOpening.ReadHead(head.Content) : 0;
+        long hint = await store.GetAsync(Keys.Head, null, cancellationToken).ConfigureAwait(false) is { } head ? LogOpening.ReadHead(head.Content).Sequence : 0;
         if (all.Images.Count == 0 || hint > all.Images[^1].Number)
         {
             Tell(all.Images.Count == 0 ? "there is no image" : $"the newest image ({Keys.Manifest(hint)}) is missing");

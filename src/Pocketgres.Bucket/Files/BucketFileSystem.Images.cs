@@ -136,27 +136,6 @@ internal sealed partial class BucketFileSystem
     /// <summary>Reads a frozen page.</summary>
     public void Read(DirtyPage page, Span<byte> bytes) => _pages.Read(page.Slot, 0, bytes);
 
-    /// <summary>The pages that were read first, of files that are still there; with their contents. Recording ends.</summary>
-    public IReadOnlyList<(long FileId, int Page, byte[] Content)> TakeRecorded()
-    {
-        lock (_lock)
-        {
-            IsRecording = false;
-            var pages = new List<(long, int, byte[])>();
-            foreach (var (file, page) in _recorded.Order())
-            {
-                if (_byId.TryGetValue(file, out var node) && page < node.Count && node[page].Slot != 0)
-                {
-                    var content = new byte[PageFile.PageSize];
-                    _pages.Read(node[page].Slot, 0, content);
-                    pages.Add((file, page, content));
-                }
-            }
-
-            return pages;
-        }
-    }
-
     private void Freeze(string directory, List<ImageEntry> entries, FrozenPages pages)
     {
         foreach (var child in FileTree.List(_names, directory))

@@ -10,12 +10,7 @@ namespace Pocketgres.Bucket.Files;
 internal sealed partial class BucketFileSystem
 {
     private const int FramesAhead = 8; // of a sequential reader
-    private const int MaximumRecorded = 1024;
-
-    private readonly HashSet<(long FileId, int Page)> _recorded = [];
-
-    /// <summary>Whether the pages that are read are remembered, to be the next boot pack. The first thousand are kept.</summary>
-    public bool IsRecording { get; set; } = true;
+    private const int FrameReach = 4096; // pages
 
     internal bool IsAbsent(BucketFile file, long offset, long count)
     {
@@ -64,27 +59,6 @@ internal sealed partial class BucketFileSystem
         {
             FetchFailed?.Invoke($"cannot read {file.OpenedPath}: {e.Message}");
             return e is IOException ? Errno.ENOSPC : Errno.EIO;
-        }
-    }
-
-    /// <summary>Brings the pages of the boot pack here that are still as they are there.</summary>
-    public async Task LoadAsync(BootPack boot)
-    {
-        var frames = await _frames.ReadPackAsync(boot.Pack, boot.Frames).ConfigureAwait(false);
-        lock (_lock)
-        {
-            int next = 0;
-            for (int i = 0; i < frames.Count; i++)
-            {
-                for (int k = 0; k < boot.Frames[i].Pages && next < boot.Pages.Count; k++, next++)
-                {
-                    var (file, page) = boot.Pages[next];
-                    if (_byId.TryGetValue(file, out var node) && page < node.Count && node[page].IsAbsent)
-                    {
-                        node[page].Slot = WriteNew(frames[i].AsSpan(k * PageSize, PageSize));
-                    }
-                }
-            }
         }
     }
 
@@ -232,16 +206,32 @@ internal sealed partial class BucketFileSystem
         byte[] pages = await _frames.ReadAsync(frame).ConfigureAwait(false);
         lock (_lock)
         {
-            // A file's pages in one frame are mostly neighbours; those that are not are fetched again when somebody wants them.
-            int end = Math.Min(node.Count, wanted + PageFrame.MaximumPages);
-            for (int page = Math.Max(0, wanted - PageFrame.MaximumPages); page < end; page++)
+            // A file's pages in one frame are mostly neighbours; those that are far away are fetched again when somebody wants them.
+            int left = frame.Pages;
+            for (int page = wanted; page < node.Count && page < wanted + FrameReach && left > 0; page++)
             {
-                ref var place = ref node[page];
-                if (place.Frame == frame && place.Slot == 0)
-                {
-                    place.Slot = WriteNew(pages.AsSpan(place.Skip * PageSize, PageSize));
-                }
+                left -= Place(ref node[page]);
             }
+
+            for (int page = wanted - 1; page >= 0 && page > wanted - FrameReach && left > 0; page--)
+            {
+                left -= Place(ref node[page]);
+            }
+        }
+
+        int Place(ref PagePlace place)
+        {
+            if (!ReferenceEquals(place.Frame, frame))
+            {
+                return 0;
+            }
+
+            if (place.Slot == 0)
+            {
+                place.Slot = WriteNew(pages.AsSpan(place.Skip * PageSize, PageSize));
+            }
+
+            return 1;
         }
     }
 
@@ -291,11 +281,7 @@ internal sealed partial class BucketFileSystem
                 _pages.Read(slot, within, part);
             }
 
-            if (IsRecording && _recorded.Count < MaximumRecorded)
-            {
-                _recorded.Add((node.FileId, page));
-            }
-
+            Record(node, page);
             done += n;
         }
     }
@@ -305,9 +291,15 @@ internal sealed partial class BucketFileSystem
         var node = file.Node;
         try
         {
+            bool isCatalog = false;
             if (Log is not null && StatePaths.IsWalSegment(file.OpenedPath))
             {
                 NoteChanged(file, bytes, offset);
+                _logEnd = (node, (int)((offset + bytes.Length - 1) / PageSize));
+            }
+            else
+            {
+                isCatalog = Log is not null && IsRecording && StatePaths.IsCatalog(file.OpenedPath);
             }
 
             for (int done = 0; done < bytes.Length;)
@@ -315,6 +307,11 @@ internal sealed partial class BucketFileSystem
                 int page = (int)((offset + done) / PageSize), within = (int)((offset + done) % PageSize), n = Math.Min(PageSize - within, bytes.Length - done);
                 var part = bytes.Slice(done, n);
                 ref var place = ref node[page];
+                if (isCatalog && _recordedWrites < MaximumRecordedWrites && Record(node, page))
+                {
+                    _recordedWrites++;
+                }
+
                 if (n == PageSize && !part.ContainsAnyExcept((byte)0))
                 {
                     Drop(ref place);
@@ -328,6 +325,7 @@ internal sealed partial class BucketFileSystem
             }
 
             node.IsChanged = true;
+            node.IsWritten |= Log is not null;
             file.Name.Size(out long size);
             return offset + bytes.Length <= size || file.Name.Truncate(offset + bytes.Length) == Errno.None ? bytes.Length : -(int)Errno.EFBIG;
         }

@@ -40,6 +40,12 @@ internal sealed class BucketNode(long fileId, IReadOnlyList<PageRun> runs)
     /// <summary>Whether it was changed since it was last noted as a whole.</summary>
     public bool IsChanged { get; set; }
 
+    /// <summary>Whether it was written in this life.</summary>
+    public bool IsWritten { get; set; }
+
+    /// <summary>How many of its pages are remembered for the next boot pack.</summary>
+    public int Recorded { get; set; }
+
     /// <summary>The page behind the last one that was fetched: who reads on from there reads everything.</summary>
     public int NextSequential { get; set; } = -1;
 

@@ -9,6 +9,8 @@ internal static class StatePaths
     /// <summary>Bytes of a file of the write-ahead log. Other sizes are initdb's --wal-segsize, which this engine's template does not use.</summary>
     public const int SegmentSize = 16 << 20;
 
+    private const int FirstNormalObjectId = 16384; // access/transam.h
+
     private const string WalDirectory = "/pg_wal/";
 
     private static readonly SearchValues<char> s_digits = SearchValues.Create("0123456789ABCDEF");
@@ -35,6 +37,14 @@ internal static class StatePaths
         || (path.EndsWith(".history", StringComparison.Ordinal) && path.StartsWith(WalDirectory, StringComparison.Ordinal))
         || (path.LastIndexOf('/') == 0 && (path.EndsWith(".conf", StringComparison.Ordinal) || path.EndsWith(".conf.tmp", StringComparison.Ordinal)
             || path.EndsWith(".signal", StringComparison.Ordinal)));
+
+    /// <summary>Files that each start reads whole and each stop writes anew.</summary>
+    public static IReadOnlyList<string> ReadAtStart { get; } = ["/pg_stat/pgstat.stat", "/pg_logical/replorigin_checkpoint"];
+
+    /// <summary>The pages of a system catalog or of one of its indexes, unless it was rewritten: a number below that of the first object that a user makes.</summary>
+    public static bool IsCatalog(string path) =>
+        (path.StartsWith("/base/", StringComparison.Ordinal) || path.StartsWith("/global/", StringComparison.Ordinal))
+        && int.TryParse(path.AsSpan(path.LastIndexOf('/') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < FirstNormalObjectId;
 
     /// <summary>What an image leaves out: the running server's own, and what is made anew at a start.</summary>
     public static bool IsTransient(string path) =>

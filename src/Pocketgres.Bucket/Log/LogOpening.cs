@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.ObjectStore;
 
@@ -17,12 +19,16 @@ namespace Pocketgres.Bucket.Log;
 internal sealed class LogOpening(IObjectStore store, BucketOptions options)
 {
     private const int ParallelReads = 32;
+    private const string ClosedMark = " closed";
 
     /// <summary>Called as soon as the newest manifest is known, while the log is still being read and fenced.</summary>
     public Action<Manifest>? ManifestFound { get; init; }
 
     /// <summary>Says why it takes long.</summary>
     public Action<string>? Report { get; init; }
+
+    /// <summary>Called before each step, with its name.</summary>
+    public Action<string>? Step { get; init; }
 
     /// <summary>Opens the cluster, or makes the beginnings of a new one where there is nothing.</summary>
     /// <exception cref="BucketException">Somebody else has it.</exception>
@@ -34,11 +40,11 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         var cluster = format is null ? await CreateAsync(cancellationToken).ConfigureAwait(false) : FormatObject.Decode(format.Content).Cluster;
 
         // A hint that says too much or too little costs requests only: what is listed decides.
-        long hint = await head.ConfigureAwait(false) is { } found ? ReadHead(found.Content) : 0;
+        var (hint, saysClosed) = await head.ConfigureAwait(false) is { } found ? ReadHead(found.Content) : default;
         var hinted = hint > 0 ? store.GetAsync(Keys.Manifest(hint), null, cancellationToken) : Task.FromResult<StoredObject?>(null);
         var manifests = store.ListAsync(Keys.Manifests, hint > 0 ? Keys.Manifest(hint) : null, cancellationToken);
         var log = store.ListAsync(Keys.Log, hint > 0 ? Keys.LogRecord(hint) : null, cancellationToken);
-        var live = store.ListAsync(Keys.Live, null, cancellationToken);
+        var live = saysClosed ? null : store.ListAsync(Keys.Live, null, cancellationToken);
         var manifest = await ReadManifestAsync(cluster, hint, await hinted.ConfigureAwait(false), (await manifests.ConfigureAwait(false)).Entries, cancellationToken)
             .ConfigureAwait(false);
         if (manifest is not null)
@@ -46,10 +52,17 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
             ManifestFound?.Invoke(manifest);
         }
 
-        await Holder.WaitUntilGoneAsync(store, await live.ConfigureAwait(false), options, Report, cancellationToken).ConfigureAwait(false);
         long start = (manifest?.Sequence ?? 0) + 1;
         var listed = await log.ConfigureAwait(false);
-        if (options.TakeOver || (await live.ConfigureAwait(false)).Entries.Count > 0 || (hint > 0 && start <= hint))
+        if (saysClosed && start == hint + 1 && listed.Entries is [var last] && last.Key == Keys.LogRecord(start))
+        {
+            // Nobody has opened it since, or a fence would be behind: neither who is alive is of interest, nor what the record says.
+            return await FenceAsync(cluster, manifest, start + 1, start + 1, isClosed: true, cancellationToken).ConfigureAwait(false);
+        }
+
+        var holders = await (live ?? store.ListAsync(Keys.Live, null, cancellationToken)).ConfigureAwait(false);
+        await Holder.WaitUntilGoneAsync(store, holders, options, Report, cancellationToken).ConfigureAwait(false);
+        if (options.TakeOver || holders.Entries.Count > 0 || (hint > 0 && start <= hint))
         {
             // Somebody may have written since, or the hint named an image that is not there.
             listed = await store.ListAsync(Keys.Log, start > 1 ? Keys.LogRecord(start - 1) : null, cancellationToken).ConfigureAwait(false);
@@ -65,12 +78,24 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
             }
         }
 
-        return await FenceAsync(cluster, manifest, start, first, cancellationToken).ConfigureAwait(false);
+        return await FenceAsync(cluster, manifest, start, first, isClosed: false, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The number in the object <c>head</c>; 0 when it makes no sense.</summary>
-    internal static long ReadHead(byte[] content) =>
-        long.TryParse(content, System.Globalization.CultureInfo.InvariantCulture, out long sequence) && sequence > 0 ? sequence : 0;
+    /// <summary>The object <c>head</c>.</summary>
+    /// <param name="sequence">Of the newest image.</param>
+    /// <param name="isClosed">Whether the record behind it closes the log, and is stored.</param>
+    internal static byte[] WriteHead(long sequence, bool isClosed) =>
+        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{sequence}{(isClosed ? ClosedMark : "")}"));
+
+    /// <summary>What the object <c>head</c> says; 0 when it makes no sense.</summary>
+    internal static (long Sequence, bool IsClosed) ReadHead(byte[] content)
+    {
+        string text = Encoding.UTF8.GetString(content);
+        bool isClosed = text.EndsWith(ClosedMark, StringComparison.Ordinal);
+        return long.TryParse(isClosed ? text[..^ClosedMark.Length] : text, NumberStyles.None, CultureInfo.InvariantCulture, out long sequence) && sequence > 0
+            ? (sequence, isClosed)
+            : default;
+    }
 
     private async Task<Guid> CreateAsync(CancellationToken cancellationToken)
     {
@@ -123,7 +148,7 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         return hinted is null ? null : Manifest.Decode(hinted.Content, cluster, hint);
     }
 
-    private async Task<OpenedLog> FenceAsync(Guid cluster, Manifest? manifest, long start, long first, CancellationToken cancellationToken)
+    private async Task<OpenedLog> FenceAsync(Guid cluster, Manifest? manifest, long start, long first, bool isClosed, CancellationToken cancellationToken)
     {
         var reading = ReadAsync(cluster, "", start, first, cancellationToken);
         var origin = manifest?.Origin;
@@ -131,6 +156,7 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
             ? Task.FromResult(new List<LogRecord>())
             : ReadAsync(origin.Cluster, origin.Prefix, origin.First, origin.Last + 1, cancellationToken);
         var fence = new LogRecord(LogRecordKind.Fence, cluster, first, first, DateTime.UtcNow, []);
+        Step?.Invoke("fence");
         bool isMine = await store.CreateAsync(Keys.LogRecord(first), fence.Encode(), cancellationToken).ConfigureAwait(false);
         var tail = await reading.ConfigureAwait(false);
         while (!isMine)
@@ -148,13 +174,15 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         }
 
         long next = first + 1;
-        bool wasClosed = tail.Count > 0 ? tail[^1].Kind == LogRecordKind.Close : first == 1 || origin is not null; // nobody else has written there yet
+        bool wasClosed = tail.Count > 0 ? tail[^1].Kind == LogRecordKind.Close : isClosed || first == 1 || origin is not null; // nobody else has written there yet
         if (!wasClosed)
         {
+            Step?.Invoke("fillers");
             next = first + BucketOptions.Window;
             await Task.WhenAll(Enumerable.Range(1, BucketOptions.Window - 1).Select(i => FillAsync(cluster, first, first + i, cancellationToken))).ConfigureAwait(false);
         }
 
+        Step?.Invoke("opened");
         return new OpenedLog(cluster, manifest, Counting(tail, manifest?.Token ?? 0), first, next,
             Counting(await readingOrigin.ConfigureAwait(false), manifest?.Token ?? 0));
     }

@@ -57,6 +57,9 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         }
     }
 
+    /// <summary>Called before a record is sent, and when it is stored and nobody knows, with the step's name.</summary>
+    public Action<string>? Step { get; init; }
+
     /// <summary>Completes when another process has taken the cluster over, with the error to show.</summary>
     public Task<BucketException> Fenced => _fenced.Task;
 
@@ -181,8 +184,8 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the log: nothing may be noted any more. Returns when it is stored.</summary>
-    public Task CloseAsync()
+    /// <summary>Ends the log: nothing may be noted any more. Returns its last record's number when it is stored.</summary>
+    public async Task<long> CloseAsync()
     {
         long last;
         lock (_lock)
@@ -192,7 +195,8 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
             Pump();
         }
 
-        return ConfirmedAsync(last);
+        await ConfirmedAsync(last).ConfigureAwait(false);
+        return last;
     }
 
     /// <summary>Returns when a record and all before it are stored.</summary>
@@ -326,8 +330,10 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     {
         try
         {
+            Step?.Invoke("record");
             if (await _store.CreateAsync(Keys.LogRecord(record.Sequence), record.Encode(), _stop.Token).ConfigureAwait(false))
             {
+                Step?.Invoke("recorded");
                 Stored(record);
             }
             else

@@ -115,7 +115,7 @@ internal sealed class ServeRunner : IDisposable
             return await ServeSleepingAsync(isRoot).ConfigureAwait(false);
         }
 
-        var server = await PostgresServer.StartAsync(_settings.Server with { Logger = http?.Log ?? _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
+        var server = await PostgresServer.StartAsync(_settings.Server with { Logger = http?.Log ?? _log, BucketStep = TestHooks.BucketStep() }, _stopDuringStart.Token).ConfigureAwait(false);
         if (MayServe(mode => server.StopAsync(mode), server.Reload, server.LookForPromotion))
         {
             WarnRoot(isRoot, server.ReadAuthentication());
@@ -131,7 +131,7 @@ internal sealed class ServeRunner : IDisposable
     // Of its own, so that others do not load what it needs.
     private async Task<int> ServeSleepingAsync(bool isRoot)
     {
-        var server = await SleepingServer.StartAsync(_settings.Server with { Logger = _log, ImageStep = TestHooks.ImageStep() }, _stopDuringStart.Token).ConfigureAwait(false);
+        var server = await SleepingServer.StartAsync(_settings.Server with { Logger = _log, BucketStep = TestHooks.BucketStep() }, _stopDuringStart.Token).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
             if (MayServe(mode => server.StopAsync(mode), server.Reload))

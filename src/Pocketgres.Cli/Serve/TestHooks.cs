@@ -12,7 +12,7 @@ internal static class TestHooks
 {
     public const string Variable = "POCKETGRES_TEST_HOOKS";
 
-    /// <summary>Names a step of making an image in a bucket (ImageWriter).</summary>
+    /// <summary>Names a step of opening, writing or closing a cluster in a bucket (BucketCluster.OpenAsync); with :N, its Nth time.</summary>
     public const string KillVariable = "POCKETGRES_TEST_KILL";
 
     /// <summary>Starts to read commands, if the environment asks for it; until stdin ends.</summary>
@@ -25,16 +25,18 @@ internal static class TestHooks
     }
 
     /// <summary>With <see cref="KillVariable"/>, ends this process as kill -9 does, before the step of that name; null otherwise.</summary>
-    public static Action<string>? ImageStep()
+    public static Action<string>? BucketStep()
     {
         if (Environment.GetEnvironmentVariable(Variable) != "1" || Environment.GetEnvironmentVariable(KillVariable) is not { Length: > 0 } wanted)
         {
             return null;
         }
 
+        string[] words = wanted.Split(':');
+        int left = words is [_, var count] ? int.Parse(count, CultureInfo.InvariantCulture) : 1;
         return step =>
         {
-            if (step == wanted)
+            if (step == words[0] && Interlocked.Decrement(ref left) == 0)
             {
                 System.Diagnostics.Process.GetCurrentProcess().Kill();
             }

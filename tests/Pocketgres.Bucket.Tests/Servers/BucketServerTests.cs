@@ -13,12 +13,14 @@ namespace Pocketgres.Bucket.Tests.Servers;
 public sealed class BucketServerTests : IDisposable
 {
     readonly ITestOutputHelper _output;
-    readonly MeteredObjectStore _store = new(new FaultyObjectStore(new MemoryObjectStore(), 7, new FaultOptions { Latency = TimeSpan.FromMilliseconds(2), Lost = 0.01 }));
+    readonly MemoryObjectStore _kept = new();
+    readonly MeteredObjectStore _store;
     readonly S3Server _server;
 
     public BucketServerTests(ITestOutputHelper output)
     {
         _output = output;
+        _store = new(new FaultyObjectStore(_kept, 7, new FaultOptions { Latency = TimeSpan.FromMilliseconds(2), Lost = 0.01 }));
         _server = S3Server.Start(_store, 0);
         Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", TestCredentials.AccessKey); // for the servers, which inherit it
         Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", TestCredentials.SecretKey);
@@ -33,7 +35,7 @@ public sealed class BucketServerTests : IDisposable
     [Fact]
     public async Task Killed_under_load_it_keeps_every_acknowledged_transaction()
     {
-        int kills = int.TryParse(Environment.GetEnvironmentVariable("POCKETGRES_KILLS"), CultureInfo.InvariantCulture, out int wanted) ? wanted : 3;
+        int kills = Number("POCKETGRES_KILLS", 3);
         var random = new Random();
         var ledger = new Ledger(random.Next());
         for (int i = 0; i < kills; i++)
@@ -60,35 +62,156 @@ public sealed class BucketServerTests : IDisposable
     }
 
     [Fact]
-    public async Task Killed_at_each_step_of_an_image_it_keeps_everything()
+    public async Task Killed_at_any_step_it_keeps_everything()
     {
-        var ledger = new Ledger(11);
+        string[] openings = ["fence", "fillers", "opened"], steps = ["record", "recorded", "freeze", "log", "packs", "boot pack", "manifest", "close", "head", "done", .. openings];
+        var random = new Random();
+        int rounds = Number("POCKETGRES_STEP_KILLS", 0), kills = 0;
+        var chosen = rounds == 0 ? random.GetItems(steps, 3) : Enumerable.Repeat(steps, rounds).SelectMany(s => s);
+        var ledger = new Ledger(random.Next(), writers: 8);
         await using (var made = await StartAsync())
         {
             await VerifyAsync(made, ledger);
             Assert.Equal(0, await made.StopAsync());
         }
 
-        foreach (string step in (string[])["freeze", "packs", "manifest", "head", "done"])
+        foreach (string step in chosen)
         {
-            Environment.SetEnvironmentVariable("POCKETGRES_TEST_KILL", step);
-            try
+            bool isOpening = openings.Contains(step), isCommit = step is "record" or "recorded";
+            await using (var before = await StartAsync())
             {
-                await using var server = await StartAsync(new ServerOptions { CrashesBackends = true });
-                await VerifyAsync(server, ledger);
-                using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+                await VerifyAsync(before, ledger);
+                using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(isOpening ? 200 : 0));
+                await ledger.RunAsync(() => before.OpenAsync(), stop.Token);
+                await before.KillAsync();
+            }
+
+            var hooks = new Dictionary<string, string>
+            {
+                ["POCKETGRES_TEST_HOOKS"] = "1",
+                ["POCKETGRES_TEST_KILL"] = isCommit ? $"{step}:{random.Next(5, 60)}" : step,
+            };
+            if (isOpening)
+            {
+                Assert.Equal(128 + 9, (await CliServer.RunToEndAsync(hooks, [.. Arguments()])).ExitCode);
+            }
+            else
+            {
+                await using var server = await CliServer.StartAsync(Arguments(), environment: hooks);
+                using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(isCommit ? 60 : 0.3));
                 await ledger.RunAsync(() => server.OpenAsync(), stop.Token);
-                server.Signal(Signals.Terminate);
+                if (!isCommit)
+                {
+                    server.Signal(Signals.Terminate);
+                }
+
                 Assert.Equal(128 + 9, await server.ExitAsync());
             }
-            finally
-            {
-                Environment.SetEnvironmentVariable("POCKETGRES_TEST_KILL", null);
-            }
+
+            kills += 2;
         }
 
         await using var last = await StartAsync();
         await VerifyAsync(last, ledger);
+        _output.WriteLine($"{kills} kills, {ledger.Acknowledged} transactions kept");
+    }
+
+    [Fact]
+    public async Task What_is_flipped_or_missing_is_named_and_nothing_else_is_lost()
+    {
+        for (int life = 0; life < 2; life++)
+        {
+            await using var server = await StartAsync();
+            await using var session = await server.OpenAsync();
+            await session.ExecuteAsync("create table if not exists t (i int primary key, v text)");
+            await session.ExecuteAsync("insert into t select i, repeat('x', 500) from generate_series(1, 5000) i on conflict do nothing");
+            await session.CloseAsync();
+            Assert.Equal(0, await server.StopAsync());
+        }
+
+        var manifest = (await _kept.ListAsync("bucket/cluster/man/")).Entries[^1];
+        byte[] content = (await _kept.GetAsync(manifest.Key))!.Content;
+        foreach (byte[]? put in (byte[]?[])[Damaged(content), content[..^7], null])
+        {
+            await _kept.DeleteAsync(manifest.Key);
+            if (put is not null)
+            {
+                await _kept.PutAsync(manifest.Key, put);
+            }
+
+            var refused = await CliServer.RunToEndAsync([.. Arguments()]);
+            Assert.Equal(5, refused.ExitCode);
+            Assert.Contains(manifest.Key["bucket/cluster/".Length..], refused.Error, StringComparison.Ordinal);
+        }
+
+        await _kept.PutAsync(manifest.Key, content);
+        await using var again = await StartAsync();
+        await using var reader = await again.OpenAsync();
+        Assert.Equal(500, await reader.ScalarAsync<int>("select length(v) from t where i = 1")); // from here on, all but the table's pages is here
+        var packs = new Dictionary<string, byte[]>();
+        foreach (var entry in (await _kept.ListAsync("bucket/cluster/pack/")).Entries)
+        {
+            packs.Add(entry.Key, (await _kept.GetAsync(entry.Key))!.Content);
+            await _kept.PutAsync(entry.Key, Damaged(packs[entry.Key]));
+        }
+
+        var error = await Assert.ThrowsAsync<PostgresException>(() => reader.ScalarAsync<long>("select count(length(v)) from t"));
+        Assert.Equal("58030", error.SqlState);
+        await Wait.UntilAsync(() => again.Log.Tail.Contains("is damaged (wrong checksum)", StringComparison.Ordinal), "the log names the object");
+        foreach (var (key, whole) in packs)
+        {
+            await _kept.PutAsync(key, whole);
+        }
+
+        await using var after = await again.OpenAsync();
+        Assert.Equal(5000, await after.ScalarAsync<long>("select count(length(v)) from t"));
+        await after.CloseAsync();
+        Assert.Equal(0, await again.StopAsync());
+    }
+
+    [Fact]
+    public async Task With_the_network_gone_commits_wait_and_go_on_when_it_is_back()
+    {
+        using var network = CuttingProxy.Start(0, _server.Port, 0, 1);
+        await using var server = await CliServer.StartAsync(Arguments(port: network.Port));
+        await using var session = await server.OpenAsync();
+        await using var other = await server.OpenAsync();
+        await session.ExecuteAsync("create table t (i int)");
+        Assert.Equal(0, await other.ScalarAsync<long>("select count(*) from t"));
+        network.IsAway = true;
+        Task commit = session.ExecuteAsync("insert into t values (1)");
+        string waits = $"select state = 'active' and query like 'insert%' from pg_stat_activity where pid = {session.ProcessID}";
+        await Wait.UntilAsync(async () => network.Lost > 0 && await other.ScalarAsync<bool>(waits), "the commit waits");
+        Assert.True(await other.ScalarAsync<bool>($"select pg_cancel_backend({session.ProcessID})"));
+        await Task.Delay(TimeSpan.FromSeconds(Number("POCKETGRES_AWAY_SECONDS", 0)));
+        Assert.True(await other.ScalarAsync<bool>(waits)); // a cancel does not end it, nor does anybody see what is not stored
+        Assert.Equal(0, await other.ScalarAsync<long>("select count(*) from t"));
+        Assert.False(commit.IsCompleted);
+        network.IsAway = false;
+        await Wait.ForAsync(commit, "the commit goes on");
+        Assert.Equal(1, await other.ScalarAsync<long>("select count(*) from t"));
+        await server.KillAsync();
+        await using var last = await StartAsync();
+        await using var reader = await last.OpenAsync();
+        Assert.Equal(1, await reader.ScalarAsync<long>("select count(*) from t"));
+    }
+
+    [Fact]
+    public async Task Without_the_gate_a_kill_loses_what_was_acknowledged()
+    {
+        var ledger = new Ledger(3);
+        await using (var server = await StartAsync(parameters: "&mode=interval&interval=10m"))
+        {
+            await VerifyAsync(server, ledger);
+            using var stop = new CancellationTokenSource();
+            Task load = ledger.RunAsync(() => server.OpenAsync(), stop.Token);
+            await Wait.UntilAsync(() => Task.FromResult(ledger.Acknowledged > 20), "transactions are acknowledged");
+            await server.KillAsync();
+            await Wait.ForAsync(load, "the sessions have seen the end");
+        }
+
+        await using var last = await StartAsync();
+        await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => VerifyAsync(last, ledger));
     }
 
     [Fact]
@@ -98,29 +221,34 @@ public sealed class BucketServerTests : IDisposable
         {
             await using var session = await made.OpenAsync();
             await session.ExecuteAsync("create table t (i int primary key, v text); insert into t select i, repeat('x', 500) from generate_series(1, 20000) i");
+            await session.ExecuteAsync("vacuum analyze t"); // else the first wake does, beside what is measured
             await session.CloseAsync();
             Assert.Equal(0, await made.StopAsync());
         }
 
+        // The first wake after much was written, and the next one; for rows that the life before did not read.
         for (int life = 0; life < 2; life++)
         {
+            long before = _store.Requests;
             await using var again = await StartAsync();
             await using var session = await again.OpenAsync();
-            Assert.Equal(500, await session.ScalarAsync<int>("select length(v) from t where i = 4711"));
+            Assert.Equal(500, await session.ScalarAsync<int>($"select length(v) from t where i = {4711 + (life * 5000)}"));
+            _output.WriteLine($"wake {life + 1} to first row: {_store.Requests - before} requests");
+            Assert.InRange(_store.Requests - before, 1, life == 0 ? 20 : 12); // 13 and 10 where nothing is slow or asked again
             await session.CloseAsync();
             Assert.Equal(0, await again.StopAsync());
         }
 
+        // For one that it had read.
         long requests = _store.Requests, bytes = _store.BytesRead;
         await using var first = await StartAsync();
         await using var reader = await first.OpenAsync();
-        var notices = new List<string>();
-        reader.Notice += (_, e) => notices.Add(e.Notice.SqlState);
-        Assert.Equal(500, await reader.ScalarAsync<int>("select length(v) from t where i = 4711"));
-        _output.WriteLine($"wake to first row: {_store.Requests - requests} requests, {_store.BytesRead - bytes} bytes");
+        Assert.Equal(500, await reader.ScalarAsync<int>("select length(v) from t where i = 9711"));
+        _output.WriteLine($"wake to a row that the life before had read: {_store.Requests - requests} requests, {_store.BytesRead - bytes} bytes");
         Assert.InRange(_store.Requests - requests, 1, 12);
         Assert.InRange(_store.BytesRead - bytes, 1, 1_000_000);
-
+        var notices = new List<string>();
+        reader.Notice += (_, e) => notices.Add(e.Notice.SqlState);
         await using (var second = await StartAsync(parameters: "&takeover=true"))
         {
             await Assert.ThrowsAnyAsync<NpgsqlException>(() => reader.ExecuteAsync("insert into t values (0, 'lost')"));
@@ -134,22 +262,29 @@ public sealed class BucketServerTests : IDisposable
     [Fact]
     public async Task What_cannot_be_opened_says_why()
     {
-        await _store.PutAsync("bucket/foreign/file", new byte[] { 1 });
+        await _kept.PutAsync("bucket/foreign/file", new byte[] { 1 });
         var foreign = await CliServer.RunToEndAsync("serve", $"s3://bucket/foreign?endpoint={_server.Endpoint}", "--port", "0");
         Assert.Equal(5, foreign.ExitCode);
         Assert.Contains("other objects", foreign.Error, StringComparison.Ordinal);
-        await _store.PutAsync("bucket/newer/format", "pocketgres cluster\nformat=99\ncluster=00000000000000000000000000000001\n"u8.ToArray());
+        await _kept.PutAsync("bucket/newer/format", "pocketgres cluster\nformat=99\ncluster=00000000000000000000000000000001\n"u8.ToArray());
         var newer = await CliServer.RunToEndAsync("serve", $"s3://bucket/newer?endpoint={_server.Endpoint}", "--port", "0");
         Assert.Equal(5, newer.ExitCode);
         Assert.Contains("use a newer version", newer.Error, StringComparison.Ordinal);
     }
 
-    Task<CliServer> StartAsync(ServerOptions? options = null, string parameters = "") => CliServer.StartAsync(
-        [
-            "serve", $"s3://bucket/cluster?endpoint={_server.Endpoint}&puts=0{parameters}", "--port", "0",
-            "--parent-pid", Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
-        ],
-        options);
+    Task<CliServer> StartAsync(string parameters = "") => CliServer.StartAsync(Arguments(parameters));
+
+    IReadOnlyList<string> Arguments(string parameters = "", int? port = null) =>
+    [
+        "serve", $"s3://bucket/cluster?endpoint=http://127.0.0.1:{port ?? _server.Port}&puts=0{parameters}", "--port", "0",
+        "--parent-pid", Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
+    ];
+
+    static int Number(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int value) ? value : otherwise;
+
+    // A byte in every kilobyte, so that no part of it is whole.
+    static byte[] Damaged(byte[] content) => [.. content.Select((b, i) => i % 1000 == 60 ? (byte)(b ^ 4) : b)];
 
     static async Task VerifyAsync(CliServer server, Ledger ledger)
     {
