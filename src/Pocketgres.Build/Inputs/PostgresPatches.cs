@@ -34,13 +34,14 @@ internal static class PostgresPatches
     /// <summary>Where the server looks for interrupts, and where an error may come.</summary>
     public static InterruptFacts Interrupts(WasmModule module) => new(
         // mcxt.c: they raise an error when memory is short, so their callers are prepared for one. Not those that may be told to return NULL instead; nor palloc and
-        // MemoryContextAlloc, which are hot and only pass their arguments on: a look would double what they do.
+        // MemoryContextAlloc, which are hot and only pass their arguments on: a look would double what they do. mbutils.c: it raises an error for half a character, and is what
+        // loops over each character of two texts call.
         ErrorPoints.Select(module.FindFunction).ToHashSet(),
 
         // Libraries follow PostgreSQL's own code in the order of linking.
         LibraryFunctions.Min(module.FindFunction));
 
-    private static string[] ErrorPoints { get; } = ["MemoryContextAllocZero", "palloc0", "repalloc", "MemoryContextAllocHuge"];
+    private static string[] ErrorPoints { get; } = ["MemoryContextAllocZero", "palloc0", "repalloc", "MemoryContextAllocHuge", "pg_mblen_range"];
 
     // One of the first functions of each library that is linked into the server.
     private static string[] LibraryFunctions { get; } = ["LZ4_versionNumber", "ZSTD_versionNumber", "zlibVersion", "xmlInitParser", "strlen"];

@@ -9,6 +9,9 @@ public class CancellationTests(ServerFixture fixture) : SessionTest(fixture)
     // Postgres does not look for interrupts here: natively none comes before the 200 s are over.
     const string NeverLooking = "select ('a' || repeat('|a', 1500000))::tsquery";
 
+    // Nor here, in an hour.
+    const string SteppingThroughText = "select length(translate(repeat('x', 3000000), repeat('[', 200000), ''))";
+
     const string Sleeping = "select pg_sleep(600)";
     const string Computing = "select count(*) from generate_series(1, 1000000000) i where i % 7 = 3";
 
@@ -57,6 +60,7 @@ public class CancellationTests(ServerFixture fixture) : SessionTest(fixture)
     [Theory]
     [InlineData(Sleeping)]
     [InlineData(Computing)]
+    [InlineData(SteppingThroughText)]
     public async Task Statement_timeout(string sql)
     {
         NpgsqlConnection session = await OpenAsync();
