@@ -105,8 +105,8 @@ step() { # description, command...: silent, with the time it took; the log has w
 
 # ---- C library ----
 
-# Everything below depends on the compiler and on these files: if they change, all is compiled again.
-stamp="$TOOLCHAIN_ID $(cat "$port"/{libc.mk,sysroot.sh,paths.sh,wasm-cc,port.h} | sha256sum)"
+# Everything below depends on the compiler, on these files and on the options that this one gives it: if they change, all is compiled again.
+stamp="$TOOLCHAIN_ID $({ cat "$port"/{libc.mk,sysroot.sh,paths.sh,wasm-cc,port.h}; grep -E "COPT|cflags|CFLAGS" "$repository/eng/engine.sh"; } | sha256sum)"
 if [[ "$(cat "$base/build/.stamp" 2>/dev/null)" != "$stamp" ]]; then
     rm -rf "$base/build/sysroot" "$base/build/postgresql" "$base/build/openssl"
     echo "$stamp" >"$base/build/.stamp"
