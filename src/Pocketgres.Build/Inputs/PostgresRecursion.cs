@@ -10,7 +10,7 @@ internal static class PostgresRecursion
         new HashSet<int> { module.FindFunction("check_stack_depth"), module.FindFunction("stack_is_too_deep") },
         Dispatchers(module),
         Callees(module),
-        module.FunctionsNamed(PlanRoots.Contains).ToHashSet());
+        PlanRoots.Select(module.FindFunction).ToHashSet());
 
     private static Dictionary<int, IReadOnlyList<int>> Dispatchers(WasmModule module)
     {
@@ -36,7 +36,7 @@ internal static class PostgresRecursion
 
         // execProcnode.c: the first call of a plan node goes through ExecProcNodeFirst, which checks the stack's depth, so a plan is never deeper than that allows. Each later
         // way down the plan begins at one of PlanRoots. A check allows a quarter of what the thread has (Process.Stack.cs), so frames may be larger the second time.
-        foreach (int node in module.FunctionsNamed(static n => PlanNodes.Contains(n) || ScanAccessMethods.Contains(n)))
+        foreach (int node in PlanNodes.Concat(ScanAccessMethods).Select(module.FindFunction))
         {
             callees[node] = [];
         }
@@ -58,7 +58,7 @@ internal static class PostgresRecursion
     private static string[] MemoryContextKinds { get; } = ["AllocSet", "Bump", "Generation", "Slab", "AlignedAlloc", "Bogus"];
 
     // PlanState.ExecProcNode, and what calls it for another reason (EXPLAIN ANALYZE).
-    private static HashSet<string> PlanNodes { get; } =
+    private static string[] PlanNodes { get; } =
     [
         "ExecAgg", "ExecAppend", "ExecBitmapHeapScan", "ExecCteScan", "ExecCustomScan", "ExecForeignScan", "ExecFunctionScan", "ExecGather", "ExecGatherMerge", "ExecGroup", "ExecHashJoin",
         "ExecIncrementalSort", "ExecIndexOnlyScan", "ExecIndexScan", "ExecLimit", "ExecLockRows", "ExecMaterial", "ExecMemoize", "ExecMergeAppend", "ExecMergeJoin", "ExecModifyTable",
@@ -68,16 +68,13 @@ internal static class PostgresRecursion
     ];
 
     // What these nodes give to ExecScan, which calls it.
-    private static HashSet<string> ScanAccessMethods { get; } =
+    private static string[] ScanAccessMethods { get; } =
     [
         "BitmapHeapNext", "CteScanNext", "ForeignNext", "FunctionNext", "IndexNext", "IndexNextWithReorder", "IndexOnlyNext", "NamedTuplestoreScanNext", "SampleNext", "SeqNext",
         "SubqueryNext", "TableFuncNext", "TidNext", "TidRangeNext", "ValuesNext", "WorkTableScanNext",
     ];
 
-    // The callers of ExecProcNode that are no plan nodes, or call nodes elsewhere in the plan; what the compiler has put into its caller is there under that name.
-    private static HashSet<string> PlanRoots { get; } =
-    [
-        "CteScanNext", "EvalPlanQual", "EvalPlanQualNext", "ExecCteScan", "ExecHashSubPlan", "ExecPostprocessPlan", "ExecScanSubPlan", "ExecSetParamPlan", "ExecSubPlan", "ExecutePlan",
-        "buildSubPlanHash", "standard_ExecutorFinish", "standard_ExecutorRun",
-    ];
+    // What is called from elsewhere and calls ExecProcNode, itself or by a static function of its file; and the node that calls one elsewhere in the plan.
+    private static string[] PlanRoots { get; } =
+        ["EvalPlanQual", "EvalPlanQualNext", "ExecCteScan", "ExecSetParamPlan", "ExecSubPlan", "standard_ExecutorFinish", "standard_ExecutorRun"];
 }
