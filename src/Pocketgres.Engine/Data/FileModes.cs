@@ -11,6 +11,10 @@ internal static class FileModes
     public static int Of(int directoryMode) => OwnerReadWrite | (directoryMode & GroupRead);
 
     /// <summary>The mode for a file in a directory.</summary>
-    public static int In(IFileSystem files, string directory) =>
-        Of(files.Stat(directory, followLink: true, out var status) == Kernel.Errno.None ? status.Mode : 0);
+    /// <exception cref="FileSystemException">The directory cannot be looked at.</exception>
+    public static int In(IFileSystem files, string directory)
+    {
+        FileSystemException.ThrowIf(files.Stat(directory, followLink: true, out var status), "look at", directory);
+        return Of(status.Mode);
+    }
 }

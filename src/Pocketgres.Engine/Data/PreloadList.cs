@@ -16,7 +16,6 @@ internal static partial class PreloadList
     /// <summary>The setting it stands for.</summary>
     public const string Parameter = "shared_preload_libraries";
 
-
     /// <summary>The libraries listed.</summary>
     /// <exception cref="FileSystemException">The file cannot be read.</exception>
     public static IReadOnlyList<string> Read(MountTable files, string dataDirectory) => ConfigurationFiles.TryRead(files, $"{dataDirectory}/{Name}", out string text)
