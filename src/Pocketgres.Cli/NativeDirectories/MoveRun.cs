@@ -16,26 +16,16 @@ internal static class MoveRun
         // What the copy's server says matters when it is the reason of a failure.
         var said = new StringBuilder();
         IReadOnlyList<string> notes;
-        using (var line = new ProgressLine())
+        try
         {
-            var log = new StandardErrorLogger(LogLevel.Error, text => said.Append(text));
-            try
-            {
-                notes = DirectoryMove.Run(from, to, options with { Logger = log, Progress = line.For<DirectoryProgress>(Text) }, cancellationToken);
-            }
-            catch (Exception) when (!cancellationToken.IsCancellationRequested)
-            {
-                line.Clear();
-                log.Dispose();
-                StandardStreams.WriteError(said.ToString());
-                throw;
-            }
-            finally
-            {
-                log.Dispose();
-            }
-
-            line.Clear();
+            using var line = new ProgressLine();
+            using var log = new StandardErrorLogger(LogLevel.Error, text => said.Append(text));
+            notes = DirectoryMove.Run(from, to, options with { Logger = log, Progress = line.For<DirectoryProgress>(Text) }, cancellationToken);
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            StandardStreams.WriteError(said.ToString());
+            throw;
         }
 
         foreach (string note in notes)
