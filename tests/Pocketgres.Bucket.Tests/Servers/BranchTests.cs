@@ -14,9 +14,7 @@ public sealed class BranchTests : IDisposable
 
     public BranchTests()
     {
-        _server = S3Server.Start(_store, 0);
-        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", TestCredentials.AccessKey); // for the servers, which inherit it
-        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", TestCredentials.SecretKey);
+        _server = TestCredentials.Serve(_store);
     }
 
     public void Dispose()

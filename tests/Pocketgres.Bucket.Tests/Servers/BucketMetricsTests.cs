@@ -14,9 +14,7 @@ public sealed class BucketMetricsTests
     public async Task Requests_bytes_and_what_is_not_there_yet_are_metrics()
     {
         using var store = new MeteredObjectStore(new MemoryObjectStore());
-        using S3Server s3 = S3Server.Start(store, 0);
-        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", TestCredentials.AccessKey); // for the server, which inherits it
-        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", TestCredentials.SecretKey);
+        using S3Server s3 = TestCredentials.Serve(store);
         await using CliServer server = await CliServer.StartAsync(
         [
             "serve", $"s3://bucket/metered?endpoint={s3.Endpoint}&puts=0", "--port", "0", "--http", "0", "--parent-pid", Environment.ProcessId.ToString(CultureInfo.InvariantCulture),

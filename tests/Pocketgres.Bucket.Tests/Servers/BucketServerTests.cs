@@ -21,9 +21,7 @@ public sealed class BucketServerTests : IDisposable
     {
         _output = output;
         _store = new(new FaultyObjectStore(_kept, 7, new FaultOptions { Latency = TimeSpan.FromMilliseconds(2), Lost = 0.01 }));
-        _server = S3Server.Start(_store, 0);
-        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", TestCredentials.AccessKey); // for the servers, which inherit it
-        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", TestCredentials.SecretKey);
+        _server = TestCredentials.Serve(_store);
     }
 
     public void Dispose()

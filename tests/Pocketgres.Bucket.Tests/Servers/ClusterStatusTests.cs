@@ -2,7 +2,6 @@ using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.Tests.Stores;
 using Pocketgres.Engine;
 using Pocketgres.ObjectStore;
-using Pocketgres.ObjectStore.S3;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Bucket.Tests.Servers;
@@ -51,9 +50,7 @@ public sealed class ClusterStatusTests
     public async Task The_commands_say_what_they_see()
     {
         using var store = new MeteredObjectStore(new MemoryObjectStore());
-        using var server = S3Server.Start(store, 0);
-        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", TestCredentials.AccessKey);
-        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", TestCredentials.SecretKey);
+        using var server = TestCredentials.Serve(store);
         string url = $"s3://bucket/cluster?endpoint={server.Endpoint}";
 
         Assert.Equal(2, (await CliServer.RunToEndAsync("status", "file:./data")).ExitCode);

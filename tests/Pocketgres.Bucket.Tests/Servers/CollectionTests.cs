@@ -20,9 +20,7 @@ public sealed class CollectionTests : IDisposable
     public CollectionTests()
     {
         _store = new MemoryObjectStore { Clock = () => DateTimeOffset.UtcNow + _later };
-        _server = S3Server.Start(_store, 0);
-        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", TestCredentials.AccessKey); // for the servers, which inherit it
-        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", TestCredentials.SecretKey);
+        _server = TestCredentials.Serve(_store);
     }
 
     public void Dispose()

@@ -17,9 +17,7 @@ public sealed class SleepTests : IDisposable
 
     public SleepTests()
     {
-        _server = S3Server.Start(_store, 0);
-        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", TestCredentials.AccessKey); // for the servers, which inherit it
-        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", TestCredentials.SecretKey);
+        _server = TestCredentials.Serve(_store);
     }
 
     public void Dispose()

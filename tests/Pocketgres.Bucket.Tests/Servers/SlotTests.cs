@@ -18,9 +18,7 @@ public sealed class SlotTests : IDisposable
     public SlotTests(ITestOutputHelper output)
     {
         _output = output;
-        _server = S3Server.Start(_store, 0);
-        Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", TestCredentials.AccessKey); // for the servers, which inherit it
-        Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", TestCredentials.SecretKey);
+        _server = TestCredentials.Serve(_store);
     }
 
     public void Dispose()

@@ -19,6 +19,14 @@ static class TestCredentials
         "AWS_SECRET_ACCESS_KEY" => SecretKey,
         _ => null,
     };
+
+    /// <summary>Serves a store to programs that this process starts, which inherit the credentials.</summary>
+    public static S3Server Serve(IObjectStore store)
+    {
+        System.Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", AccessKey);
+        System.Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", SecretKey);
+        return S3Server.Start(store, 0);
+    }
 }
 
 /// <summary>The S3 client and the development server, against what others say about the protocol.</summary>
