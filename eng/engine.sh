@@ -4,6 +4,8 @@
 # compiles what the change concerns; an interrupted run is continued by the next one.
 #
 #   eng/engine.sh               build; prints the folder
+#   eng/engine.sh --first       build only what a first server needs - the server, its own libraries, initdb and psql - into artifacts/pg/first-KEY; the
+#                               folder with everything, if it is there already. A run without it goes on from there
 #   eng/engine.sh --key         print only the key
 #   eng/engine.sh --inputs      print a hash of this script and what it pins; needs no compiler and no network
 #   POCKETGRES_SOURCES          a folder with the sources' archives (looked in first; default: artifacts/download/sources)
@@ -39,6 +41,7 @@ failed() {
 
 inputs="$(cd "$port" && { for file in $(find . -type f | sort); do echo "$file"; cat "$file"; done; cat "$repository/eng/engine.sh"; } | sha256sum | cut -c1-16)"
 if [[ "${1:-}" == --inputs ]]; then echo "$inputs"; exit 0; fi
+first=; [[ "${1:-}" != --first ]] || first=1
 mkdir -p "$base" "$downloads" || die "cannot make the folder $base"
 base="$(cd "$base" && pwd -P)"
 exec 8>"$base/.lock"
@@ -48,7 +51,7 @@ flock 8                           # one build at a time; a second one waits and 
 
 source "$port/fetch.sh"
 # The compiler, and beside it, if it has to be installed, the sources: both wait for the network. What is wrong with a source, its own step says.
-prefetch() { local name; while read -r name _; do (fetch "$name") >/dev/null 2>&1 || true; done < <(grep -vE '^(#|$)' "$port/sources"; grep -E ' enabled$' "$port/extensions"); }
+prefetch() { local name; while read -r name _; do (fetch "$name") >/dev/null 2>&1 || true; done < <(grep -vE '^(#|$)' "$port/sources"; [[ -n "$first" ]] || grep -E ' enabled$' "$port/extensions"); }
 if [[ "${POCKETGRES_TOOLCHAIN:-}" != path ]] && ! "$repository/eng/toolchain.sh" --print >/dev/null 2>&1; then prefetch 8>&- & prefetching=$!; fi
 if ! "$repository/eng/toolchain.sh" 8>&-; then [[ -z "${prefetching:-}" ]] || kill "$prefetching" 2>/dev/null || true; exit 1; fi
 [[ -z "${prefetching:-}" ]] || wait "$prefetching"
@@ -76,6 +79,8 @@ left_out() { # what .complete says
     [[ ! -s "$target/.complete" ]] || say "warning: without $(paste -sd' ' "$target/.complete"), whose archives could not be had when $target was built; remove it to try again"
 }
 if [[ -f "$target/.complete" ]]; then left_out; echo "$target"; exit 0; fi
+[[ -z "$first" ]] || target="$base/first-$key"
+if [[ -f "$target/.complete" ]]; then echo "$target"; exit 0; fi
 
 free=$(free_space)
 ((free >= 2000)) || die "$free MB free in $base, needed are 2000; free some space or set POCKETGRES_ENGINE_DIR"
@@ -106,7 +111,7 @@ step() { # description, command...: silent, with the time it took; the log has w
 # ---- C library ----
 
 # Everything below depends on the compiler, on these files and on the options that this one gives it: if they change, all is compiled again.
-stamp="$TOOLCHAIN_ID $({ cat "$port"/{libc.mk,sysroot.sh,paths.sh,wasm-cc,port.h}; grep -E "COPT|cflags|CFLAGS" "$repository/eng/engine.sh"; } | sha256sum)"
+stamp="$TOOLCHAIN_ID $({ cat "$port"/{libc.mk,sysroot.sh,paths.sh,wasm-cc,port.h,facts}; grep -hE "COPT|cflags|CFLAGS" "$repository/eng/engine.sh" "$port/rest.sh"; } | sha256sum)"
 if [[ "$(cat "$base/build/.stamp" 2>/dev/null)" != "$stamp" ]]; then
     rm -rf "$base/build/sysroot" "$base/build/postgresql" "$base/build/openssl"
     echo "$stamp" >"$base/build/.stamp"
@@ -131,39 +136,20 @@ step "C library" c_library
 
 # ---- libraries ----
 
-# For pgcrypto: digests, ciphers and large numbers, without what needs a network, a file, a thread or public keys other than pgcrypto's own.
-unpack openssl --exclude='*/test/recipes' --exclude='*/test/*-data'
-openssl_source="$unpacked"
-openssl_options=(linux-generic64 PERL=perl CC=wasm-cc AR=llvm-ar RANLIB=llvm-ranlib --with-rand-seed=getrandom
-    no-{apps,argon2,asm,async,autoload-config,cms,comp,cmp,ct,dh,docs,dsa,dso,dtls,ec,engine,err,filenames,legacy,ml-dsa,ml-kem,module,ocsp,psk,quic}
-    no-{scrypt,shared,siphash,slh-dsa,sock,srp,ssl-trace,stdio,tests,threads,tls,ts,ui-console})
-# wasm-cc defines _GNU_SOURCE, by which OpenSSL expects another strerror_r than musl's. As on WASI random numbers come from getentropy: it finds neither ELF's weak symbols nor Linux' system call.
-openssl_cflags="-O2 -w -fvisibility=hidden -U_GNU_SOURCE -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L -D__wasi__"
-libcrypto() {
-    local out="$base/build/openssl" configured="$openssl_source ${openssl_options[*]} $openssl_cflags"
-    if [[ "$(cat "$out/.configured" 2>/dev/null)" != "$configured" ]]; then
-        rm -rf "$out"
-        mkdir -p "$out"
-        (cd "$out" && perl "$openssl_source/Configure" "${openssl_options[@]}" && make -s build_generated "CFLAGS=$openssl_cflags")
-        echo "$configured" >"$out/.configured"
-    fi
-    make -s -j"$jobs" -C "$out" libcrypto.a "CFLAGS=$openssl_cflags"
-}
-# Beside what follows, of which much keeps one core busy. Whatever becomes of this script, it holds the lock until it has ended.
-step "libcrypto" libcrypto &
-libcrypto_step=$!
-
 unpack zlib; library_sources=("ZLIB=$unpacked")
 unpack lz4; library_sources+=("LZ4=$unpacked")
 unpack zstd; library_sources+=("ZSTD=$unpacked")
 unpack icu; library_sources+=("ICU=$unpacked")
 unpack libxml2; library_sources+=("XML=$unpacked" "XML_VERSION=$version")
 unpack libxslt; library_sources+=("XSLT=$unpacked" "XSLT_VERSION=$version")
-libraries() {
+libraries() { # targets of libraries.mk
     make -s -j"$jobs" -f "$port/libraries.mk" CC=wasm-cc CXX=wasm-c++ AR=llvm-ar LD="wasm-ld -mwasm64" OUT="$POCKET_SYSROOT" \
-        PORT="$port" SYSTEM="$TOOLCHAIN_SYSTEM" ICU_DATA_DIR="$prefix/icu" "${library_sources[@]}"
+        PORT="$port" SYSTEM="$TOOLCHAIN_SYSTEM" ICU_DATA_DIR="$prefix/icu" "${library_sources[@]}" "$@"
 }
-step "libraries" libraries
+step "libraries" libraries first
+# Beside configure, which keeps one core busy and does not look for it. Whatever becomes of this script, it holds the lock until it has ended.
+step "ICU" libraries icu &
+icu_step=$!
 
 # ---- PostgreSQL ----
 
@@ -197,22 +183,24 @@ if [[ "$(cat "$build/.configured" 2>/dev/null)" != "$configured" ]]; then step "
 
 m() { make -s -j"$jobs" -C "$build/$1" "${@:2}"; }
 export POCKET_BUILD="$build"
+debug="$(sed -nE 's|^src/.*/||p' "$port/facts" | paste -sd' ')" # files that the host must know the layouts of
 common() {
     m src/backend generated-headers
     m src/port
-    m src/common COPT=-g          # the server's: variables of it are read by the host
+    POCKET_DEBUG="$debug" m src/common
     m src/timezone
     m src/interfaces/libpq all-static-lib
     m src/fe_utils
 }
 step "common parts" common
+wait "$icu_step" || exit 1
 
 # make does not know that programs contain the C library.
 relink() { find "$build/src/backend/postgres" "$build/src/bin" -maxdepth 2 -type f -executable ! -newer "$1" -delete 2>/dev/null || true; }
 for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; done
 
-# TLS is the host's, by tls.c: USE_SSL without a library, in the server only. Only its debugging information is kept, for eng/engine's readers of layouts.
-make_server() { POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend "COPT=-DUSE_SSL -g" "$@"; }
+# TLS is the host's, by tls.c: USE_SSL without a library, in the server only.
+make_server() { POCKET_DEBUG="$debug" POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
 server() {
     if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then
         # In a folder of the build, whose name debugging information has
@@ -226,17 +214,12 @@ server() {
         rm -f "$build/src/backend/postgres"
     fi
     [[ "$build/src/backend/tcop/postgres.o" -nt "$port/statements.h" ]] || rm -f "$build/src/backend/tcop/postgres.o"
-    m src/backend/tcop postgres.o "COPT=-DUSE_SSL -g -DSTATEMENT_CALLS -include $port/statements.h"
+    POCKET_DEBUG="$debug" m src/backend/tcop postgres.o "COPT=-DUSE_SSL -DSTATEMENT_CALLS -include $port/statements.h"
     make_server
 }
 step "server" server
 modules=(src/pl/plpgsql/src src/backend/snowball src/backend/replication/libpqwalreceiver src/backend/replication/pgoutput
-    src/backend/utils/mb/conversion_procs)
-programs=(initdb psql pg_dump pg_basebackup pg_amcheck pg_waldump pg_controldata pg_resetwal pg_checksums pg_verifybackup pgbench scripts)
-contrib=(amcheck auth_delay auto_explain basebackup_to_shell basic_archive bloom btree_gin btree_gist citext cube dblink dict_int dict_xsyn
-    earthdistance file_fdw fuzzystrmatch hstore intagg intarray isn lo ltree pageinspect passwordcheck pg_buffercache pg_freespacemap
-    pg_logicalinspect pg_overexplain pg_prewarm pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgcrypto pgrowlocks
-    pgstattuple postgres_fdw seg spi tablefunc tcn test_decoding tsm_system_rows tsm_system_time unaccent uuid-ossp xml2)
+    src/backend/utils/mb/conversion_procs contrib/test_decoding)
 # Those with libraries of their own contain them: libpq with what it needs of PostgreSQL's client code, libcrypto, libxslt (libxml2 is the server's).
 make_module() {
     local archive
@@ -249,73 +232,27 @@ make_module() {
         *) m "$@" ;;
     esac
 }
-side_modules() { local d; for d in "${modules[@]}" "${contrib[@]/#/contrib/}"; do make_module "$d"; done; }
-wait "$libcrypto_step" || exit 1
-step "libraries of the server and contrib" side_modules
+side_modules() { local d; for d; do make_module "$d"; done; }
+step "libraries of the server" side_modules "${modules[@]}"
+programs=(initdb psql)
 # PostgreSQL links its own programs to libpq.so; here they contain libpq's archive.
 make_program() { m "$@" "LDFLAGS_EX=$build/libprograms.a"; }
-program_object() { # of a program, compiled with options of its own: directory below src/bin, name, options
-    [[ "$build/src/bin/$1/$2.o" -nt "$port/programs.h" ]] || rm -f "$build/src/bin/$1/$2.o"
-    m "src/bin/$1" "$2.o" "COPT=$3 -include $port/programs.h"
+make_programs() {
+    local d
+    for d; do
+        find "$build/src/bin/$d" -maxdepth 1 -type f -executable ! -newer "$port/programs.c" -delete 2>/dev/null || true
+        make_program "src/bin/$d"
+    done
 }
-client_programs() {
+program_parts() {
     local d
     for d in encodings programs; do wasm-cc -O2 -c "$port/$d.c" -o "$build/$d.o"; done
     llvm-ar rcs "$build/libprograms.a" "$build/encodings.o" "$build/programs.o"
-    for d in "${programs[@]}"; do find "$build/src/bin/$d" -maxdepth 1 -type f -executable ! -newer "$port/programs.c" -delete 2>/dev/null || true; done
-    program_object pg_basebackup pg_basebackup -DFORK_LOG_STREAMER
-    program_object pgbench pgbench -DHOST_THREADS
-    # Each time, so that make never finds it older than what it includes and compiles PostgreSQL's file itself.
-    mkdir -p "$build/src/bin/pg_dump"
-    wasm-cc -O2 -include pocketgres.h "-DPOSTGRESQL_PARALLEL=\"$source_tree/src/bin/pg_dump/parallel.c\"" -I"$source_tree/src/bin/pg_dump" \
-        -I"$build/src/include" -I"$source_tree/src/include" -I"$source_tree/src/interfaces/libpq" -c "$port/parallel.c" -o "$build/src/bin/pg_dump/parallel.o"
-    for d in "${programs[@]}"; do make_program "src/bin/$d"; done
+    make_programs "${programs[@]}"
 }
-step "programs" client_programs
-tests=()
-for directory in "$source_tree"/src/test/modules/*/; do
-    # What has no C, or needs a library that is not in this build
-    d="$(basename "$directory")"
-    case "$d" in ldap_password_func | ssl_passphrase_callback | libpq_pipeline | oauth_validator | test_cloexec | test_json_parser | test_escape) continue ;; esac
-    [[ -f "$directory/Makefile" ]] && grep -qE '^(MODULES|MODULE_big)' "$directory/Makefile" && tests+=("src/test/modules/$d")
-done
-test_modules() { local d; m src/test/regress regress.so; for d in "${tests[@]}"; do m "$d"; done; }
-step "test modules" test_modules
-
-# ---- extensions ----
-
-# Headers, PGXS and libpq for those that are compiled outside PostgreSQL's tree
-export POCKET_SDK="$base/build/sdk$prefix" POCKET_PREFIX="$prefix" POCKET_SERVER="$build/src/backend/postgres"
-sdk() {
-    local d
-    rm -rf "$base/build/sdk"
-    for d in src/include src/makefiles config; do m "$d" install "DESTDIR=$base/build/sdk"; done
-    m src install-local "DESTDIR=$base/build/sdk"
-    m src/pl/plpgsql/src install-headers "DESTDIR=$base/build/sdk"
-    cp "$source_tree"/src/interfaces/libpq/libpq-{fe,events}.h "$POCKET_SDK/include/"
-    printf '%s\n' "create $POCKET_SDK/lib/libpq.a" "addlib $build/src/interfaces/libpq/libpq.a" "addlib $build/src/common/libpgcommon_shlib.a" \
-        "addlib $build/src/port/libpgport_shlib.a" save end | llvm-ar -M
-}
-if [[ ! -d "$POCKET_SDK" || "$build/.configured" -nt "$POCKET_SDK/lib/libpq.a" ]]; then step "headers for extensions" sdk; fi
-extensions="$base/build/extensions"
-rm -rf "$extensions"
-mkdir -p "$extensions/out"
+step "initdb and psql" program_parts
 missing=()
-extension() { # name, source, directory of its makefile: what it installs, and its licence, into $extensions/out
-    MAKEFLAGS="-s -j$jobs" "$port/extension.sh" "$1" "$2" "$extensions/$1" "$extensions/out" -C "$3"
-    find "$2" -maxdepth 1 -type f \( -iname 'license*' -o -iname 'copyright*' -o -iname 'copying*' \) -exec install -D -m 644 {} "$extensions/out/licenses/$1" \;
-}
-while read -r name version hash _ directory _ _ state; do
-    [[ -n "$name" && "$name" != '#'* ]] || continue
-    [[ "$state" == enabled ]] || requested "$name" || continue
-    if folder="$(extension_folder "$name")"; then unpacked="$folder"
-    elif [[ "$hash" == - ]]; then die "$name has no archive in eng/engine/extensions: put its source into a folder $name and set POCKETGRES_SOURCES to the folder above"
-    elif (unpack "$name") 2>"$extensions/fetch.log"; then unpacked="$base/src/$name-$version"
-    elif ! requested "$name"; then missing+=("$name"); continue
-    else cat "$extensions/fetch.log" >&2; exit 1
-    fi
-    step "extension $name" extension "$name" "$unpacked" "$directory"
-done <"$port/extensions"
+[[ -n "$first" ]] || source "$port/rest.sh"
 
 # ---- result ----
 
@@ -323,9 +260,9 @@ stage="$base/.$key"
 install_all() {
     local d
     rm -rf "$stage"
-    mkdir -p "$stage/test/extension" "$stage/debug"
+    mkdir -p "$stage/debug"
     make_server install "DESTDIR=$stage/root"
-    for d in src/include src/timezone "${modules[@]}" "${contrib[@]/#/contrib/}"; do
+    for d in src/include src/timezone "${modules[@]}"; do
         make_module "$d" install "DESTDIR=$stage/root"
     done
     for d in "${programs[@]}"; do
@@ -333,24 +270,20 @@ install_all() {
     done
     mv "$stage/root$prefix"/* "$stage/"
     cp -r "$POCKET_SYSROOT/icu" "$stage/icu"
-    cp -r "$extensions/out/." "$stage/"
+    [[ -n "$first" ]] || cp -r "$extensions/out/." "$stage/"
     rm -rf "$stage/root" "$stage/include" "$stage/lib"/*.a "$stage/lib/postgresql/pgxs"
-    cp "$build/src/test/regress/regress.so" "$stage/test/"
-    for d in "${tests[@]}"; do
-        find "$build/$d" -maxdepth 1 -name '*.so' -exec cp {} "$stage/test/" \;
-    done
-    # As extension_control_path has it; some have no library.
-    find "$source_tree/src/test/modules" -mindepth 2 -maxdepth 2 \( -name '*.control' -o -name '*--*.sql' \) -exec cp {} "$stage/test/extension/" \;
+    [[ -n "$first" ]] || install_tests
     # Names of functions stay (name section); DWARF is kept beside, of the server only.
     mv "$stage/bin/postgres" "$stage/debug/postgres"
     llvm-strip -g "$stage/debug/postgres" -o "$stage/bin/postgres"
     for d in "$stage"/bin/* "$stage"/lib/postgresql/*.so "$stage"/test/*.so; do
-        [[ "$(head -c4 "$d" | tr -d '\0')" != asm ]] || llvm-strip -g "$d"
+        [[ ! -f "$d" || "$(head -c4 "$d" | tr -d '\0')" != asm ]] || llvm-strip -g "$d"
     done
     printf '%s\n' "PostgreSQL $postgresql_version" "$TOOLCHAIN_ID" "key $key" "inputs $inputs" >"$stage/VERSION"
     cp "$source_tree/COPYRIGHT" "$stage/COPYRIGHT"
-    printf '%s\n' "${missing[@]+"${missing[@]}"}" | sed '/^$/d' >"$stage/.complete"
-    rm -rf "$target"
+    [[ -z "$first" ]] || touch "$stage/.first"
+    printf '%s\n' "${missing[@]}" | sed '/^$/d' >"$stage/.complete"
+    rm -rf "$base"/first-* "$target"
     mv "$stage" "$target"
     rm "$base/build/.running"
 }

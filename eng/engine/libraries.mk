@@ -1,13 +1,16 @@
 # The libraries PostgreSQL and contrib are built with, for wasm64, with a rule each in place of their own build systems: OUT/lib*.a and their
 # headers in OUT/include. Those that only the server contains are not position-independent, the others are contained in side modules too.
 #   make -f libraries.mk CC=... CXX=... AR=... LD=... OUT=DIR PORT=eng/engine SYSTEM=emscripten's ZLIB=... LZ4=... ZSTD=... ICU=... XML=... XML_VERSION=... XSLT=...
-#     XSLT_VERSION=... ICU_DATA_DIR=where the programs find ICU's files
+#     XSLT_VERSION=... ICU_DATA_DIR=where the programs find ICU's files [all: the default; first: what PostgreSQL's configure looks for; icu]
 CFLAGS := -O2 -w
 side := -fPIC -fvisibility=hidden
 objects = $(patsubst $(2)/%,$(OUT)/lib.o/$(1)/%.o,$(3))
-archives := $(patsubst %,$(OUT)/lib%.a,z lz4 zstd uuid icuuc icui18n icudata cxx stdc++ xml2 xslt)
+first_archives := $(patsubst %,$(OUT)/lib%.a,z lz4 zstd uuid cxx stdc++ xml2)
+icu_archives := $(patsubst %,$(OUT)/lib%.a,icuuc icui18n icudata)
 
-all: $(archives)
+all: first icu $(OUT)/libxslt.a
+first: $(first_archives)
+icu: $(icu_archives)
 $(OUT)/%.a:
 	rm -f $@
 	$(AR) rcs $@ $^
@@ -129,5 +132,5 @@ $(headers): $(xml_headers) $(xslt_headers) $(PORT)/uuid.h $(MAKEFILE_LIST)
 	cp $(icu)/common/unicode/*.h $(icu)/i18n/unicode/*.h $(OUT)/include/unicode/
 	cp $(PORT)/uuid.h $(OUT)/include/uuid/uuid.h
 	touch $@
-all: $(headers)
-.PHONY: all
+first: $(headers)
+.PHONY: all first icu

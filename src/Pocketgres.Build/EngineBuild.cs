@@ -65,10 +65,21 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
             var translation = new EngineTranslation(input, hostFunctions, key, options.FuzzSchedules, log);
             translation.Run(partial);
             input.WriteSupport(partial, ExtensionCatalog.Load());
-            WriteTemplate(partial);
+            // A profile is made on a cluster that comes from the template; without one, native code makes the template ten times faster.
+            bool isTrained = options.Training is not null;
+            if (isTrained || !options.ReadyToRun)
+            {
+                WriteTemplate(partial);
+            }
+
             if (options.ReadyToRun)
             {
                 CompileReadyToRun(partial, translation);
+            }
+
+            if (options.ReadyToRun && !isTrained)
+            {
+                WriteTemplate(partial);
             }
         });
         if (!existed)

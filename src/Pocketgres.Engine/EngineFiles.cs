@@ -18,6 +18,7 @@ public sealed class EngineFiles
     private readonly Lazy<FileSystemImage> _support;
     private readonly Lazy<FileSystemImage?> _testSupport;
     private readonly Lazy<string> _version;
+    private readonly Lazy<HashSet<string>> _later;
     private readonly Lazy<FileSystemImage> _template;
     private readonly Lazy<Data.ControlFile> _templateControl;
     private readonly Lazy<Pg.EnginePrograms> _programs;
@@ -32,6 +33,7 @@ public sealed class EngineFiles
         _support = new(() => OpenImage(directory, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage));
         _testSupport = new(() => System.IO.Directory.Exists(tests) ? OpenImage(tests, EngineArtifacts.SupportIndex, EngineArtifacts.SupportImage) : null);
         _version = new(() => File.ReadAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion)).Trim());
+        _later = new(() => ReadLater(Path.Combine(directory, EngineArtifacts.Later)));
         _template = new(() => OpenImage(directory, EngineArtifacts.TemplateIndex, EngineArtifacts.TemplateImage));
         _templateControl = new(ReadTemplateControl);
         _programs = new(() => new Pg.EnginePrograms(this));
@@ -111,7 +113,18 @@ public sealed class EngineFiles
         _modules.GetOrAdd(name, n => new Lazy<ModuleImage>(() => ModuleImage.Load(directory, n))).Value;
 
     internal ModuleImage? FindSideModule(string baseName) =>
-        _index.Value.TryGetValue(baseName, out var entry) ? LoadModule(entry.Assembly, entry.Directory) : null;
+        _index.Value.TryGetValue(baseName, out var entry) ? LoadModule(entry.Assembly, entry.Directory)
+        : IsLater(baseName) ? throw new DynamicLinkException($"{NotYetCompiled}. {WhenCompiled}")
+        : null;
+
+    /// <summary>Whether an extension or library is missing because this engine is that of a first start, which the next build completes.</summary>
+    internal bool IsLater(string name) => _later.Value.Contains(name);
+
+    /// <summary>What is said of it.</summary>
+    internal const string NotYetCompiled = "it is not compiled yet";
+
+    /// <summary>What to do then.</summary>
+    internal const string WhenCompiled = "The first start compiles extensions in the background; start the server again when artifacts/pocketgres-rest.log says that it is done.";
 
     /// <summary>The assembly of the program with this name, or null.</summary>
     internal string? ProgramAssembly(string name) =>
@@ -132,6 +145,8 @@ public sealed class EngineFiles
 
     private static FileSystemImage OpenImage(string directory, string index, string image) =>
         FileSystemImage.Open(Path.Combine(directory, index), Path.Combine(directory, image));
+
+    private static HashSet<string> ReadLater(string file) => File.Exists(file) ? File.ReadLines(file).ToHashSet(StringComparer.Ordinal) : [];
 
     private static IEnumerable<IndexEntry> ReadIndex(string directory) =>
         System.IO.Directory.Exists(directory)

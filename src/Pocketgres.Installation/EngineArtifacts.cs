@@ -14,6 +14,7 @@ namespace Pocketgres.Installation;
 ///   template.image, template.index           a data directory fresh from initdb (when the build was given a program that makes it)
 ///   postgres.version                         one line: the version of PostgreSQL
 ///   extensions.json                          entries of the catalog for extensions of one's own, if there are any
+///   later.txt                                in the build of a first start: a line for each extension and library that the next build brings
 ///   report.txt                               how every import is bound, the biggest functions, times
 ///   test/                                    PostgreSQL's test modules, in local builds only: modules.txt, the modules, support.image, support.index
 /// </code>
@@ -52,6 +53,9 @@ public static class EngineArtifacts
 
     /// <summary>Name of the file with what the catalog of this version does not have: extensions of one's own.</summary>
     public const string OwnExtensions = "extensions.json";
+
+    /// <summary>Name of the file that lists what a first build leaves to the next one: extensions and libraries, a line each.</summary>
+    public const string Later = "later.txt";
 
     /// <summary>Major version of PostgreSQL: what <c>PG_VERSION</c> of a data directory holds.</summary>
     public const int PostgresMajorVersion = 18;

@@ -21,7 +21,7 @@ public sealed class ExtensionCheckTests : IDisposable
     {
         Add("lib/postgresql/x.so", "so");
         Add("share/postgresql/extension/x.control", Control);
-        ExtensionCheck.Check(Catalog(X), _directory.Path);
+        ExtensionCheck.Check(Catalog(X), _directory.Path, isFirst: false);
     }
 
     [Fact]
@@ -32,7 +32,7 @@ public sealed class ExtensionCheckTests : IDisposable
         Add("share/postgresql/extension/refused.control", Control);
         var e = Assert.Throws<BuildException>(() => ExtensionCheck.Check(
             Catalog(X, """{"name":"absent","kind":"Extension","comment":"","enabled":true}""",
-                """{"name":"refused","kind":"Extension","comment":"","enabled":false,"reason":"unsafe"}"""), _directory.Path));
+                """{"name":"refused","kind":"Extension","comment":"","enabled":false,"reason":"unsafe"}"""), _directory.Path, isFirst: false));
         foreach (string part in (string[])["x needs the library x", "default_version is 1.2, the catalog says 1.1", "requires is y, z, the catalog says nothing",
             "trusted is true, the catalog says nothing", "absent is not installed", "unknown is installed, the catalog does not list it",
             "refused is installed, the catalog says that it is not available"])
@@ -44,9 +44,19 @@ public sealed class ExtensionCheckTests : IDisposable
     [Fact]
     public void What_was_left_out_for_want_of_its_source_may_be_absent()
     {
-        Assert.Throws<BuildException>(() => ExtensionCheck.Check(Catalog(X), _directory.Path));
+        Assert.Throws<BuildException>(() => ExtensionCheck.Check(Catalog(X), _directory.Path, isFirst: false));
         Add(ExtensionCheck.LeftOut, "x\n");
-        ExtensionCheck.Check(Catalog(X), _directory.Path);
+        ExtensionCheck.Check(Catalog(X), _directory.Path, isFirst: false);
+    }
+
+    [Fact]
+    public void What_a_first_build_leaves_to_the_next_one_may_be_absent_and_is_named()
+    {
+        var catalog = Catalog(X, """{"name":"later","kind":"Extension","comment":"","enabled":true,"libraries":["later_library"]}""");
+        Add("lib/postgresql/x.so", "so");
+        Add("share/postgresql/extension/x.control", Control);
+        Assert.Equal(["later", "later_library"], ExtensionCheck.Check(catalog, _directory.Path, isFirst: true));
+        Assert.Throws<BuildException>(() => ExtensionCheck.Check(catalog, _directory.Path, isFirst: false));
     }
 
     [Theory]

@@ -11,17 +11,26 @@ internal static class ExtensionCheck
     /// <summary>Compares.</summary>
     /// <param name="catalog">What is said.</param>
     /// <param name="directory">What eng/engine.sh printed.</param>
+    /// <param name="isFirst">Whether what is missing is to come with the next build.</param>
+    /// <returns>The extensions and libraries that are.</returns>
     /// <exception cref="BuildException">Names every difference.</exception>
-    public static void Check(ExtensionCatalog catalog, string directory)
+    public static string[] Check(ExtensionCatalog catalog, string directory, bool isFirst)
     {
-        string[] differences = [.. Differences(catalog, directory)];
+        var later = isFirst ? [.. catalog.Extensions.Where(e => e.Enabled && !IsThere(e, directory))] : Array.Empty<ExtensionInfo>();
+        string[] differences = [.. Differences(catalog, directory, [.. later.Select(e => e.Name)])];
         if (differences.Length > 0)
         {
             throw new BuildException($"{directory} and the catalog of extensions disagree: {string.Join("; ", differences)}");
         }
+
+        return [.. later.Select(e => e.Name).Concat(later.SelectMany(e => e.Libraries)).Distinct().Order(StringComparer.Ordinal)];
     }
 
-    private static IEnumerable<string> Differences(ExtensionCatalog catalog, string directory)
+    private static bool IsThere(ExtensionInfo entry, string directory) =>
+        (entry.Kind != ExtensionKind.Extension || File.Exists(Path.Combine(ControlFile.FolderIn(directory), entry.Name + ".control")))
+        && entry.Libraries.All(l => File.Exists(Path.Combine(directory, "lib", "postgresql", l + ".so")));
+
+    private static IEnumerable<string> Differences(ExtensionCatalog catalog, string directory, HashSet<string> later)
     {
         var installed = ControlFile.FilesIn(directory);
         foreach (string name in installed.Keys.Where(n => catalog.Find(n) is not { Enabled: true }).Order(StringComparer.Ordinal))
@@ -30,7 +39,7 @@ internal static class ExtensionCheck
         }
 
         var leftOut = File.ReadAllLines(Path.Combine(directory, LeftOut)).ToHashSet(StringComparer.Ordinal);
-        foreach (var entry in catalog.Extensions.Where(e => e.Enabled && !leftOut.Contains(e.Name)))
+        foreach (var entry in catalog.Extensions.Where(e => e.Enabled && !leftOut.Contains(e.Name) && !later.Contains(e.Name)))
         {
             foreach (string library in entry.Libraries.Where(l => !File.Exists(Path.Combine(directory, "lib", "postgresql", l + ".so"))))
             {

@@ -48,13 +48,16 @@ internal sealed class PostgresInput
     /// <param name="catalog">What this version knows about extensions.</param>
     public ExtensionCatalog OwnExtensions(ExtensionCatalog catalog) => Extensions.OwnExtensions.Read(catalog, _extensions);
 
+    // Made by `eng/engine.sh --first`: without most extensions and programs.
+    private bool IsFirst => File.Exists(Path.Combine(_directory, ".first"));
+
     /// <summary>The modules to translate.</summary>
     public ModuleSources Modules => _modules.Value;
 
     /// <summary>
     /// Assemblies without native code: that of most programs would be a fifth of the package, to save each start the 0.05 to 0.1 s of processor time in which .NET compiles what it runs.
     /// </summary>
-    public IReadOnlySet<string> LeftAsIL => Modules.Programs.Where(p => !Native.Contains(p.Name)).Select(p => p.AssemblyName).ToHashSet(StringComparer.Ordinal);
+    public IReadOnlySet<string> LeftAsIL => Modules.Programs.Where(p => IsFirst || !Native.Contains(p.Name)).Select(p => p.AssemblyName).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Everything that decides what comes out, for the key of the result.</summary>
     public void AddTo(CacheKey key)
@@ -71,21 +74,26 @@ internal sealed class PostgresInput
     /// <exception cref="BuildException">It does not.</exception>
     public void WriteSupport(string directory, ExtensionCatalog catalog)
     {
-        ExtensionCheck.Check(catalog, _directory);
+        string[] later = ExtensionCheck.Check(catalog, _directory, IsFirst);
+        if (IsFirst)
+        {
+            File.WriteAllLines(Path.Combine(directory, EngineArtifacts.Later), later);
+        }
+
         if (_extensions.Length > 0)
         {
             File.WriteAllBytes(Path.Combine(directory, EngineArtifacts.OwnExtensions), OwnExtensions(catalog).ToJson());
         }
 
         File.WriteAllText(Path.Combine(directory, EngineArtifacts.PostgresVersion), Version() + "\n");
-        Save(Files(Installed), directory);
+        Save(Files(Installed), directory, later);
         if (Directory.Exists(Path.Combine(_directory, EngineArtifacts.TestModules)))
         {
-            Save(Files([EngineArtifacts.TestModules]), Directory.CreateDirectory(Path.Combine(directory, EngineArtifacts.TestModules)).FullName);
+            Save(Files([EngineArtifacts.TestModules]), Directory.CreateDirectory(Path.Combine(directory, EngineArtifacts.TestModules)).FullName, []);
         }
     }
 
-    private void Save(IEnumerable<(string Path, string File)> files, string directory)
+    private void Save(IEnumerable<(string Path, string File)> files, string directory, IEnumerable<string> later)
     {
         var writer = new FileSystemImageWriter();
         var modules = Modules.All.ToDictionary(m => m.Origin, StringComparer.Ordinal);
@@ -94,6 +102,12 @@ internal sealed class PostgresInput
             // Of a module its place is enough: programs and libraries are found by their names.
             bool isModule = modules.TryGetValue(file, out var module);
             writer.AddFile("/" + path, isModule ? ProgramMode : FileMode, isModule ? Placeholder(module!) : File.ReadAllBytes(file));
+        }
+
+        // PostgreSQL looks for a library's file before it has it loaded, and there it is said what became of it.
+        foreach (string name in later)
+        {
+            writer.AddFile($"/lib/postgresql/{name}.so", ProgramMode, "compiled later\n"u8.ToArray());
         }
 
         writer.Save(Path.Combine(directory, EngineArtifacts.SupportIndex), Path.Combine(directory, EngineArtifacts.SupportImage));

@@ -6,11 +6,12 @@ namespace Pocketgres.Engine.Pg;
 
 /// <summary>
 /// Notices when a session creates an extension, or loads a library, that works only when the postmaster has loaded it before, and has the next
-/// start preload it: then nobody need configure anything.
+/// start preload it: then nobody need configure anything. An extension that is not compiled yet is called that.
 /// </summary>
 public static unsafe class PreloadRequests
 {
     private const int Notice = 18, Warning = 19; // utils/elog.h
+    private const string ObjectNotInPrerequisiteState = "55000";
 
     /// <summary>Runs before CreateExtension(ParseState *, CreateExtensionStmt *); what only a superuser may create is requested by nobody else.</summary>
     [EntryHook("CreateExtension")]
@@ -19,6 +20,11 @@ public static unsafe class PreloadRequests
         var process = Process.From(m);
         var engine = PostgresProcess.Of(process).Programs.Files;
         string name = CString.Read(m, (int)new CreateExtensionStmt(m, (uint)statement).Name);
+        if (engine.IsLater(name))
+        {
+            ErrorReport.Throw(m, ObjectNotInPrerequisiteState, $"extension \"{name}\" cannot be created: {EngineFiles.NotYetCompiled}", "extension.c", "CreateExtension", EngineFiles.WhenCompiled);
+        }
+
         if (engine.NeedsPreload(name) && ((delegate*<byte*, int>)process.Export("superuser"))(m) != 0 && !Preloaded(process).Contains(name))
         {
             Request(process, name, Notice);
