@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests use of other languages: node-postgres, postgres.js and PGlite into artifacts/clients (npm), asyncpg, psycopg 2
+# Installs what the tests use of other languages: node-postgres, postgres.js, PGlite and Azurite into artifacts/clients (npm), asyncpg, psycopg 2
 # and 3 for the system's Python and pgjdbc (Debian's packages; pgjdbc only where there is a Java). A second run finds everything there
 # and returns at once. `eng/clients.sh zero` brings zero-cache too. The psql family is eng/pg18.sh's.
 set -euo pipefail
@@ -46,12 +46,13 @@ install_node() {
     rm -rf "$target"
     mkdir -p "$target"
     cp "$manifest" "$target/package.json"
-    run npm install --prefix "$target" --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+    run npm install --prefix "$target" --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error "${@:3}"
     touch "$target/.stamp"
     say "installed $2, $((SECONDS - started)) s"
 }
 install_node node node-postgres
 install_node replication postgres.js
 install_node pglite PGlite
+install_node azurite Azurite --omit=optional
 # 450 MB, its own Node included: only when asked for.
 if [[ "${1:-}" == zero ]]; then install_node zero zero-cache; fi

@@ -4,19 +4,26 @@ using Pocketgres.ObjectStore.S3;
 
 namespace Pocketgres.ObjectStore;
 
-/// <summary>A place in an object store as people write it: <c>s3://BUCKET/PREFIX?name=value</c>.</summary>
+/// <summary>A place in an object store as people write it: <c>s3://BUCKET/PREFIX?name=value</c>, or <c>az://CONTAINER/PREFIX?name=value</c>.</summary>
 internal sealed record StoreUrl
 {
-    private const string Scheme = "s3://";
+    private const string S3 = "s3", Azure = "az";
 
-    private StoreUrl(string bucket, string prefix, IReadOnlyDictionary<string, string> parameters)
+    // Parameters of the stores themselves.
+    private static readonly Dictionary<string, string[]> s_schemes = new(StringComparer.Ordinal) { [S3] = ["endpoint", "region"], [Azure] = ["account", "endpoint"] };
+
+    private StoreUrl(string scheme, string bucket, string prefix, IReadOnlyDictionary<string, string> parameters)
     {
+        Scheme = scheme;
         Bucket = bucket;
         Prefix = prefix;
         Parameters = parameters;
     }
 
-    /// <summary>The bucket.</summary>
+    /// <summary>The kind of store: s3 or az.</summary>
+    public string Scheme { get; }
+
+    /// <summary>The bucket, or container.</summary>
     public string Bucket { get; }
 
     /// <summary>Where in it, with a slash at its end.</summary>
@@ -36,38 +43,48 @@ internal sealed record StoreUrl
         return url is not null;
     }
 
+    /// <summary>Whether a text is meant to be one, to be told from paths and other URLs.</summary>
+    public static bool Matches(string text) => s_schemes.Keys.Any(s => text.StartsWith(s + ":", StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Opens the bucket; nothing is asked of it yet.</summary>
-    public IObjectStore Open(Func<string, string?> environment) => new S3ObjectStore(
-        new S3Options
-        {
-            Bucket = Bucket,
-            Endpoint = Parameters.TryGetValue("endpoint", out string? endpoint) ? new Uri(endpoint) : null,
-            Region = Parameters.GetValueOrDefault("region") ?? S3Credentials.FindRegion(environment) ?? "us-east-1",
-        },
-        environment);
+    public IObjectStore Open(Func<string, string?> environment)
+    {
+        var endpoint = Parameters.TryGetValue("endpoint", out string? given) ? new Uri(given) : null;
+        return Scheme == Azure
+            ? StoreDriver.Find(Azure)!.Open(Bucket, Parameters, environment)
+            : new S3ObjectStore(
+                new S3Options { Bucket = Bucket, Endpoint = endpoint, Region = Parameters.GetValueOrDefault("region") ?? S3Credentials.FindRegion(environment) ?? "us-east-1" },
+                environment);
+    }
+
+    /// <summary>Whether another URL is of the same bucket.</summary>
+    public bool IsSameBucket(StoreUrl other) =>
+        (Scheme, Bucket) == (other.Scheme, other.Bucket) && s_schemes[Scheme].All(p => p == "region" || Parameters.GetValueOrDefault(p) == other.Parameters.GetValueOrDefault(p));
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Scheme}{Bucket}/{Prefix.TrimEnd('/')}";
+    public override string ToString() => $"{Scheme}://{Bucket}/{Prefix.TrimEnd('/')}";
 
     private static (StoreUrl? Url, string? Error) Read(string text, IReadOnlyCollection<string> known)
     {
-        if (!text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        int colon = text.IndexOf("://", StringComparison.Ordinal);
+        string scheme = text[..Math.Max(0, colon)].ToLowerInvariant();
+        if (!s_schemes.TryGetValue(scheme, out string[]? own))
         {
-            return (null, $"\"{text}\": write s3://BUCKET/PREFIX");
+            return (null, $"\"{text}\": write s3://BUCKET/PREFIX or az://CONTAINER/PREFIX");
         }
 
-        int question = text.IndexOf('?', StringComparison.Ordinal);
-        string place = question < 0 ? text[Scheme.Length..] : text[Scheme.Length..question];
+        int question = text.IndexOf('?', StringComparison.Ordinal), begin = colon + 3;
+        string place = question < 0 ? text[begin..] : text[begin..Math.Max(begin, question)];
         int slash = place.IndexOf('/', StringComparison.Ordinal);
         string bucket = slash < 0 ? place : place[..slash], prefix = slash < 0 ? "" : place[(slash + 1)..].Trim('/');
-        if (bucket.Length is < 3 or > 63 || !bucket.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '.'))
+        if (bucket.Length is < 3 or > 63 || !bucket.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-' || (c == '.' && scheme == S3)))
         {
-            return (null, $"\"{text}\": \"{bucket}\" is no name of a bucket (3 to 63 lower-case letters, digits, - and .)");
+            return (null, $"\"{text}\": \"{bucket}\" is no name of a {(scheme == S3 ? "bucket (3 to 63 lower-case letters, digits, - and .)" : "container (3 to 63 lower-case letters, digits and -)")}");
         }
 
         if (prefix.Length == 0)
         {
-            return (null, $"\"{text}\": a cluster needs a prefix of its own in the bucket: write s3://{bucket}/NAME");
+            return (null, $"\"{text}\": a cluster needs a prefix of its own in the bucket: write {scheme}://{bucket}/NAME");
         }
 
         if (!prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '-' or '_' or '.') || prefix.Contains("//", StringComparison.Ordinal)
@@ -81,9 +98,9 @@ internal sealed record StoreUrl
         {
             int equals = pair.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? pair : pair[..equals], value = equals < 0 ? "true" : Uri.UnescapeDataString(pair[(equals + 1)..]);
-            if (name is not ("endpoint" or "region") && !known.Contains(name))
+            if (!own.Contains(name) && !known.Contains(name))
             {
-                return (null, $"\"{text}\": unknown parameter \"{name}\"; there are endpoint, region, {string.Join(", ", known)}");
+                return (null, $"\"{text}\": unknown parameter \"{name}\"; there are {string.Join(", ", own.Concat(known))}");
             }
 
             if (!parameters.TryAdd(name, value))
@@ -92,9 +109,16 @@ internal sealed record StoreUrl
             }
         }
 
-        return parameters.TryGetValue("endpoint", out string? endpoint)
-            && !(Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.AbsolutePath == "/")
-            ? (null, $"\"{text}\": endpoint is \"{endpoint}\": write http://HOST:PORT or https://HOST")
-            : (new StoreUrl(bucket, prefix + "/", parameters), null);
+        if (parameters.TryGetValue("endpoint", out string? endpoint)
+            && !(Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Segments.Length <= (scheme == S3 ? 1 : 2)))
+        {
+            // Emulators of Azure have the account in the path.
+            return (null, $"\"{text}\": endpoint is \"{endpoint}\": write http://HOST:PORT{(scheme == S3 ? "" : "/ACCOUNT")} or https://HOST");
+        }
+
+        return parameters.TryGetValue("account", out string? account) && !(account.Length is >= 3 and <= 24 && account.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)))
+            ? (null, $"\"{text}\": account is \"{account}\": write the name of a storage account (3 to 24 lower-case letters and digits)")
+            : scheme == S3 || StoreDriver.Find(scheme) is not null ? (new StoreUrl(scheme, bucket, prefix + "/", parameters), null)
+            : (null, $"\"{text}\": {StoreDriver.Missing(scheme)}");
     }
 }

@@ -4,7 +4,7 @@ namespace Pocketgres.Server;
 
 /// <summary>
 /// Where a cluster lives, as people write it: <c>memory:</c>, <c>file:./data</c>, <c>file:/abs/data</c>, <c>file:~/data</c>, or <c>file:</c> alone for
-/// the user's own data folder; <c>s3://bucket/prefix</c> for one whose home is a bucket.
+/// the user's own data folder; <c>s3://bucket/prefix</c> or <c>az://container/prefix</c> for one whose home is a bucket.
 /// </summary>
 /// <example>
 /// <code>
@@ -15,7 +15,7 @@ namespace Pocketgres.Server;
 public sealed record PostgresUrl
 {
     private const string MemoryScheme = "memory", FileScheme = "file";
-    private const string Supported = "supported are memory:, file:DIRECTORY and s3://BUCKET/PREFIX";
+    private const string Supported = "supported are memory:, file:DIRECTORY, s3://BUCKET/PREFIX and az://CONTAINER/PREFIX";
 
     private PostgresUrl(string? dataDirectory, string? bucketUrl = null)
     {
@@ -78,7 +78,7 @@ public sealed record PostgresUrl
             MemoryScheme when rest.Length == 0 => (Memory, null),
             MemoryScheme => (null, $"\"{text}\": nothing may follow memory:"),
             FileScheme => ReadFile(text, rest, environment),
-            "s3" => ReadBucket(text),
+            "s3" or "az" => ReadBucket(text),
             "postgres" or "postgresql" => (null, $"\"{text}\" is the address of a running server, which cannot be served; {Supported}"),
             _ => (null, $"\"{text}\": unknown scheme \"{scheme}:\"; {Supported}"),
         };

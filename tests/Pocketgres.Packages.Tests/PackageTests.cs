@@ -9,7 +9,7 @@ public sealed class PackageTests(PackedPackages packages) : IClassFixture<Packed
 {
     public static TheoryData<string> Libraries =>
     [
-        "Pocketgres", "Pocketgres.Bucket", "Pocketgres.Engine", "Pocketgres.Kernel", "Pocketgres.ObjectStore", "Pocketgres.Installation", "Pocketgres.Server", "Pocketgres.Testing",
+        "Pocketgres", "Pocketgres.Bucket", "Pocketgres.Engine", "Pocketgres.Kernel", "Pocketgres.ObjectStore", "Pocketgres.ObjectStore.AzureBlob", "Pocketgres.Installation", "Pocketgres.Server", "Pocketgres.Testing",
         "Pocketgres.Testing.NUnit", "Pocketgres.Testing.Xunit", "Pocketgres.Testing.XunitV3", "Pocketgres.Tools",
     ];
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Pocketgres.Engine;
+using Pocketgres.ObjectStore;
 using Pocketgres.Server;
 using Pocketgres.Server.Checking;
 using Pocketgres.Server.Watching;
@@ -14,7 +15,7 @@ internal sealed class CheckCommand
 
     private readonly Argument<string> _directory = new("DIR")
     {
-        Description = "The data directory, also as file:DIR; no server may have it open. Or s3://BUCKET/PREFIX, which may be open.",
+        Description = "The data directory, also as file:DIR; no server may have it open. Or s3://BUCKET/PREFIX or az://CONTAINER/PREFIX, which may be open.",
     };
 
     private readonly Option<bool> _filesOnly = new("--files-only") { Description = "Read the files only: no server, no amcheck." };
@@ -60,7 +61,7 @@ internal sealed class CheckCommand
             throw new UsageException("--files-only and --parent-check contradict each other: give one of them");
         }
 
-        if (result.GetValue(_directory)!.StartsWith("s3:", StringComparison.OrdinalIgnoreCase))
+        if (StoreUrl.Matches(result.GetValue(_directory)!))
         {
             return options.Parents ? throw new UsageException("--parent-check is for data directories: leave it out, or check a copy")
                 : BucketCheckRun.Run(result.GetValue(_directory)!, options.Rows);

@@ -11,7 +11,7 @@ internal static class BucketArgument
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     /// <summary>The argument.</summary>
-    public static Argument<string> Create() => new("URL") { Description = "s3://BUCKET/PREFIX?endpoint=... (docs/object-store.md)." };
+    public static Argument<string> Create() => new("URL") { Description = "s3://BUCKET/PREFIX?endpoint=... or az://CONTAINER/PREFIX?account=... (docs/object-store.md)." };
 
     /// <summary>Reads it.</summary>
     /// <exception cref="UsageException">It is not the URL of a cluster in a bucket.</exception>

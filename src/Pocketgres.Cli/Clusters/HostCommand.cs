@@ -8,7 +8,7 @@ namespace Pocketgres.Cli.Clusters;
 /// <summary><c>host</c>: many clusters in a bucket behind one port.</summary>
 internal sealed class HostCommand : ISubcommand
 {
-    private readonly Argument<string> _url = new("URL") { Description = "s3://BUCKET/PREFIX of the clusters, with the parameters that each has; idle is 60s by default (docs/object-store.md)." };
+    private readonly Argument<string> _url = new("URL") { Description = "s3://BUCKET/PREFIX or az://CONTAINER/PREFIX of the clusters, with the parameters that each has; idle is 60s by default (docs/object-store.md)." };
     private readonly Option<string?> _host = Text("--host", "ADDR", "Address to listen on for TCP (default 127.0.0.1).");
     private readonly Option<string?> _port = Text("--port", "N", "TCP port, also in the Unix socket's name (default 5432); 0 picks a free one.");
     private readonly Option<string?> _socketDirectory = Text("--unix-socket-dir", "DIR", "Also serve a Unix socket in this directory.");

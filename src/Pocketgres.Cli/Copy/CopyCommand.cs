@@ -11,7 +11,7 @@ namespace Pocketgres.Cli.Copy;
 internal sealed class CopyCommand : ISubcommand
 {
     private readonly Argument<string> _from = new("FROM") { Description = "postgres://... or file:DIR: the source, which is only read." };
-    private readonly Argument<string> _to = new("TO") { Description = "postgres://..., file:DIR (made if missing), s3://... or memory: (to try whether it can be copied)." };
+    private readonly Argument<string> _to = new("TO") { Description = "postgres://..., file:DIR (made if missing), s3://..., az://... or memory: (to try whether it can be copied)." };
     private readonly Option<string?> _fromDatabase = Text("--from-database", "NAME", "The database at the source (default postgres, or the one of the postgres:// URL).");
     private readonly Option<string?> _database = Text("--database", "NAME", "The database at the target, created if missing (default: the name of the source's).");
     private readonly Option<bool> _replace = new("--replace") { Description = "Remove all that is in the target's database first." };

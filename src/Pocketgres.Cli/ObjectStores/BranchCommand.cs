@@ -11,7 +11,7 @@ internal sealed class BranchCommand : ISubcommand
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
-    private readonly Argument<string> _origin = new("URL") { Description = "The cluster, as s3://BUCKET/PREFIX; it may be open and at work." };
+    private readonly Argument<string> _origin = new("URL") { Description = "The cluster, as s3://BUCKET/PREFIX or az://CONTAINER/PREFIX; it may be open and at work." };
 
     private readonly Argument<string> _target = new("NEW_URL") { Description = "Where the branch is to be, in the same bucket; nothing may be there." };
 
@@ -40,7 +40,7 @@ internal sealed class BranchCommand : ISubcommand
     public int Run(ParseResult result, IReadOnlyList<string>? tail)
     {
         StoreUrl origin = Read(result.GetValue(_origin)!), target = Read(result.GetValue(_target)!);
-        if (origin.Bucket != target.Bucket || origin.Parameters.GetValueOrDefault("endpoint") != target.Parameters.GetValueOrDefault("endpoint"))
+        if (!origin.IsSameBucket(target))
         {
             throw new UsageException($"{target} is in another bucket than {origin}: a branch uses the objects of its origin, so it must be in the same one");
         }

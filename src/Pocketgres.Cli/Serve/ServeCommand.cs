@@ -12,7 +12,7 @@ internal sealed class ServeCommand
     private readonly Argument<string?> _url = new("URL")
     {
         Arity = ArgumentArity.ZeroOrOne,
-        Description = "memory: (gone when stopped), file:DIR (made if missing), file: for the user's data folder (the default), or s3://BUCKET/PREFIX (docs/object-store.md).",
+        Description = "memory: (gone when stopped), file:DIR (made if missing), file: for the user's data folder (the default), s3://BUCKET/PREFIX or az://CONTAINER/PREFIX (docs/object-store.md).",
     };
 
     private readonly Option<string?> _host = Text("--host", "ADDR", "Address to listen on for TCP (default 127.0.0.1).");

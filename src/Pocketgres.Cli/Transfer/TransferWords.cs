@@ -109,5 +109,5 @@ internal sealed record TransferWords
         || (!letter.StartsWith("--", StringComparison.Ordinal) && word.StartsWith(letter, StringComparison.Ordinal));
 
     private static bool IsUrl(string word) =>
-        ConnectionUri.Matches(word) || word.StartsWith("file:", StringComparison.Ordinal) || word.StartsWith("memory:", StringComparison.Ordinal) || word.StartsWith("s3:", StringComparison.Ordinal);
+        ConnectionUri.Matches(word) || word.StartsWith("file:", StringComparison.Ordinal) || word.StartsWith("memory:", StringComparison.Ordinal) || ObjectStore.StoreUrl.Matches(word);
 }

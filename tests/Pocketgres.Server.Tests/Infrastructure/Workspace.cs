@@ -27,6 +27,9 @@ static class Workspace
 
     public static string PostgresJs => Installed(Path.Combine(ClientsDirectory, "replication", "node_modules", "postgres"), "postgres.js", "eng/clients.sh")[..^"/postgres".Length];
 
+    /// <summary>Azurite's blob service, for Node; fails the test when it is not installed.</summary>
+    public static string Azurite => Installed(Path.Combine(ClientsDirectory, "azurite", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "Azurite", "eng/clients.sh");
+
     /// <summary>The modules of zero-cache and the Node they want; null when they are not installed.</summary>
     public static string? Zero => Path.Combine(ClientsDirectory, "zero", "node_modules") is { } directory && Directory.Exists(directory) ? directory : null;
 
