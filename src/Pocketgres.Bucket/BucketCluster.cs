@@ -15,7 +15,7 @@ namespace Pocketgres.Bucket;
 /// A cluster whose home is a bucket, opened by this process alone: its files, as the newest image and the log behind it say, and what brings their changes
 /// back. The server runs between <see cref="OpenAsync"/> and <see cref="CloseAsync"/>.
 /// </summary>
-internal sealed class BucketCluster : IAsyncDisposable
+internal sealed class BucketCluster : IOpenedCluster
 {
     // A store that does not answer a statement's read for so long fails the statement; commits wait for ever.
     private static readonly TimeSpan s_readPatience = TimeSpan.FromSeconds(60), s_openPatience = TimeSpan.FromSeconds(20);
@@ -51,10 +51,13 @@ internal sealed class BucketCluster : IAsyncDisposable
     public BucketFileSystem Files { get; }
 
     /// <summary>What holds commits back.</summary>
-    public ICommitGate Gate => _shipper;
+    public ICommitGate? Gate => _shipper;
 
     /// <summary>What was noted and is not stored yet, and how far log and images are.</summary>
     public (long NotedBytes, long PendingBytes, long LastRecord, long ImageRecord) Progress => (_shipper.NotedBytes, _shipper.PendingBytes, _shipper.Confirmed, _images.Newest);
+
+    /// <inheritdoc/>
+    public TimeSpan? Lag => null;
 
     /// <summary>Completes when another process has taken the cluster, or the store refuses for good: the server is to be stopped at once.</summary>
     public Task<BucketException> Lost => _shipper.Fenced;

@@ -37,6 +37,15 @@ public sealed record BucketOptions
     /// <summary>Whether to take the cluster from another process although that may be alive.</summary>
     public bool TakeOver { get; init; }
 
+    /// <summary>Whether to follow the cluster, which another process may have, and write nothing.</summary>
+    public bool Replica { get; init; }
+
+    /// <summary>How often a replica looks for new log.</summary>
+    public TimeSpan Poll { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>After this time a replica brings all pages here that it has not read: those of its image are kept for a day at least, and as long as the retention.</summary>
+    public TimeSpan ReplicaBringAll { get; init; } = TimeSpan.FromHours(12);
+
     /// <summary>How old a heartbeat is before its holder counts as gone.</summary>
     public TimeSpan HeartbeatLimit { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -4,10 +4,10 @@ using Pocketgres.ObjectStore;
 
 namespace Pocketgres.Bucket;
 
-/// <summary>A cluster in a bucket as people write it: <c>s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000&amp;mode=interval</c>.</summary>
+/// <summary>A cluster in a bucket as people write it: <c>s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000&amp;mode=interval</c>, or <c>az://</c>.</summary>
 internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
 {
-    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover", "idle", "create", "retention"];
+    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover", "idle", "create", "retention", "replica", "poll"];
 
     /// <summary>Reads a URL.</summary>
     /// <param name="text">The URL.</param>
@@ -33,6 +33,12 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
             options = changed;
         }
 
+        if (options is { Replica: true, Idle: not null })
+        {
+            error = $"\"{text}\": a replica does not sleep: leave out idle";
+            return false;
+        }
+
         url = new BucketUrl(store, options);
         return true;
     }
@@ -53,14 +59,16 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
         "create" when value is "true" or "false" => options with { MayCreate = value == "true" },
         "idle" when Duration(value) is { } time && time > TimeSpan.Zero => options with { Idle = time },
         "retention" when Duration(value) is { } time => options with { Retention = time },
-        "retention" or "mode" or "interval" or "inflight" or "puts" or "takeover" or "create" or "idle" => null,
+        "replica" when value is "true" or "false" => options with { Replica = value == "true" },
+        "poll" when Duration(value) is { } time && time > TimeSpan.Zero => options with { Poll = time },
+        _ when s_parameters.Contains(name) => null,
         _ => options,
     };
 
     private static string Expected(string name) => name switch
     {
         "mode" => "write strict, interval or sleep",
-        "interval" or "idle" => "write a time such as 500ms, 1s or 2m",
+        "interval" or "idle" or "poll" => "write a time such as 500ms, 1s or 2m",
         "retention" => "write a time such as 12h or 7d",
         "inflight" => $"write a number from 1 to {BucketOptions.Window}",
         "puts" => "write how many log records a second at most, 0 for no limit",

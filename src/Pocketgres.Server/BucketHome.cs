@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Pocketgres.Bucket;
+using Pocketgres.Bucket.Replicas;
 using Pocketgres.Engine;
 
 namespace Pocketgres.Server;
@@ -10,11 +11,11 @@ internal sealed class BucketHome : IAsyncDisposable
     // An immediate stop does not wait for a store that does not answer.
     private static readonly TimeSpan s_immediatePatience = TimeSpan.FromSeconds(5);
 
-    private readonly BucketCluster _bucket;
+    private readonly IOpenedCluster _bucket;
     private readonly ObjectStore.MeteredObjectStore _store;
     private readonly CancellationTokenSource _giveUp = new();
 
-    private BucketHome(BucketCluster bucket, ObjectStore.MeteredObjectStore store)
+    private BucketHome(IOpenedCluster bucket, ObjectStore.MeteredObjectStore store)
     {
         _bucket = bucket;
         _store = store;
@@ -39,7 +40,8 @@ internal sealed class BucketHome : IAsyncDisposable
         {
             Action<string>? report = options.Logger is { } logger ? message => Report(logger, message) : null;
             return new BucketHome(
-                await BucketCluster.OpenAsync(store, url.Store.Prefix, url.Options, EngineFiles.Default, report, options.BucketStep, cancellationToken).ConfigureAwait(false), store);
+                url.Options.Replica ? await BucketReplica.OpenAsync(store, url.Options, report, cancellationToken).ConfigureAwait(false)
+                : await BucketCluster.OpenAsync(store, url.Store.Prefix, url.Options, EngineFiles.Default, report, options.BucketStep, cancellationToken).ConfigureAwait(false), store);
         }
         catch
         {
@@ -69,6 +71,11 @@ internal sealed class BucketHome : IAsyncDisposable
     /// <returns>The postmaster's exit code.</returns>
     public async Task<int> FollowAsync(PostgresCluster cluster)
     {
+        if (_bucket is BucketReplica replica)
+        {
+            replica.SettingsChanged = cluster.Reload;
+        }
+
         var first = await Task.WhenAny(cluster.Completion, _bucket.Lost, _bucket.SleepAsked).ConfigureAwait(false);
         if (first == _bucket.SleepAsked)
         {
@@ -115,6 +122,7 @@ internal sealed class BucketHome : IAsyncDisposable
             LastRecord = record,
             ImageRecord = image,
             LocalBytes = _bucket.Files.UsedBytes,
+            Lag = _bucket.Lag,
         };
     }
 

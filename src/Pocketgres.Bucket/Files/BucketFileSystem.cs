@@ -67,9 +67,16 @@ internal sealed partial class BucketFileSystem : IFileSystem
         lock (_lock)
         {
             bool existed = _names.Stat(path, followLink: false, out _) == Errno.None;
+            if (IsStandby && !existed && path == PromotionSignal)
+            {
+                file = null;
+                return Errno.EROFS;
+            }
+
             var error = _names.Open(path, flags, mode, out file);
             if (error != Errno.None || file!.Status(out var status) != Errno.None || !status.IsRegular)
             {
+                file = IsStandby && file is not null ? new BucketDirectory(_lock, file) : file;
                 return error;
             }
 

@@ -28,6 +28,9 @@ internal static class StatePaths
             + ((ulong)uint.Parse(name[16..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) * SegmentSize);
     }
 
+    /// <summary>The timeline of a file of the write-ahead log.</summary>
+    public static uint WalTimeline(string path) => uint.Parse(path.AsSpan(WalDirectory.Length, 8), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+
     /// <summary>
     /// Files outside of the write-ahead log and of what it can bring back, which Postgres writes whole and syncs: replication slots and what logical decoding
     /// keeps, settings, rules of access, histories of timelines.

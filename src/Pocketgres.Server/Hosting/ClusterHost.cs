@@ -58,7 +58,12 @@ public sealed class ClusterHost : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (options.Server.Url.BucketUrl is not { } text || !BucketUrl.TryParse(text, out var url, out _))
         {
-            throw new ArgumentException("a host serves the clusters below s3://BUCKET/PREFIX", nameof(options));
+            throw new ArgumentException("a host serves the clusters below s3://BUCKET/PREFIX or az://CONTAINER/PREFIX", nameof(options));
+        }
+
+        if (url.Options.Replica)
+        {
+            throw new ClusterException(ClusterError.StartFailed, "a host has no replicas: leave out replica=true, and serve a replica by itself");
         }
 
         AddressCheck.Run(options.Server);

@@ -26,4 +26,7 @@ internal sealed record BucketStatistics
 
     /// <summary>Bytes of pages that are on this machine.</summary>
     public required long LocalBytes { get; init; }
+
+    /// <summary>Of a replica: how old what it has is at most; null for others.</summary>
+    public TimeSpan? Lag { get; init; }
 }

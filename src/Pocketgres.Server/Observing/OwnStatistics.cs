@@ -26,6 +26,8 @@ internal static class OwnStatistics
     private static readonly Metric s_requests = new("pocketgres_bucket_requests_total", "Requests to the bucket's store", true, ["kind"]);
     private static readonly Metric s_transferred = new("pocketgres_bucket_store_bytes_total", "Bytes that went to the bucket's store and came from it", true, ["direction"]);
 
+    private static readonly Metric s_lag = new("pocketgres_bucket_replica_lag_seconds", "How old what a replica has is at most", false, []);
+
     private static readonly Metric[] s_bucket =
     [
         new("pocketgres_bucket_log_bytes_total", "Bytes of changes noted for the bucket", true, []),
@@ -36,7 +38,7 @@ internal static class OwnStatistics
     ];
 
     /// <summary>Everything that <see cref="Read"/> may have values of.</summary>
-    public static IReadOnlyList<Metric> Metrics { get; } = [.. s_cluster, s_memoryFiles, s_requests, s_transferred, .. s_bucket];
+    public static IReadOnlyList<Metric> Metrics { get; } = [.. s_cluster, s_memoryFiles, s_requests, s_transferred, .. s_bucket, s_lag];
 
     /// <summary>Reads it.</summary>
     public static IEnumerable<MetricReading> Read(PostgresServer server)
@@ -64,6 +66,11 @@ internal static class OwnStatistics
             foreach (var reading in Each(s_bucket, [bucket.LogBytes, bucket.PendingLogBytes, bucket.LastRecord, bucket.ImageRecord, bucket.LocalBytes]))
             {
                 yield return reading;
+            }
+
+            if (bucket.Lag is { } lag)
+            {
+                yield return new(s_lag, [new([], lag.TotalSeconds)]);
             }
         }
     }

@@ -87,6 +87,33 @@ public class BucketFileSystemTests
     }
 
     [Fact]
+    public async Task What_was_brought_here_is_read_without_the_store()
+    {
+        var store = new MemoryObjectStore();
+        using var directory = new TemporaryDirectory();
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        var files = new BucketFileSystem(new FrameReader(store), directory.Path);
+        await using var shipper = new LogShipper(store, log, s_options);
+        files.Log = shipper;
+        FileTree.WriteAll(files, "/a", Filled(1, 900_000), 0x180, sync: false);
+        FileTree.WriteAll(files, "/b", Filled(2, 30_000), 0x180, sync: false);
+        var images = new ImageWriter(store, log, files, shipper);
+        await images.WriteAsync(withBootPack: false);
+        files.Free();
+        var read = new BucketFileSystem(new FrameReader(store), directory.Path);
+        read.Load(Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest));
+        await read.BringAllAsync(default);
+        foreach (var entry in (await store.ListAsync("")).Entries)
+        {
+            await store.DeleteAsync(entry.Key);
+        }
+
+        Assert.Equal(Filled(1, 900_000), FileTree.ReadAll(read, "/a"));
+        Assert.Equal(Filled(2, 30_000), FileTree.ReadAll(read, "/b"));
+        read.Free();
+    }
+
+    [Fact]
     public async Task A_damaged_or_missing_pack_is_an_error_and_never_other_bytes()
     {
         var store = new MemoryObjectStore();
