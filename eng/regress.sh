@@ -15,22 +15,9 @@
 #
 # Prints a line for each suite and each test that differs; exit code 1 if one does. Needed: make, and the source tree beside PocketgresPostgres.
 set -uo pipefail
-repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-say() { echo "regress: $*" >&2; }
-die() { say "$*"; exit 2; }
-
-engine="${PocketgresPostgres:-$("$repository/eng/engine.sh")}" || exit 2
-version="$(sed -nE '1s/^PostgreSQL //p' "$engine/VERSION")"
-source_tree="$(dirname "$engine")/src/postgresql-$version"
-[[ -f "$source_tree/src/test/regress/parallel_schedule" ]] || die "no source of PostgreSQL $version in $source_tree: run eng/engine.sh"
-"$repository/eng/pg18.sh" || die "eng/pg18.sh failed"
-pg18="${POCKETGRES_PG18_DIR:-$repository/artifacts/pg18}"
+source "$(dirname "${BASH_SOURCE[0]}")/suites.sh"
 drivers="$pg18/root/usr/lib/postgresql/18/lib/pgxs/src/test"
-if [[ -n "${POCKETGRES_CLI:-}" ]]; then server=(dotnet exec "$POCKETGRES_CLI"); else server=("$repository/pocketgres"); fi
-"${server[@]}" --version >/dev/null || die "pocketgres does not start"
-results="${POCKETGRES_REGRESS_DIR:-$repository/artifacts/regress}"
-mkdir -p "$results"
-results="$(cd "$results" && pwd -P)"
+results_in "${POCKETGRES_REGRESS_DIR:-$repository/artifacts/regress}"
 work="$(mktemp -d "${TMPDIR:-/tmp}/regress.XXXXXX")"
 pid=
 stop() { # the server; its data directory goes with it

@@ -13,21 +13,10 @@
 #
 # Prints a line for each file; exit code 1 if one fails. Needed: perl with Test::More; IPC::Run is taken from Debian.
 set -uo pipefail
-repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-say() { echo "tap: $*" >&2; }
-die() { say "$*"; exit 2; }
-engine="${PocketgresPostgres:-$("$repository/eng/engine.sh")}" || exit 2
-version="$(sed -nE '1s/^PostgreSQL //p' "$engine/VERSION")"
-source_tree="$(dirname "$engine")/src/postgresql-$version"
-[[ -d "$source_tree/src/test/recovery/t" ]] || die "no source of PostgreSQL $version in $source_tree: run eng/engine.sh"
-"$repository/eng/pg18.sh" || die "eng/pg18.sh failed"
-pg18="${POCKETGRES_PG18_DIR:-$repository/artifacts/pg18}"
+source "$(dirname "${BASH_SOURCE[0]}")/suites.sh"
 native="$(cd "$pg18/bin" && pwd -P)"
-if [[ -n "${POCKETGRES_CLI:-}" ]]; then server="dotnet exec '$POCKETGRES_CLI'"; else server="'$repository/pocketgres'"; fi
-eval "$server --version" >/dev/null || die "pocketgres does not start"
-results="${POCKETGRES_TAP_DIR:-$repository/artifacts/tap}"
-mkdir -p "$results" || exit 2
-results="$(cd "$results" && pwd -P)"
+command="${server[*]@Q}" # for the scripts below
+results_in "${POCKETGRES_TAP_DIR:-$repository/artifacts/tap}"
 
 perl_library="$results/perl"
 if [[ ! -f "$perl_library/.complete" ]]; then
@@ -52,7 +41,7 @@ mv "$work/bin/pg_ctl" "$work/bin/native-pg_ctl"
 if [[ "${TAP_PROGRAMS:-}" == ours ]]; then
     for program in "$engine/bin"/*; do
         program="$(basename "$program")"
-        [[ "$program" == @(postgres|initdb) ]] || { rm -f "$work/bin/$program"; printf '#!/bin/bash\nexec %s %s "$@"\n' "$server" "$program" >"$work/bin/$program"; chmod +x "$work/bin/$program"; }
+        [[ "$program" == @(postgres|initdb) ]] || { rm -f "$work/bin/$program"; printf '#!/bin/bash\nexec %s %s "$@"\n' "$command" "$program" >"$work/bin/$program"; chmod +x "$work/bin/$program"; }
     done
 fi
 # The superuser is whom the server's libpq takes itself for: the one user of its kernel.
@@ -60,8 +49,8 @@ cat >"$work/bin/initdb" <<SHIM
 #!/bin/bash
 # pg_ctl compares versions with its own, which has the packager's words too.
 [[ "\${1:-}" != @(--version|-V) ]] || exec "$native/initdb" "\$@"
-for word in "\$@"; do [[ "\$word" == @(-U*|--username*|--help|-\\?) ]] && exec $server initdb "\$@"; done
-exec $server initdb -U postgres "\$@"
+for word in "\$@"; do [[ "\$word" == @(-U*|--username*|--help|-\\?) ]] && exec $command initdb "\$@"; done
+exec $command initdb -U postgres "\$@"
 SHIM
 mv "$work/bin/pg_config" "$work/bin/native-pg_config"
 cat >"$work/bin/pg_config" <<SHIM
@@ -114,7 +103,7 @@ cd / # as PostgreSQL, which goes into its data directory
 # The log as PostgreSQL writes it, not as this server does.
 rm -f "\$data.hooks"
 mkfifo "\$data.hooks"
-POCKETGRES_TEST_HOOKS=1 exec $server serve "file:\$data" "\${where[@]}" "\${settings[@]}" --log-format json --log-level debug 3>&1 >/dev/null <>"\$data.hooks" 2> >(trap '' INT QUIT TERM; exec perl "$work/native-log" >&3 3>&-) 3>&-
+POCKETGRES_TEST_HOOKS=1 exec $command serve "file:\$data" "\${where[@]}" "\${settings[@]}" --log-format json --log-level debug 3>&1 >/dev/null <>"\$data.hooks" 2> >(trap '' INT QUIT TERM; exec perl "$work/native-log" >&3 3>&-) 3>&-
 SHIM
 # What a restart repeats is this postgres' command line, not that inside of the server.
 cat >"$work/bin/pg_ctl" <<SHIM
