@@ -25,6 +25,7 @@ class Program:
 
     def __init__(self, peer, directory, settings, work):
         self.peer, self.directory, self.settings, self._work = peer, directory, dict(settings), work
+        self.sockets = None  # a directory for a Unix socket beside TCP, which the server's user may write
         if settings.get("ssl") == "on" and "ssl_cert_file" not in settings:
             self.settings.update(certificate(peer, work))
         self.port = free_port()
@@ -128,7 +129,8 @@ class Ours:
         program = ["dotnet", self._program] if self._program.endswith(".dll") else [self._program]
         url = "memory:" if server.directory is None else "file:" + server.directory
         settings = [part for item in {**server.settings, **self._settings}.items() for part in ("-c", "=".join(item))]
-        return [*program, "serve", url, "--port", str(server.port), "--log-level", "warning", *settings]
+        sockets = ["--unix-socket-dir", server.sockets] if server.sockets else []
+        return [*program, "serve", url, "--port", str(server.port), "--log-level", "warning", *sockets, *settings]
 
     def version(self):
         return subprocess.run([self._program, "--version"], capture_output=True, text=True, check=False).stdout.strip() or "?"
@@ -162,7 +164,7 @@ class Native:
             raise PeerError("initdb: " + done.stderr)
 
     def command(self, server):
-        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "timezone": "UTC", "log_timezone": "UTC", **server.settings}
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": server.sockets or "", "timezone": "UTC", "log_timezone": "UTC", **server.settings}
         return [*self._as_user(), os.path.join(self._programs, "postgres"), "-D", server.directory, "-p", str(server.port),
                 *(part for item in settings.items() for part in ("-c", "=".join(item)))]
 

@@ -64,11 +64,11 @@ def median(values):
     return statistics.median(list(values))
 
 
-def pgbench(context, server, tls, script, count, reconnect):
+def pgbench(context, server, tls, script, count, reconnect, host="127.0.0.1"):
     """Milliseconds of wall time and of the server's processor time for each transaction."""
     used, begin = server.cpu_seconds(), time.perf_counter()
     done = subprocess.run(
-        [context.pgbench, "-h", "127.0.0.1", "-p", str(server.port), "-U", "postgres", "-n", "-t", str(count), *(["-C"] if reconnect else []), "-s", "1",
+        [context.pgbench, "-h", host, "-p", str(server.port), "-U", "postgres", "-n", "-t", str(count), *(["-C"] if reconnect else []), "-s", "1",
          "-f", os.path.join(context.scripts, script + ".sql"), "small"],
         capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "PGSSLMODE": "require" if tls else "disable", "PGGSSENCMODE": "disable"})
     elapsed = time.perf_counter() - begin
@@ -131,9 +131,10 @@ def plain(chosen, context, running):
     for number in range(chosen.rounds + 1):
         for name, doors in in_turn(number, list(running.items())):
             for title, script, count, reconnect in (("point selects", "point-select", 20000, False), ("connections", "select-1", chosen.connections, True)):
-                off, on = both(number, lambda on: pgbench(context, doors["ec" if on else "off"], False, script, count, reconnect))
-                if number:
-                    samples.add(title, name, off, on)
+                for way, host in (("TCP", "127.0.0.1"), ("Unix socket", doors["off"].sockets)):
+                    off, on = both(number, lambda on: pgbench(context, doors["ec" if on else "off"], False, script, count, reconnect, host))
+                    if number:
+                        samples.add(f"{title}, {way}", name, off, on)
     samples.print("Clients that ask for no TLS", "ms", ("ssl=off", "ssl=on"))
 
 
@@ -171,6 +172,8 @@ def main():
         sys.exit(f"bench/tls: --only takes connect, drivers, plain, copy, not {chosen.only}")
     work = tempfile.mkdtemp(prefix="pocketgres-bench-", dir=chosen.work)
     os.chmod(work, 0o755)  # native runs as another user
+    os.mkdir(os.path.join(work, "sockets"))
+    os.chmod(os.path.join(work, "sockets"), 0o777)
     context = measures.Context(work=work, pgbench=os.path.join(REPOSITORY, "artifacts/pg18/bin/pgbench"), scripts=os.path.join(HERE, "scripts"), seconds=1,
                                scales={"small": 1}, rows=chosen.rows, idle_seconds=1, connections=chosen.connections)
     running = {}
@@ -186,6 +189,7 @@ def main():
                 directory = os.path.join(work, f"{name}-{door}")
                 peer.prepare(directory)
                 server = peer.server(directory, settings, work)
+                server.sockets = os.path.join(work, "sockets")
                 running.setdefault(name, {})[door] = server
                 server.start()
                 server.create("small", context, "")
