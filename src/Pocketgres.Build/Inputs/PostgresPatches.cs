@@ -38,10 +38,17 @@ internal static class PostgresPatches
         // loops over each character of two texts call.
         ErrorPoints.Select(module.FindFunction).ToHashSet(),
 
+        new HashSet<int> { module.FindFunction("ProcessInterrupts") },
+        [.. FailingLoops.Select(d => new Range(module.FindFunction(d.First), module.FindFunction(d.Next)))],
+
         // Libraries follow PostgreSQL's own code in the order of linking.
         LibraryFunctions.Min(module.FindFunction));
 
     private static string[] ErrorPoints { get; } = ["MemoryContextAllocZero", "palloc0", "repalloc", "MemoryContextAllocHuge", "pg_mblen_range"];
+
+    // Text search (tsearch/) and the functions of types (utils/adt/), from one of a directory's first functions to one of the first of the directory that follows in the order of
+    // linking. What they loop over is theirs; caches, memory contexts and what processes share are changed elsewhere.
+    private static (string First, string Next)[] FailingLoops { get; } = [("ts_lexize", "pgstat_progress_start_command"), ("make_empty_acl", "get_attribute_options")];
 
     // One of the first functions of each library that is linked into the server.
     private static string[] LibraryFunctions { get; } = ["LZ4_versionNumber", "ZSTD_versionNumber", "zlibVersion", "xmlInitParser", "strlen"];

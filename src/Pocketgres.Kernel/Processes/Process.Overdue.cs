@@ -4,7 +4,7 @@ namespace Pocketgres.Kernel;
 
 /// <content>
 /// Signals where the program does not look for them. A program that has ignored them for a while is interrupted where translated code looks
-/// (<c>InterruptFacts</c> of Pocketgres.Wasm): at the entries of some functions. While nothing is overdue that costs next to nothing. What happens there is what happens to
+/// (<c>InterruptFacts</c> of Pocketgres.Wasm): at the entries of some functions and the heads of some loops. While nothing is overdue that costs next to nothing. What happens there is what happens to
 /// a native program at any instruction: it ends, or handlers run; and where it may fail it is asked to.
 /// </content>
 public sealed unsafe partial class Process
@@ -23,6 +23,11 @@ public sealed unsafe partial class Process
         set => *(int*)(Memory + InstanceLayout.InterruptWanted) = value;
     }
 
+    private int SignalFlag
+    {
+        set => *(int*)(Memory + InstanceLayout.SignalWanted) = value;
+    }
+
     /// <summary>Interrupts the program where it next looks. Any thread.</summary>
     internal void Interrupt()
     {
@@ -33,6 +38,7 @@ public sealed unsafe partial class Process
                 Volatile.Write(ref _interruptWanted, 1);
                 Interlocked.MemoryBarrier(); // pairs with ApplyStackLimit
                 InterruptFlag = 1;
+                SignalFlag = 1;
                 StackLimit = (byte*)nint.MinValue; // unsigned: above everything
             }
         }
@@ -81,6 +87,19 @@ public sealed unsafe partial class Process
         }
 
         ApplyStackLimit();
+        TakeSignals();
+        if (!_delivering && (++_unanswered > Patience ? place != InterruptPlace.Library : place == InterruptPlace.ErrorPoint))
+        {
+            Program.Abi.Interrupted?.Invoke(this);
+        }
+
+        return true;
+    }
+
+    /// <summary>At the head of a loop in which no error may come: delivers signals. May unwind.</summary>
+    internal void TakeSignals()
+    {
+        SignalFlag = 0;
         if (KillPending)
         {
             throw new ExitException(_kill);
@@ -90,13 +109,6 @@ public sealed unsafe partial class Process
         {
             DeliverSignals();
         }
-
-        if (!_delivering && (++_unanswered > Patience ? place != InterruptPlace.Library : place == InterruptPlace.ErrorPoint))
-        {
-            Program.Abi.Interrupted?.Invoke(this);
-        }
-
-        return true;
     }
 
     private bool HasSomethingToLookAt

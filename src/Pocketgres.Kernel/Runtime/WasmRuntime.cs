@@ -129,7 +129,22 @@ public static unsafe partial class WasmRuntime
 
     /// <summary>Where the code looks for interrupts, when one is wanted.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Interrupted(byte* m, int place) => Process.From(m).TakeInterrupt((InterruptPlace)place);
+    public static void Interrupted(byte* m, int place)
+    {
+        // A loop may be in a function that keeps its variables below the stack pointer, because it calls nothing. Who unwinds sets the pointer himself.
+        var process = Process.From(m);
+        process.StackPointer -= InstanceLayout.RedZone;
+        if ((InterruptPlace)place == InterruptPlace.Library)
+        {
+            process.TakeSignals();
+        }
+        else
+        {
+            process.TakeInterrupt((InterruptPlace)place);
+        }
+
+        process.StackPointer += InstanceLayout.RedZone;
+    }
 
     /// <summary>The exception that calling an unresolved import throws.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -12,6 +12,7 @@ namespace Pocketgres.Wasm.Abi;
 ///   m -   0x1400   the resume frame of a process that waits in its main loop (see <see cref="ResumeRequest"/>)
 ///   m -   0x1808   scratch for outlined code (return value, then the locals it hands back)
 ///   m -    0x830   an interrupt is wanted (4 bytes)
+///   m -    0x82C   a signal wants to be handled (4 bytes)
 ///   m -    0x828   lowest stack pointer that the thread may have (8 bytes)
 ///   m -    0x820   lowest stack pointer that the program wants the thread to have (8 bytes)
 ///   m -    0x808   GCHandle of the kernel's process object (8 bytes)
@@ -68,6 +69,12 @@ internal static class InstanceLayout
     public const int InterruptWanted = -0x830;
 
     /// <summary>
+    /// Offset of a flag (int): the code shall call the kernel at the heads of loops in which no error may come. Set with the other one, and cleared alone, so that such a loop does not
+    /// take what is meant for the functions that it calls.
+    /// </summary>
+    public const int SignalWanted = -0x82C;
+
+    /// <summary>
     /// Offset of the lowest stack pointer (<see cref="nint"/>) that bounded functions (see <c>RecursionFacts</c> of Pocketgres.Wasm) accept. Of the thread: set when a process starts.
     /// </summary>
     public const int StackLimit = -0x828;
@@ -83,6 +90,9 @@ internal static class InstanceLayout
 
     /// <summary>Offset of the shadow stack pointer (main module's global 0).</summary>
     public const int StackPointer = -8;
+
+    /// <summary>Bytes below the shadow stack pointer that a function may use without moving it, if it calls nothing: <c>RedZoneSize</c> of LLVM's WebAssemblyFrameLowering.</summary>
+    public const int RedZone = 128;
 
     /// <summary>Bytes reserved for linear memory itself: 4 GiB of address plus 4 GiB of static offset.</summary>
     public const long ReservedBytes = 1L << 33;

@@ -48,6 +48,8 @@ internal sealed partial class FunctionTranslator
                 below4G?.Clear(); // a resume frame holds anything
                 SaveAtResumableLoop();
             }
+
+            LookAtLoop(position);
         }
 
         if (condition is not null)

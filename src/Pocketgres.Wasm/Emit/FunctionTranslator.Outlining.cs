@@ -193,6 +193,7 @@ internal sealed partial class FunctionTranslator
         isWide = parent.isWide;
         patches = parent.patches;
         current = parent.current;
+        lookingLoops = parent.lookingLoops;
         StartMemory64(parent);
         live = true;
         PlaceLocals(parameters, scan.Writes.Except(parameters));

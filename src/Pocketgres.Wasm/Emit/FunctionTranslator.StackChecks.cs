@@ -10,6 +10,8 @@ namespace Pocketgres.Wasm.Emit;
 /// </summary>
 internal sealed partial class FunctionTranslator
 {
+    private IReadOnlySet<int> lookingLoops = new HashSet<int>();
+
     /// <summary>At the function's entry.</summary>
     private void CheckStack(int function)
     {
@@ -24,7 +26,7 @@ internal sealed partial class FunctionTranslator
 
         if (context.Interrupts.IsErrorPoint(function))
         {
-            LookForInterrupts();
+            LookForInterrupts(InterruptPlace.ErrorPoint);
         }
 
         if (patches?.TakeDepthCheck() is not { } check)
@@ -47,14 +49,23 @@ internal sealed partial class FunctionTranslator
         Il.Mark(shallow);
     }
 
+    /// <summary>At the head of a loop, whose opcode ends at this position.</summary>
+    private void LookAtLoop(int position)
+    {
+        if (lookingLoops.Contains(position))
+        {
+            LookForInterrupts(context.Interrupts.PlaceInLoops(current));
+        }
+    }
+
     /// <summary>Two instructions where nobody wants to interrupt.</summary>
-    private void LookForInterrupts()
+    private void LookForInterrupts(InterruptPlace place)
     {
         int no = Il.NewLabel();
-        LoadSlot(InstanceLayout.InterruptWanted, WasmType.I32);
+        LoadSlot(place == InterruptPlace.Library ? InstanceLayout.SignalWanted : InstanceLayout.InterruptWanted, WasmType.I32);
         Il.Branch(ILOpCode.Brfalse, no, -1);
         Il.LoadArgument(0);
-        Il.Int32Constant((int)InterruptPlace.ErrorPoint);
+        Il.Int32Constant((int)place);
         Il.Call(context.Emitter.Helper(RuntimeHelper.Interrupted), -2);
         Il.Mark(no);
         Blocks++;

@@ -54,6 +54,7 @@ internal sealed partial class FunctionTranslator(ModuleContext context)
         PlaceLocals(Enumerable.Range(0, type.Parameters.Length), Enumerable.Range(type.Parameters.Length, localTypes.Count - type.Parameters.Length));
         StartOutlining(minimumOutlined);
         current = function;
+        lookingLoops = context.Interrupts.LoopsIn(function);
         CheckStack(function);
         StartResumable(function);
         frames.Add(new ControlFrame(FrameKind.Function, type.Result, 0, -1));

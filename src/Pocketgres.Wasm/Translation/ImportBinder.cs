@@ -63,6 +63,10 @@ internal sealed class ImportBinder
         return linkage == self ? Own(index) : MainMethod(index);
     }
 
+    /// <summary>The imports of a side module that are these functions of the main program.</summary>
+    public static HashSet<int> Imported(WasmModule module, ModuleLinkage main, IReadOnlySet<int> of) =>
+        [.. Enumerable.Range(0, module.ImportedFunctionCount).Where(i => main.Exports.TryGetValue(module.FunctionImports[i].Name, out int f) && of.Contains(f))];
+
     /// <summary>emscripten's <c>invoke_*</c>: a call through the table that a longjmp may end.</summary>
     public static bool IsInvoke(string import) => import.StartsWith("invoke_", StringComparison.Ordinal);
 

@@ -51,8 +51,12 @@ internal sealed class ModuleTranslation
         var recursion = new RecursionPlan(module, imports, patches, options.Main, options.Recursion, calls);
         linkage.Dispatching = recursion.Dispatching;
         context = new ModuleContext(emitter, module, linkage, imports, globals, patches, recursion,
-            new InterruptPlan(options.Interrupts, module.IsSideModule), options.Inlined, grow, hosts, options.FuzzSchedules);
+            new InterruptPlan(options.Interrupts, new LoopPlan(module, imports, Answers()), module.IsSideModule), options.Inlined, grow, hosts, options.FuzzSchedules);
     }
+
+    private IReadOnlySet<int> Answers() => module.IsSideModule
+        ? ImportBinder.Imported(module, options.Main!, options.Interrupts.Answers)
+        : options.Interrupts.Answers;
 
     public TranslatedModule Run()
     {

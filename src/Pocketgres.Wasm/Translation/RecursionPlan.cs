@@ -34,7 +34,7 @@ internal sealed class RecursionPlan
         int[] hot = [.. Enumerable.Range(0, calls.Count).Where(f => calls[f] >= Hot).OrderByDescending(f => calls[f])];
         dispatched = module.IsSideModule ? [] : [.. facts.Dispatchers.SelectMany(d => d.Value.Append(d.Key)).Select(f => f - firstFunction)];
         graph = module.IsSideModule
-            ? new CallGraph(module, imports, patches, Imported(module, main!, facts.Checks), Imported(module, main!, main!.Dispatching), RecursionFacts.None, new HashSet<int>())
+            ? new CallGraph(module, imports, patches, ImportBinder.Imported(module, main!, facts.Checks), ImportBinder.Imported(module, main!, main!.Dispatching), RecursionFacts.None, new HashSet<int>())
             : new CallGraph(module, imports, patches, facts.Checks, new HashSet<int>(), facts, hot.Select(f => f + firstFunction).ToHashSet());
         bounded = new bool[graph.Nodes];
         for (int i = 0; i < graph.Count; i++)
@@ -91,10 +91,6 @@ internal sealed class RecursionPlan
 
     /// <summary>The function compares the stack pointer with the limit at its entry.</summary>
     public bool IsBounded(int function) => bounded[function - firstFunction];
-
-    // The imports that are these functions of the main program.
-    private static HashSet<int> Imported(WasmModule module, ModuleLinkage main, IReadOnlySet<int> of) =>
-        [.. Enumerable.Range(0, module.ImportedFunctionCount).Where(i => main.Exports.TryGetValue(module.FunctionImports[i].Name, out int f) && of.Contains(f))];
 
     // One after the other, the hottest first, unless it closes a cycle of functions that are spared already.
     private void Spare(IEnumerable<int> hot)

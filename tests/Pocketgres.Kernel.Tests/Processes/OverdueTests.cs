@@ -11,6 +11,8 @@ public sealed unsafe class OverdueTests
     [InlineData("await")]
     [InlineData("await_allocating")]
     [InlineData("await_in_library")]
+    [InlineData("await_computing")]
+    [InlineData("await_computing_in_library")]
     public void SignalsAreHandledInLoops(string loop)
     {
         using var kernel = new TestKernel();
@@ -32,6 +34,8 @@ public sealed unsafe class OverdueTests
     [InlineData("await")]
     [InlineData("await_allocating")]
     [InlineData("await_in_library")]
+    [InlineData("await_computing")]
+    [InlineData("await_computing_in_library")]
     public void SigkillEndsLoops(string loop)
     {
         using var kernel = new TestKernel();
@@ -53,6 +57,8 @@ public sealed unsafe class OverdueTests
     [InlineData("await_allocating", 30)] // where it may fail
     [InlineData("await", 10)] // where it may when it has not answered for a while
     [InlineData("await_in_library", 0)] // where it never may
+    [InlineData("await_computing", 10)] // the same of loops that call nothing
+    [InlineData("await_computing_in_library", 0)]
     public void AProgramIsAskedToFailWhereItMay(string loop, int expected)
     {
         int asked = 0;
@@ -110,6 +116,29 @@ public sealed unsafe class OverdueTests
         });
         toiler.Post(Signal.User1);
         Assert.Equal(0, kernel.Finish(toiler));
+    }
+
+    [Fact]
+    public void AHandlerLeavesWhatALoopKeepsBelowTheStackPointer()
+    {
+        using var kernel = new TestKernel();
+        int before = 0, inside = 0, after = 0;
+        var toiler = kernel.Start(
+            p =>
+            {
+                before = p.StackPointer;
+                Call(p, "await_computing");
+                after = p.StackPointer;
+            },
+            (p, signal) =>
+            {
+                inside = p.StackPointer;
+                *(int*)(p.Memory + Flag) = signal;
+            });
+        toiler.Post(Signal.User1);
+        Assert.Equal(0, kernel.Finish(toiler));
+        Assert.InRange(inside, 1, before - 128);
+        Assert.Equal(before, after);
     }
 
     [Fact]

@@ -82,8 +82,10 @@ internal static class TestProgram
         b.Function("vi", c => Await(c, loop => loop.I32(AnswerSlot).Call(callSlot).Op(WasmOpcode.Drop)), "await");
         int allocate = b.Function("v", _ => { });
         b.Function("vi", c => Await(c, loop => loop.Call(allocate)), "await_allocating");
+        int compute = b.Function("vi", c => Await(c, Count), "await_computing", "i");
         int callSlotInLibrary = b.Function("ii", CallSlot);
         b.Function("vi", c => Await(c, loop => loop.I32(AnswerSlot).Call(callSlotInLibrary).Op(WasmOpcode.Drop)), "await_in_library");
+        b.Function("vi", c => Await(c, Count), "await_computing_in_library", "i");
         int start = b.Function("v", c => Store(c, StartMark, 0x57A7));
         b.Start(start);
         b.Elements(AnswerSlot, [answer]);
@@ -91,7 +93,7 @@ internal static class TestProgram
         b.Data(BreakVariable, BitConverter.GetBytes(HeapStart));
         b.Data(Variable, BitConverter.GetBytes(77));
         b.Data(Image, [.. Enumerable.Range(0, ImageLength).Select(ImageByte)]);
-        var (image, linkage) = ModuleFiles.Translate(b, "ktest_program", interrupts: new InterruptFacts(new HashSet<int> { allocate }, callSlotInLibrary));
+        var (image, linkage) = ModuleFiles.Translate(b, "ktest_program", interrupts: new InterruptFacts(new HashSet<int> { allocate }, new HashSet<int>(), [compute..(compute + 1)], callSlotInLibrary));
         var abi = new ProgramAbi { RaiseFunction = raiseFunction, RescheduleFlag = RescheduleFlag };
         return new Built(image, linkage, new ProgramImage(image, abi, _ => null), new ProgramImage(image, abi with { RaiseFunction = -1 }, _ => null));
     }
@@ -116,6 +118,9 @@ internal static class TestProgram
         turn(loop);
         loop.Get(0).Memory(WasmOpcode.I32Load).Op(WasmOpcode.I32Eqz).BrIf(0);
     });
+
+    // for (i = 100; i != 0; i--);
+    private static void Count(Code c) => c.I32(100).Set(1).Block(WasmOpcode.Loop, 'v', loop => loop.Get(1).I32(1).Op(WasmOpcode.I32Sub).Tee(1).BrIf(0));
 
     // while (n-- != 0) { counter++; if (reschedule) preempt(); }
     private static void Spin(Code c, int preempt) => c.Block(WasmOpcode.Block, 'v', outer => outer.Block(WasmOpcode.Loop, 'v', loop =>
