@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
+using static Pocketgres.Engine.Tests.Clusters;
 
 namespace Pocketgres.Engine.Tests;
 
@@ -365,9 +366,6 @@ public sealed class ClusterTests
     private static Task<PostgresCluster> StartAsync(string? directory = null) =>
         PostgresCluster.StartAsync(new ClusterOptions { DataDirectory = directory, Port = 0, StartTimeout = s_deadline });
 
-    private static string ConnectionString(PostgresCluster cluster) =>
-        $"Host=127.0.0.1;Port={cluster.Port};Username=postgres;Database=postgres;Pooling=false;Command Timeout=60";
-
     private static int FreePort()
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -396,22 +394,6 @@ public sealed class ClusterTests
                 throw;
             }
         }
-    }
-
-    private static async Task ExecuteAsync(PostgresCluster cluster, string sql)
-    {
-        await using var connection = new NpgsqlConnection(ConnectionString(cluster));
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync();
-    }
-
-    private static async Task<string> QueryAsync(PostgresCluster cluster, string sql)
-    {
-        await using var connection = new NpgsqlConnection(ConnectionString(cluster));
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
-        return (string)(await command.ExecuteScalarAsync())!;
     }
 
     private static (int Descriptors, int LargeMappings) Usage() =>
