@@ -81,18 +81,14 @@ debian_download $(cat "$target/apt/packages")
 
 root="$target/root"
 mkdir -p "$root"
-# Older packages have /lib beside /usr/lib; the loader is looked for in both. As many at a time as there are cores, the biggest first.
-unpack() {
-    dpkg-deb --fsys-tarfile "$1" | tar -x -C "$root" --exclude='./usr/share/doc*' --exclude='./usr/share/man*' \
-        --exclude='./usr/share/locale*' --exclude='*.a' --exclude='./usr/share/emscripten/test*' 2>"$1.log" && rm "$1.log"
-}
-export root
-export -f unpack
-ls -S "$target"/apt/cache/archives/*.deb | xargs -P "$(nproc)" -I{} bash -o pipefail -c 'unpack "$1"' _ {} 2>"$target/apt/log" || {
-    log="$(find "$target/apt/cache/archives" -name '*.log' -size +0 | head -n1)"
-    if grep -q 'No space left' "$target/apt/cache/archives"/*.log "$target/apt/log"; then die "the disk is full; free some space and run again"; fi
-    die "cannot unpack $(basename "${log:-a package}" .log): $(tail -n1 "${log:-$target/apt/log}")"
-}
+# Older packages have /lib beside /usr/lib; the loader is looked for in both. One after another: emscripten's takes as long as all others.
+for package in "$target"/apt/cache/archives/*.deb; do
+    : >"$target/apt/log"
+    dpkg-deb --fsys-tarfile "$package" 2>>"$target/apt/log" | tar -x -C "$root" --exclude='./usr/share/doc*' --exclude='./usr/share/man*' \
+        --exclude='./usr/share/locale*' --exclude='*.a' --exclude='./usr/share/emscripten/test*' 2>>"$target/apt/log" && continue
+    if grep -q 'No space left' "$target/apt/log"; then die "the disk is full; free some space and run again"; fi
+    die "cannot unpack $(basename "$package"): $(head -n1 "$target/apt/log")"
+done
 
 loader="$(find "$root" -name 'ld-linux-x86-64.so.2' -type f | head -n1)"
 [[ -n "$loader" ]] || die "no loader among the packages"
