@@ -64,7 +64,8 @@ internal sealed class BucketHome : IAsyncDisposable
             settings[name] = value;
         }
 
-        return options with { Settings = settings, DataFileSystem = _bucket.Files, CommitGate = _bucket.Gate };
+        var logger = _bucket is BucketReplica && options.Logger is { } log ? new ReplicaLogger(log) : options.Logger;
+        return options with { Settings = settings, DataFileSystem = _bucket.Files, CommitGate = _bucket.Gate, Logger = logger };
     }
 
     /// <summary>Follows a running cluster to its end, stops it when the bucket is lost, and brings what it leaves to the bucket.</summary>

@@ -86,6 +86,7 @@ public sealed class ReplicaTests : IDisposable
         Assert.Equal(0, _seen.Deletes);
         Assert.Equal(0, await one.StopAsync());
         Assert.Equal(0, await again.StopAsync());
+        Assert.DoesNotContain("waiting for WAL", one.Log.Tail, StringComparison.Ordinal);
     }
 
     [Fact]
