@@ -66,4 +66,10 @@ public sealed record BucketOptions
 
     /// <summary>Numbers behind the last confirmed log record that a writer may use; whoever fences it must take them. All writers of a cluster must agree.</summary>
     internal const int Window = 16;
+
+    /// <summary>Milliseconds after which what was written is stored in strict mode although nobody waits for it.</summary>
+    internal const int Unhurried = 1000;
+
+    /// <summary>Bytes of it that are stored at once.</summary>
+    internal const int UnhurriedBytes = 1 << 20;
 }

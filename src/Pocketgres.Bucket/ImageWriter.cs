@@ -99,6 +99,11 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
 
     private async Task<List<(PageFrame Frame, int Skip)>> RewriteAsync(IReadOnlyList<MovedPage> moved)
     {
+        if (moved.Count > 0)
+        {
+            Step?.Invoke("merge");
+        }
+
         var pages = new byte[moved.Count][];
         foreach (var frame in moved.Select((page, i) => (page, i)).GroupBy(p => p.page.Frame))
         {

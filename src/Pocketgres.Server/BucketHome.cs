@@ -64,6 +64,11 @@ internal sealed class BucketHome : IAsyncDisposable
             settings[name] = value;
         }
 
+        foreach (var (name, value) in _bucket.DefaultSettings)
+        {
+            settings.TryAdd(name, value);
+        }
+
         var logger = _bucket is BucketReplica && options.Logger is { } log ? new ReplicaLogger(log) : options.Logger;
         return options with { Settings = settings, DataFileSystem = _bucket.Files, CommitGate = _bucket.Gate, Logger = logger };
     }

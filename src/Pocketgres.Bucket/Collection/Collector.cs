@@ -39,6 +39,9 @@ internal sealed class Collector(IObjectStore store, string prefix, TimeSpan rete
     /// <summary>Whether nothing is removed.</summary>
     public bool IsDry { get; init; }
 
+    /// <summary>Called before each object is removed, with the step's name.</summary>
+    public Action<string>? Step { get; init; }
+
     /// <summary>Collects.</summary>
     /// <exception cref="BucketException">There is no cluster.</exception>
     /// <exception cref="DamagedObjectException">Something cannot be understood; nothing was removed on its account.</exception>
@@ -211,6 +214,7 @@ internal sealed class Collector(IObjectStore store, string prefix, TimeSpan rete
         {
             await EachAsync(entries, async e =>
             {
+                Step?.Invoke("remove");
                 await store.DeleteAsync(e.Key, cancellationToken).ConfigureAwait(false);
                 return true;
             }).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Engine;
 using Pocketgres.ObjectStore;
@@ -26,7 +27,10 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     private readonly Dictionary<long, long> _stored = []; // records stored behind one that is not: sequence, last part
     private readonly Queue<LogRecord> _cut = new(); // records that have a number and were not sent yet
     private readonly Dictionary<long, long> _lastPart = []; // of each record that is not confirmed
-    private readonly Timer _timer;
+    private readonly DurableWaits _waits = new();
+    private readonly PutPace _pace;
+    private readonly Timer _pump; // when nothing else happens, to look again
+    private readonly Timer? _interval;
 
     private List<LogPart> _parts = [];
     private long _pendingBytes, _notedBytes;
@@ -34,8 +38,7 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     private long _next, _confirmed; // sequences
     private long _wanted; // parts that somebody waits for, whatever the mode
     private int _flying;
-    private double _allowance;
-    private long _allowedAt;
+    private long _sealedAt; // when the oldest of what is sealed and not in a record was
 
     /// <summary>Begins behind the opener's fence.</summary>
     /// <param name="store">The cluster's prefix; must ask again for ever.</param>
@@ -48,13 +51,9 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         _options = options;
         _next = log.NextSequence;
         _confirmed = log.NextSequence - 1;
-        _allowance = MaximumAllowance;
-        _allowedAt = Environment.TickCount64;
-        _timer = new Timer(_ => Tick(), null, Timeout.Infinite, Timeout.Infinite);
-        if (options.Mode == LogMode.Interval)
-        {
-            _timer.Change(options.Interval, options.Interval);
-        }
+        _pace = new PutPace(options.PutsPerSecond, options.InFlight);
+        _pump = new Timer(_ => Tick(wantsAll: false), null, Timeout.Infinite, Timeout.Infinite);
+        _interval = options.Mode == LogMode.Interval ? new Timer(_ => Tick(wantsAll: true), null, options.Interval, options.Interval) : null;
     }
 
     /// <summary>Called before a record is sent, and when it is stored and nobody knows, with the step's name.</summary>
@@ -76,21 +75,10 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     }
 
     /// <summary>Bytes noted and not stored yet.</summary>
-    public long PendingBytes
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _pendingBytes;
-            }
-        }
-    }
+    public long PendingBytes => Volatile.Read(ref _pendingBytes);
 
     /// <summary>Bytes noted since the beginning.</summary>
     public long NotedBytes => Volatile.Read(ref _notedBytes);
-
-    private double MaximumAllowance => Math.Max(1, _options.PutsPerSecond * 10.0);
 
     /// <summary>Adds a change. Changes become durable in this order.</summary>
     public void Note(LogPart part)
@@ -109,6 +97,7 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     {
         lock (_lock)
         {
+            _sealedAt = _sealed > _cutUpTo ? _sealedAt : Environment.TickCount64;
             Volatile.Write(ref _sealed, _noted);
             Pump();
             return _sealed;
@@ -128,10 +117,27 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     /// <inheritdoc/>
     public bool Wait(long ticket, TimeSpan patience)
     {
+        DurableWaits.Waiting waiting;
         lock (_lock)
         {
             Want(ticket);
-            return _durable >= ticket || (Monitor.Wait(_lock, patience) && _durable >= ticket);
+            if (_durable >= ticket)
+            {
+                return true;
+            }
+
+            waiting = _waits.Add(ticket);
+        }
+
+        if (waiting.Wait(patience))
+        {
+            return true;
+        }
+
+        lock (_lock)
+        {
+            _waits.Remove(waiting);
+            return _durable >= ticket;
         }
     }
 
@@ -246,7 +252,12 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     /// <summary>Gives up: nothing more is sent.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _timer.DisposeAsync().ConfigureAwait(false);
+        await _pump.DisposeAsync().ConfigureAwait(false);
+        if (_interval is not null)
+        {
+            await _interval.DisposeAsync().ConfigureAwait(false);
+        }
+
         lock (_lock)
         {
             _stop.Cancel();
@@ -254,15 +265,11 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         }
     }
 
-    private void Tick()
+    private void Tick(bool wantsAll)
     {
         lock (_lock)
         {
-            if (_options.Mode == LogMode.Interval)
-            {
-                Want(_sealed);
-            }
-
+            _wanted = wantsAll ? Math.Max(_wanted, _sealed) : _wanted;
             Pump();
         }
     }
@@ -273,8 +280,19 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         Pump();
     }
 
-    private bool IsDue() =>
-        _noted > _cutUpTo && (_wanted > _cutUpTo || (_options.Mode == LogMode.Strict ? _sealed > _cutUpTo : _pendingBytes >= MaximumPending));
+    // Whether what was noted is to be sent now; if not, after how many milliseconds to look again.
+    private bool IsDue(out int pause)
+    {
+        pause = Timeout.Infinite;
+        if (_wanted > _cutUpTo || _options.Mode != LogMode.Strict || _sealed <= _cutUpTo)
+        {
+            return _noted > _cutUpTo && (_wanted > _cutUpTo || _pendingBytes >= MaximumPending);
+        }
+
+        // What nobody waits for goes with the next commit, or by itself soon.
+        pause = (int)Math.Clamp(BucketOptions.Unhurried - (Environment.TickCount64 - _sealedAt), 0, BucketOptions.Unhurried);
+        return pause == 0 || _pendingBytes >= BucketOptions.UnhurriedBytes;
+    }
 
     // Sends what may be sent now. Under the lock.
     private void Pump()
@@ -282,8 +300,15 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         while (_flying < _options.InFlight && !_stop.IsCancellationRequested && !_fenced.Task.IsCompleted)
         {
             bool hasRecord = _cut.TryPeek(out var record);
-            if ((hasRecord ? record!.Sequence : _next) > _confirmed + BucketOptions.Window || (!hasRecord && !IsDue()) || !MayPut())
+            if ((hasRecord ? record!.Sequence : _next) > _confirmed + BucketOptions.Window)
             {
+                return;
+            }
+
+            int pause = 0;
+            if ((!hasRecord && !IsDue(out pause)) || !_pace.TryTake(_flying, out pause))
+            {
+                _pump.Change(pause, Timeout.Infinite);
                 return;
             }
 
@@ -291,30 +316,6 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
             _flying++;
             _ = Task.Run(() => ShipAsync(record));
         }
-    }
-
-    private bool MayPut()
-    {
-        if (_options.PutsPerSecond <= 0)
-        {
-            return true;
-        }
-
-        long now = Environment.TickCount64;
-        _allowance = Math.Min(MaximumAllowance, _allowance + ((now - _allowedAt) * _options.PutsPerSecond / 1000.0));
-        _allowedAt = now;
-        if (_allowance >= 1)
-        {
-            _allowance--;
-            return true;
-        }
-
-        if (_options.Mode != LogMode.Interval)
-        {
-            _timer.Change((long)Math.Ceiling((1 - _allowance) * 1000 / _options.PutsPerSecond), Timeout.Infinite);
-        }
-
-        return false;
     }
 
     private LogRecord Close(LogRecordKind kind)
@@ -331,10 +332,11 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         try
         {
             Step?.Invoke("record");
+            long began = Stopwatch.GetTimestamp();
             if (await _store.CreateAsync(Keys.LogRecord(record.Sequence), record.Encode(), _stop.Token).ConfigureAwait(false))
             {
                 Step?.Invoke("recorded");
-                Stored(record);
+                Stored(record, Stopwatch.GetElapsedTime(began));
             }
             else
             {
@@ -352,11 +354,12 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         }
     }
 
-    private void Stored(LogRecord record)
+    private void Stored(LogRecord record, TimeSpan took)
     {
         lock (_lock)
         {
             _flying--;
+            _pace.Took(took);
             int bytes = 0;
             foreach (var part in record.Parts)
             {
@@ -375,6 +378,7 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
 
             if (_confirmed > before)
             {
+                _waits.Wake(_durable);
                 Monitor.PulseAll(_lock);
             }
 

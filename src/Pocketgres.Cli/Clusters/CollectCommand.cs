@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Pocketgres.Bucket.Collection;
+using Pocketgres.Cli.Serve;
 
 namespace Pocketgres.Cli.Clusters;
 
@@ -26,7 +27,7 @@ internal sealed class CollectCommand : ISubcommand
     public int Run(ParseResult result, IReadOnlyList<string>? tail) => BucketArgument.Run(result.GetValue(_url)!, async (store, url, cancellationToken) =>
     {
         bool isDry = result.GetValue(_dry);
-        var done = await new Collector(store, url.Store.Prefix, url.Options.Retention) { IsDry = isDry }.RunAsync(cancellationToken).ConfigureAwait(false);
+        var done = await new Collector(store, url.Store.Prefix, url.Options.Retention) { IsDry = isDry, Step = TestHooks.BucketStep() }.RunAsync(cancellationToken).ConfigureAwait(false);
         StandardStreams.WriteOutput(FormattableString.Invariant(
             $"{(isDry ? "would remove" : "removed")} {done.Images} images, {done.Records} log records and {done.Packs} packs, {done.Bytes} of {done.StoredBytes} bytes; "));
         StandardStreams.WriteOutput(FormattableString.Invariant(

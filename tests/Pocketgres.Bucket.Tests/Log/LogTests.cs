@@ -153,6 +153,38 @@ public class LogTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task What_nobody_waits_for_goes_with_the_next_commit_or_by_itself()
+    {
+        var store = new MeteredObjectStore(new MemoryObjectStore());
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        await using var shipper = new LogShipper(store, log, s_options);
+        long before = store.Puts;
+        for (int i = 0; i < 10; i++)
+        {
+            shipper.Note(new LogPart.Removed($"{i}"));
+            shipper.Seal();
+        }
+
+        Assert.True(await Task.Run(() => shipper.WaitUntilDurable(shipper.Seal())));
+        Assert.Equal(1, store.Puts - before);
+        shipper.Note(new LogPart.Removed("alone"));
+        shipper.Seal();
+        await shipper.ConfirmedAsync(log.NextSequence + 1); // and nobody has asked for it
+    }
+
+    [Fact]
+    public void Those_on_their_way_are_spread_over_a_round_trip()
+    {
+        var pace = new PutPace(0, 8);
+        Assert.True(pace.TryTake(0, out _));
+        Assert.True(pace.TryTake(7, out _)); // nothing is known of the store yet
+        pace.Took(TimeSpan.FromMinutes(10)); // it was away: counts as a second
+        Assert.False(pace.TryTake(7, out int pause));
+        Assert.InRange(pause, 1, 110);
+        Assert.True(pace.TryTake(0, out _)); // who is alone waits for nobody
+    }
+
+    [Fact]
     public async Task A_closed_log_needs_no_fillers_and_an_open_one_does()
     {
         var store = new MemoryObjectStore();
