@@ -15,6 +15,9 @@ internal interface IOpenedCluster : IAsyncDisposable
     /// <summary>Settings that the server must have, beyond <see cref="BucketCluster.RequiredSettings"/>.</summary>
     IReadOnlyDictionary<string, string> RecoverySettings { get; }
 
+    /// <summary>Settings that a server on it has unless somebody wants others.</summary>
+    IReadOnlyDictionary<string, string> DefaultSettings { get; }
+
     /// <summary>Completes when the server is to be stopped at once.</summary>
     Task<BucketException> Lost { get; }
 

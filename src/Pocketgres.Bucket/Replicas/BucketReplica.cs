@@ -62,6 +62,9 @@ internal sealed class BucketReplica : IOpenedCluster
         set => _log.SettingsChanged = value;
     }
 
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> DefaultSettings { get; } = new Dictionary<string, string>();
+
     /// <summary>A standby that finds its log in pg_wal, where it looks often.</summary>
     public IReadOnlyDictionary<string, string> RecoverySettings { get; } = new Dictionary<string, string>
     {
