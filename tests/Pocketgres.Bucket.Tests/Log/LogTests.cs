@@ -146,6 +146,7 @@ public class LogTests(ITestOutputHelper output)
         {
             shipper.Note(new LogPart.Removed($"{i}"));
             ticket = shipper.Seal();
+            shipper.Wait(ticket, TimeSpan.Zero); // a commit, which is wanted at once
         }
 
         Assert.True(await Task.Run(() => shipper.WaitUntilDurable(ticket)));
