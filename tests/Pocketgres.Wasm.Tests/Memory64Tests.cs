@@ -29,6 +29,30 @@ public sealed class Memory64Tests
         Assert.Equal(77, instance.Call<long>("load_const"));
     }
 
+    /// <summary>A small constant that is added to an address becomes a part of the offset: of a local, a tee, a sum; with an offset of its own, and where the sum carries over.</summary>
+    [Theory]
+    [InlineData(8, 0u)]
+    [InlineData(4096, 16u)]
+    [InlineData(4097, 16u)]
+    [InlineData(-8, 0u)]
+    [InlineData(24, 0x7fffffffu)]
+    public unsafe void ConstantsAddedToAnAddress(long constant, uint offset)
+    {
+        const long Base = 70_000;
+        var builder = Builder();
+        builder.Function("jj", c => c.Get(0).I64(constant).Op(I64Add).Memory(I64Load, offset), "local");
+        builder.Function("jj", c => c.Get(0).I64(constant).Op(I64Add).Tee(1).Memory(I64Load, offset).Get(1).Op(I64Add).Get(0).Op(I64Add), "kept", "j");
+        builder.Function("jjj", c => c.Get(0).Get(1).Op(I64Add).I64(constant).Op(I64Add).Memory(I64Load, offset), "sum");
+        builder.Function("vjj", c => c.Get(0).I64(constant).Op(I64Add).Get(1).Memory(I64Store, offset), "store");
+        using var instance = new TestInstance(builder);
+        instance.Invoke("store", Base, 5L);
+        Assert.Equal(5, *(long*)(instance.M + Base + constant + offset));
+        Assert.Equal(5, instance.Call<long>("local", Base));
+        Assert.Equal(5, instance.Call<long>("local", Base | Wild));
+        Assert.Equal(5 + Base + constant + Base, instance.Call<long>("kept", Base));
+        Assert.Equal(5, instance.Call<long>("sum", Base - 5, Wild + 5));
+    }
+
     [Fact]
     public void LoadedAddressesAreCut()
     {

@@ -125,7 +125,7 @@ internal sealed partial class FunctionTranslator
         }
         else
         {
-            EmitLowerHalf(address);
+            EmitLowerHalf(TakeDisplacement(address, ref offset));
         }
 
         if (offset != 0)

@@ -13,6 +13,8 @@ namespace Pocketgres.Wasm.Emit;
 /// </remarks>
 internal sealed partial class FunctionTranslator
 {
+    private const int FirstPage = 4096;
+
     private LocalSet? below4G; // null: addresses are 32 bits wide
     private Dictionary<int, LocalSet> loopWrites = [];
 
@@ -73,6 +75,21 @@ internal sealed partial class FunctionTranslator
         {
             below4G = branches;
         }
+    }
+
+    /// <summary>
+    /// The base of an address that is a sum with a small constant, which becomes a part of the access's offset: so what is cut is the base, once for all its fields. The base of a valid
+    /// address is one too, since nothing lies in the first page (the far end of the C stack), where the sum could have wrapped around.
+    /// </summary>
+    private static Expression TakeDisplacement(Expression address, ref uint offset)
+    {
+        if (address is { Opcode: WasmOpcode.I64Add, B: { Opcode: WasmOpcode.I64Const, Immediate: > 0 and <= FirstPage } displacement } && offset <= int.MaxValue - FirstPage)
+        {
+            offset += (uint)displacement.Immediate;
+            return address.A!;
+        }
+
+        return address;
     }
 
     /// <summary>Pushes the lower half of an address as a native integer.</summary>
