@@ -72,6 +72,36 @@ public sealed unsafe class LeafFunctionTests
     }
 
     [Fact]
+    public void Patterns_of_like_match_as_a_regular_expression_says()
+    {
+        var random = new Random(18);
+        string[] letters = ["a", "b", "ä", "ab"];
+        string Make(int length) => string.Concat(Enumerable.Range(0, length).Select(_ => random.Next(letters.Length)).Select(i => letters[i]));
+        int matched = 0;
+        for (int round = 0; round < 20_000; round++)
+        {
+            string text = Make(random.Next(9));
+            string pattern = string.Join('%', Enumerable.Range(0, random.Next(1, 5)).Select(_ => Make(random.Next(3))));
+            bool expected = System.Text.RegularExpressions.Regex.IsMatch(text, "^(?:" + pattern.Replace("%", ".*", StringComparison.Ordinal) + ")$");
+            Assert.Equal(expected, LikePattern.Matches(Encoding.UTF8.GetBytes(text), Encoding.UTF8.GetBytes(pattern)));
+            matched += expected ? 1 : 0;
+        }
+
+        Assert.InRange(matched, 1_000, 19_000);
+    }
+
+    [Theory]
+    [InlineData("a", "_")]
+    [InlineData("a", "\\a")]
+    [InlineData("a", "%\\")]
+    public void Patterns_with_other_wildcards_and_escapes_are_left_to_postgres(string text, string pattern) =>
+        Assert.Null(LikePattern.Matches(Encoding.UTF8.GetBytes(text), Encoding.UTF8.GetBytes(pattern)));
+
+    [Fact]
+    public void What_would_take_long_is_left_to_postgres_which_can_be_interrupted() =>
+        Assert.Null(LikePattern.Matches(new byte[1 << 20], new byte[1 << 10]));
+
+    [Fact]
     public void Lines_end_where_the_bytewise_loop_finds_an_end()
     {
         foreach (byte[] text in Texts())

@@ -26,7 +26,7 @@ internal static class PostgresPatches
     ];
 
     /// <summary>Functions that the host calls and that the module does not export, because they are static in C.</summary>
-    public static IReadOnlyList<string> StaticFunctions { get; } = ["ServerLoop", "CopyReadLine", "CopyReadAttributesText"];
+    public static IReadOnlyList<string> StaticFunctions { get; } = ["ServerLoop", "CopyReadLine", "CopyReadAttributesText", "UTF8_MatchText"];
 
     /// <summary>Functions that stay one method however big: splitting the executor's interpreter costs more than it gains.</summary>
     public static IReadOnlySet<int> KeepWhole(WasmModule module) => new HashSet<int> { module.FindFunction("ExecInterpExpr") };
