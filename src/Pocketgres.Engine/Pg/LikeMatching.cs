@@ -19,9 +19,15 @@ public static unsafe class LikeMatching
 
     /// <summary>UTF8_MatchText(text, its length, pattern, its length, locale), of which only whether the result is 1, a match, counts here.</summary>
     [CallReplacement("GenericMatchText", Function, 1, Locking = KernelLocking.None)]
-    public static int Matches(byte* m, long text, int length, long pattern, int patternLength, long locale) =>
-        new PgLocale(m, (uint)locale).Deterministic
-            && LikePattern.Matches(new(m + (uint)text, length), new(m + (uint)pattern, patternLength)) is { } matches
-            ? matches ? 1 : 0
-            : ((delegate*<byte*, long, int, long, int, long, int>)Process.From(m).Export(Function))(m, text, length, pattern, patternLength, locale);
+    public static int Matches(byte* m, long text, int length, long pattern, int patternLength, long locale)
+    {
+        // A damaged tuple may say that it has less than no bytes.
+        if (length >= 0 && patternLength >= 0 && new PgLocale(m, (uint)locale).Deterministic
+            && LikePattern.Matches(new(m + (uint)text, length), new(m + (uint)pattern, patternLength)) is { } matches)
+        {
+            return matches ? 1 : 0;
+        }
+
+        return ((delegate*<byte*, long, int, long, int, long, int>)Process.From(m).Export(Function))(m, text, length, pattern, patternLength, locale);
+    }
 }

@@ -79,7 +79,8 @@ internal sealed partial class FunctionTranslator
 
     /// <summary>
     /// The base of an address that is a sum with a small constant, which becomes a part of the access's offset: so what is cut is the base, once for all its fields. The base of a valid
-    /// address is one too, since nothing lies in the first page (the far end of the C stack), where the sum could have wrapped around.
+    /// address is one too, since nothing lies in the first page (the far end of the C stack), where the sum could have wrapped around. Never
+    /// a negative constant: what the host keeps lies below linear memory.
     /// </summary>
     private static Expression TakeDisplacement(Expression address, ref uint offset)
     {
