@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Looks for races: builds an engine whose code lets time pass around atomic instructions, the releases of spinlocks and fences, and runs PostgreSQL's suites (eng/regress.sh) on it, with one
-# seed after the other.
+# seed after the other. The suites take turns, so that each minute meets as many seeds as possible.
 #
 #   eng/schedules.sh [MINUTES [SUITE...]]     default: 10, isolation regression
 #   SEED                                      the first seed (default: 1)
 #
-# Prints the lines of eng/regress.sh under each seed; exit code 1 if a test differed under any. What differs without this too (docs/testing.md) is in them.
+# Prints a line for each seed with its suite and eng/regress.sh's count; exit code 1 if a test differed under any. What differs without this too (docs/testing.md) is in them.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 minutes="${1:-10}" seed="${SEED:-1}" result=0
@@ -19,8 +19,9 @@ rm -rf "$directory/bin"
 cp -a src/Pocketgres.Cli/bin/Release/net10.0 "$directory/bin"
 build # what is in its place again is the usual one
 until ((SECONDS >= minutes * 60)); do
-    echo "schedules: seed $seed"
-    POCKETGRES_SCHEDULE_SEED="$seed" POCKETGRES_CLI="$directory/bin/pocketgres.dll" POCKETGRES_REGRESS_DIR="$directory/seed-$seed" eng/regress.sh "${suites[@]}" || result=1
+    suite="${suites[seed % ${#suites[@]}]}"
+    echo "schedules: seed $seed: $suite"
+    POCKETGRES_SCHEDULE_SEED="$seed" POCKETGRES_CLI="$directory/bin/pocketgres.dll" POCKETGRES_REGRESS_DIR="$directory/seed-$seed" eng/regress.sh "$suite" || result=1
     seed=$((seed + 1))
 done
 exit "$result"

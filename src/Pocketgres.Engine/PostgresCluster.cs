@@ -304,7 +304,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
 
         try
         {
-            return HostListener.Open(address, options.Port, 1024);
+            return HostListener.Open(address, options.Port);
         }
         catch (Win32Exception e)
         {

@@ -24,6 +24,12 @@ public sealed unsafe class HostListener : IDisposable
     /// <summary>Its descriptor of the host.</summary>
     public int Descriptor => _descriptor;
 
+    /// <summary>
+    /// Connections that may wait to be accepted, at least: Linux' own bound (somaxconn), so that a crowd that connects at once does not make others' first packets be dropped, which are
+    /// sent again after a second.
+    /// </summary>
+    public const int Backlog = 4096;
+
     /// <summary>Port it listens on, also when the system chose it.</summary>
     public int Port { get; private set; }
 
@@ -33,9 +39,8 @@ public sealed unsafe class HostListener : IDisposable
     /// <summary>Listens on an address. <c>::</c> takes IPv6 only, as Postgres' own sockets do.</summary>
     /// <param name="address">An address of this machine, or the one that means all.</param>
     /// <param name="port">The port, 0 for any that is free.</param>
-    /// <param name="backlog">Connections that may wait to be accepted.</param>
     /// <exception cref="Win32Exception">The system refuses; the native error is its errno, for example 98 (EADDRINUSE) or 13 (EACCES).</exception>
-    public static HostListener Open(IPAddress address, int port, int backlog)
+    public static HostListener Open(IPAddress address, int port)
     {
         ArgumentNullException.ThrowIfNull(address);
         bool v6 = address.AddressFamily == AddressFamily.InterNetworkV6;
@@ -55,7 +60,7 @@ public sealed unsafe class HostListener : IDisposable
 
             // Linux reports a port taken by another listener already at bind, at the latest at listen.
             Check(Libc.bind(listener._descriptor, name, length));
-            Check(Libc.listen(listener._descriptor, backlog));
+            Check(Libc.listen(listener._descriptor, Backlog));
             Check(Libc.getsockname(listener._descriptor, name, &length));
             listener.Port = BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(name + 2, 2));
             return listener;

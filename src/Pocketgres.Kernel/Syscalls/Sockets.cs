@@ -61,7 +61,7 @@ public static unsafe class Sockets
         return process.Files.Add(socket);
     }
 
-    /// <summary>listen(2).</summary>
+    /// <summary>listen(2). The backlog is a hint, and Postgres' (twice max_connections) is too short for a crowd: see <see cref="HostListener.Backlog"/>.</summary>
     [HostFunction("__syscall_listen")]
     public static int Listen(byte* m, int fd, int backlog, int unused1, int unused2, int unused3, int unused4)
     {
@@ -71,7 +71,7 @@ public static unsafe class Sockets
             return error;
         }
 
-        if (socket.Queue is null && Libc.listen(socket.PollDescriptor, backlog) != 0)
+        if (socket.Queue is null && Libc.listen(socket.PollDescriptor, Math.Max(backlog, HostListener.Backlog)) != 0)
         {
             return -(int)HostErrno.Last();
         }

@@ -2,13 +2,13 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Pocketgres.Engine;
+using Pocketgres.Kernel.Net;
 
 namespace Pocketgres.Server.Sleeping;
 
 /// <summary>The listening sockets of a process whose clusters sleep and wake: TCP, a Unix socket, or both. Connections are given to a handler as they come.</summary>
 internal sealed class Front : IDisposable
 {
-    private const int Backlog = 1024;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private static readonly TimeSpan s_pauseWithoutDescriptors = TimeSpan.FromMilliseconds(50);
 
@@ -92,7 +92,7 @@ internal sealed class Front : IDisposable
         }
 
         listener.Bind(new IPEndPoint(address, Port));
-        listener.Listen(Backlog);
+        listener.Listen(HostListener.Backlog);
         Port = ((IPEndPoint)listener.LocalEndPoint!).Port;
     }
 
@@ -105,7 +105,7 @@ internal sealed class Front : IDisposable
         listener.Bind(new UnixDomainSocketEndPoint(path));
         _socketPath = path;
         File.SetUnixFileMode(path, OwnerOnly);
-        listener.Listen(Backlog);
+        listener.Listen(HostListener.Backlog);
     }
 
     private async Task AcceptAsync(Socket listener, Action<Socket> handler)

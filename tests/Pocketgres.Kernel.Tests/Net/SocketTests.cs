@@ -314,9 +314,9 @@ public sealed unsafe class SocketTests
     [InlineData("0.0.0.0")]
     public void A_listener_of_the_host_is_taken_over_by_address(string address)
     {
-        using var listener = HostListener.Open(IPAddress.Parse(address), 0, 16);
+        using var listener = HostListener.Open(IPAddress.Parse(address), 0);
         Assert.InRange(listener.Port, 1, 65535);
-        var busy = Assert.Throws<Win32Exception>(() => HostListener.Open(IPAddress.Parse(address), listener.Port, 16));
+        var busy = Assert.Throws<Win32Exception>(() => HostListener.Open(IPAddress.Parse(address), listener.Port));
         Assert.Equal(98, busy.NativeErrorCode); // EADDRINUSE
         using var kernel = new TestKernel();
         kernel.Kernel.InheritedSockets.Add(listener);
