@@ -9,7 +9,7 @@ namespace Pocketgres.Engine.Connections;
 /// <summary>
 /// Keeps connections from the postmaster until their startup packet is there: natively each has a process that waits for it. What ProcessStartupPacket
 /// (tcop/backend_startup.c) does before: the limits of a packet's length, and the answers to requests for TLS and GSS, of which there is no GSS.
-/// Who is granted TLS, or begins with it, waits here until the first message of the handshake is there.
+/// Who begins with TLS waits here until the first message of the handshake is there. Who is granted it, too, but for a few: their processes start while they make that message.
 /// Whatever is wrong or doubtful goes to a backend, which says so.
 /// </summary>
 internal sealed class StartupPackets : AcceptFilter
@@ -19,8 +19,11 @@ internal sealed class StartupPackets : AcceptFilter
     private const byte TlsHandshake = 0x16;
     private const int TlsHeader = 5; // type, version (2), length (2): RFC 8446, 5.1
     private const int UnixFamily = 1; // AF_UNIX, which has no TLS
-    private const int SslSeen = 1, GssSeen = 2, TlsGranted = 4; // states of a connection
+    private const int SslSeen = 1, GssSeen = 2, TlsGranted = 4, TlsAwaited = 8; // states of a connection
+    private const int MaximumAwaited = 8; // so many processes at most wait for handshakes that may never come
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromMinutes(1);
+
+    private int _awaited; // connections with TlsAwaited
 
     /// <inheritdoc/>
     public override int MaximumRequest => MaximumLength + 1; // to see whether something follows
@@ -37,6 +40,26 @@ internal sealed class StartupPackets : AcceptFilter
     /// <summary>Whether a connection's SSLRequest has been answered with yes.</summary>
     /// <param name="state">The connection's.</param>
     public static bool HasGrantedTls(int state) => (state & TlsGranted) != 0;
+
+    /// <summary>Notes that a connection's handshake is done.</summary>
+    public void HandshakeDone(SocketFile connection)
+    {
+        Ended(connection.AcceptState);
+        connection.AcceptState &= ~TlsAwaited;
+    }
+
+    /// <summary>Keeps from a backend what is not encrypted although TLS was granted: it would take it.</summary>
+    /// <inheritdoc/>
+    public override bool MayGoOn(int state, byte first) => (state & TlsAwaited) == 0 || first == TlsHandshake;
+
+    /// <inheritdoc/>
+    public override void Ended(int state)
+    {
+        if ((state & TlsAwaited) != 0)
+        {
+            _ = Interlocked.Decrement(ref _awaited);
+        }
+    }
 
     /// <inheritdoc/>
     public override AcceptVerdict Judge(Process process, ReadOnlySpan<byte> address, ReadOnlySpan<byte> received, ref int state, out byte answer)
@@ -87,6 +110,13 @@ internal sealed class StartupPackets : AcceptFilter
         {
             answer = (byte)'S';
             state |= TlsGranted;
+        }
+
+        if (isFirst && HasGrantedTls(state) && Volatile.Read(ref _awaited) < MaximumAwaited)
+        {
+            _ = Interlocked.Increment(ref _awaited);
+            state |= TlsAwaited;
+            return AcceptVerdict.AnswerAndAccept;
         }
 
         return isFirst ? AcceptVerdict.Answer : AcceptVerdict.Close; // a backend, which has not seen the first one, would wait for more

@@ -81,7 +81,17 @@ public static unsafe class TransportSecurity
 
     /// <summary>Goes on with the handshake: 0 when it is done.</summary>
     [HostFunction("pocket_tls_handshake", Locking = KernelLocking.None)]
-    public static int Handshake(byte* m, int error) => End(m, State(m).Session?.Handshake(), error);
+    public static int Handshake(byte* m, int error)
+    {
+        var session = State(m).Session;
+        int result = End(m, session?.Handshake(), error);
+        if (result == 0)
+        {
+            (Process.From(m).Kernel.Options.AcceptFilter as StartupPackets)?.HandshakeDone(session!.Socket);
+        }
+
+        return result;
+    }
 
     /// <summary>Whether the client has asked for TLS by an SSLRequest that was answered before the process got the connection.</summary>
     [HostFunction("pocket_tls_requested", Locking = KernelLocking.None)]

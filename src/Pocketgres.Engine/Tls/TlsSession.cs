@@ -58,9 +58,13 @@ internal sealed unsafe class TlsSession : IDisposable
     public TlsSession(TlsContext context, SocketFile socket, byte[] received)
     {
         _context = context;
+        Socket = socket;
         _records = new RecordStream(socket, received);
         _stream = new SslStream(_records, leaveInnerStreamOpen: true);
     }
+
+    /// <summary>The connection.</summary>
+    public SocketFile Socket { get; }
 
     /// <summary>Why the last call failed, if it was not the socket.</summary>
     public TlsFailure? Failure { get; private set; }

@@ -12,6 +12,9 @@ public enum AcceptVerdict
     /// <summary>The request is answered here, and the next one waited for.</summary>
     Answer,
 
+    /// <summary>The request is answered here, and the program gets the connection at once: it waits for the next one itself.</summary>
+    AnswerAndAccept,
+
     /// <summary>It is closed without a word.</summary>
     Close,
 }
@@ -40,6 +43,17 @@ public abstract class AcceptFilter
     /// <param name="address">The client's, as accept(2) gives it.</param>
     /// <param name="received">At least one byte, and not more than <see cref="MaximumRequest"/>.</param>
     /// <param name="state">The filter's own for this connection; 0 at first. The accepted socket has it as <see cref="SocketFile.AcceptState"/>.</param>
-    /// <param name="answer">With <see cref="AcceptVerdict.Answer"/>: the byte to send in place of <paramref name="received"/>, which is taken from the connection.</param>
+    /// <param name="answer">With <see cref="AcceptVerdict.Answer"/> and <see cref="AcceptVerdict.AnswerAndAccept"/>: the byte to send in place of <paramref name="received"/>, which is taken from the connection.</param>
     public abstract AcceptVerdict Judge(Process process, ReadOnlySpan<byte> address, ReadOnlySpan<byte> received, ref int state, out byte answer);
+
+    /// <summary>Decides whether the program may read what a client sends next, whose last request was answered here; if not, the connection has ended for the program.</summary>
+    /// <param name="state">What was noted about the connection.</param>
+    /// <param name="first">The first byte.</param>
+    public virtual bool MayGoOn(int state, byte first) => true;
+
+    /// <summary>Notes that a connection is closed, whoever had it. Once for each; any thread.</summary>
+    /// <param name="state">What was noted about it last.</param>
+    public virtual void Ended(int state)
+    {
+    }
 }

@@ -11,6 +11,7 @@ public sealed unsafe class SocketFile : OpenFile
     private int _descriptor;
     private readonly Action? _closed;
     private int _receivedTaken; // of Received
+    private bool? _goesOn; // whether the filter lets pass what came after the requests that it has answered; null until something came
     private WaitingConnections? _connections; // of a listening socket, made when the first connection comes
 
     /// <summary>Takes over a host descriptor.</summary>
@@ -23,8 +24,11 @@ public sealed unsafe class SocketFile : OpenFile
         Flags = OpenFlags.ReadWrite | OpenFlags.NonBlocking;
     }
 
-    /// <summary>What <see cref="AcceptFilter.Judge"/> has noted about this connection before it was accepted.</summary>
-    public int AcceptState { get; internal init; }
+    /// <summary>What <see cref="AcceptFilter.Judge"/> has noted about this connection before it was accepted; then its process's to change.</summary>
+    public int AcceptState { get; set; }
+
+    /// <summary>Of a connection: who has judged it.</summary>
+    internal AcceptFilter? Filter { private get; init; }
 
     /// <summary>Of a connection: what was received before the program accepted it, which it reads first; null for nothing.</summary>
     public byte[]? Received { private get; init; }
@@ -67,6 +71,12 @@ public sealed unsafe class SocketFile : OpenFile
         }
 
         nint n = Libc.recv(_descriptor, buffer, count, Libc.MsgDontWait | (peek ? 2 : 0));
+        if (AcceptState != 0 && _goesOn != true && n > 0)
+        {
+            _goesOn ??= Filter?.MayGoOn(AcceptState, *buffer) ?? true;
+            return _goesOn.Value ? (int)n : 0;
+        }
+
         return n >= 0 ? (int)n : -(int)HostErrno.Last();
     }
 
@@ -146,5 +156,6 @@ public sealed unsafe class SocketFile : OpenFile
         _ = _descriptor < 0 ? 0 : Libc.close(_descriptor);
         _descriptor = -1;
         _closed?.Invoke();
+        Filter?.Ended(AcceptState);
     }
 }

@@ -90,6 +90,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         foreach (var c in _waiting.Values.Concat(_ready))
         {
             _ = Libc.close(c.Descriptor);
+            filter.Ended(c.State);
             queue?.Taken();
         }
 
@@ -234,13 +235,19 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
                 return;
             }
 
-            switch (filter.Judge(process, connection.Address, new ReadOnlySpan<byte>(bytes, (int)n), ref connection.State, out byte answer))
+            var verdict = filter.Judge(process, connection.Address, new ReadOnlySpan<byte>(bytes, (int)n), ref connection.State, out byte answer);
+            switch (verdict)
             {
-                case AcceptVerdict.Answer:
+                case AcceptVerdict.Answer or AcceptVerdict.AnswerAndAccept:
                     if (Libc.recv(connection.Descriptor, bytes, n, Libc.MsgDontWait) != n || Libc.send(connection.Descriptor, &answer, 1, Libc.MsgDontWait | Libc.MsgNoSignal) != 1)
                     {
                         Drop(connection);
                         return;
+                    }
+
+                    if (verdict == AcceptVerdict.AnswerAndAccept)
+                    {
+                        goto default;
                     }
 
                     break;
@@ -290,6 +297,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         Forget(connection);
         filter.Dropped++;
         _ = Libc.close(connection.Descriptor);
+        filter.Ended(connection.State);
         queue?.Taken();
     }
 

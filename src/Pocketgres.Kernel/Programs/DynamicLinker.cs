@@ -129,7 +129,15 @@ internal sealed unsafe class DynamicLinker
     public string Open(int handle)
     {
         string path = CString.Read(Memory, handle + HandleName), baseName = Path.GetFileNameWithoutExtension(path);
-        Own().Handles[handle] = Load(path);
+        try
+        {
+            Own().Handles[handle] = Load(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or BadImageFormatException)
+        {
+            throw new DynamicLinkException($"{path}: {e.Message}"); // somebody has removed or changed files of the installation while it is in use
+        }
+
         return baseName;
     }
 

@@ -99,7 +99,7 @@ public static unsafe class Sockets
 
         SetOption(accepted, 6, 1); // IPPROTO_TCP, TCP_NODELAY; fails harmlessly on Unix sockets
         SetOption(accepted, 1, 9); // SOL_SOCKET, SO_KEEPALIVE: notices clients that vanished
-        return process.Files.Add(new SocketFile(accepted) { AcceptState = state, Received = received });
+        return process.Files.Add(new SocketFile(accepted) { AcceptState = state, Received = received, Filter = process.Kernel.Options.AcceptFilter });
     }
 
     /// <summary>connect(2); waits for the connection, without the kernel's lock, unless the socket is non-blocking.</summary>

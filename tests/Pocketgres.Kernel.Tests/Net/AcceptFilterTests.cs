@@ -139,6 +139,35 @@ public sealed unsafe class AcceptFilterTests
         });
     }
 
+    [Fact]
+    public void Who_is_answered_may_be_accepted_at_once_and_goes_on_as_the_filter_allows()
+    {
+        var filter = new Lines(TimeSpan.FromMinutes(1));
+        using var kernel = new TestKernel(options: new KernelOptions { StackSize = 1 << 20, AcceptFilter = filter });
+        kernel.Run(p =>
+        {
+            var calls = new Calls(p);
+            int listener = calls.Listen("127.0.0.1", 0, out int port);
+            foreach (bool isGood in (bool[])[true, false])
+            {
+                using var client = new TcpClient("127.0.0.1", port);
+                client.Client.Send("&"u8);
+                int fd = calls.Accept(listener, out _);
+                Assert.Equal('!', client.GetStream().ReadByte());
+                Assert.Equal(Eagain, calls.Receive(fd, 100, out _)); // what was answered is taken
+                client.Client.Send(isGood ? "go on"u8 : "?"u8);
+                Assert.Equal(isGood ? 5 : 0, calls.ReceiveWaiting(fd, 100, out _));
+                client.Client.Send("?"u8); // the first byte decides, for good
+                Assert.Equal(isGood ? 1 : 0, calls.ReceiveWaiting(fd, 100, out _));
+                Assert.Equal(isGood ? 0 : 1, filter.EndedWhileAnswered); // the first one's
+                calls.Close(fd);
+                Assert.Equal(isGood ? 1 : 2, filter.EndedWhileAnswered);
+            }
+
+            calls.Close(listener);
+        });
+    }
+
     private static TestKernel Filtering(TimeSpan patience) => new(options: new KernelOptions { StackSize = 1 << 20, AcceptFilter = new Lines(patience) });
 
     private sealed class Lines(TimeSpan patience) : AcceptFilter
@@ -147,9 +176,21 @@ public sealed unsafe class AcceptFilterTests
 
         public override TimeSpan PatienceOf(Process process) => patience;
 
+        public int EndedWhileAnswered { get; private set; }
+
+        public override bool MayGoOn(int state, byte first) => first != '?';
+
+        public override void Ended(int state) => EndedWhileAnswered += state == 9 ? 1 : 0;
+
         public override AcceptVerdict Judge(Process process, ReadOnlySpan<byte> address, ReadOnlySpan<byte> received, ref int state, out byte answer)
         {
             answer = (byte)'!';
+            if (received[0] == '&')
+            {
+                state = 9;
+                return AcceptVerdict.AnswerAndAccept;
+            }
+
             return received[0] == '?' ? state++ == 0 ? AcceptVerdict.Answer : AcceptVerdict.Close
                 : received.Contains((byte)'\n') ? AcceptVerdict.Accept : AcceptVerdict.Wait;
         }

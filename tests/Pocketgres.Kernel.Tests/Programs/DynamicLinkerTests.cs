@@ -178,6 +178,21 @@ public sealed unsafe class DynamicLinkerTests
     }
 
     [Fact]
+    public void A_module_whose_files_somebody_removed_is_an_error_of_dlopen()
+    {
+        var b = Side(memory: 64, table: 1);
+        b.Data(0, [1, 2, 3], MemoryBase);
+        var image = ModuleFiles.Translate(b, UniqueName("removed"), TestProgram.Linkage).Image;
+        File.Delete(image.DataPath);
+        using var kernel = new TestKernel(TestProgram.With(("removed", image)));
+        kernel.Run(p =>
+        {
+            Assert.Equal(0, Open(p, "/lib/removed.so"));
+            Assert.Contains(image.DataPath, ((GuestState)p.Tag!).DlError, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
     public void A_module_loaded_before_fork_works_in_the_child_with_a_copy_of_its_data()
     {
         var b = Side(memory: 64, table: 1);

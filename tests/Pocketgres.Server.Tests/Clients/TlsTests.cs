@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Numerics;
 using Pocketgres.Server.Tests.Infrastructure;
@@ -166,6 +167,40 @@ public sealed class TlsTests(TlsFixture fixture) : IClassFixture<TlsFixture>
         }
 
         Assert.Equal(1, await other.ScalarAsync<int>("select 1"));
+    }
+
+    [OursFact]
+    public async Task A_few_silent_handshakes_have_a_process_each_and_more_have_none()
+    {
+        List<TcpClient> silent = [];
+        for (int i = 0; i < 20; i++)
+        {
+            silent.Add(await GrantedAsync());
+        }
+
+        Assert.Equal("t|TLSv1.3|TLS_AES_256_GCM_SHA384|256|-", (await fixture.PsqlAsync($"user=postgres {Root}", Status)).Succeeded().Output.Trim()); // as one of many
+        await Wait.UntilAsync(() => silent.Count(HasProcess) >= 8, "processes of the first ones");
+        Assert.Equal(8, silent.Count(HasProcess));
+        silent.ForEach(client => client.Dispose());
+
+        // The places are free again.
+        await Wait.UntilAsync(async () =>
+        {
+            using TcpClient client = await GrantedAsync();
+            Assert.Equal("t", (await fixture.PsqlAsync($"user=postgres {Root}", "select ssl from pg_stat_ssl where pid = pg_backend_pid()")).Succeeded().Output.Trim()); // accepted later than that one
+            return HasProcess(client);
+        }, "a process for a silent client");
+
+        bool HasProcess(TcpClient client) =>
+            Server.Log.Contains(string.Create(CultureInfo.InvariantCulture, $"connection received: host=127.0.0.1 port={((IPEndPoint)client.Client.LocalEndPoint!).Port}"));
+
+        async Task<TcpClient> GrantedAsync()
+        {
+            var client = new TcpClient(TestServer.Host, Server.Port);
+            await client.GetStream().WriteAsync(RawTls.SslRequest);
+            Assert.Equal('S', client.GetStream().ReadByte());
+            return client;
+        }
     }
 
     [Fact]
