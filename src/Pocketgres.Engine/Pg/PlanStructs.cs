@@ -357,6 +357,14 @@ internal readonly ref partial struct HeapTupleHeader
 [GuestStruct("MemoryContextData")]
 internal readonly ref partial struct MemoryContext
 {
+    /// <summary>Nothing was allocated since the last reset.</summary>
+    [GuestName("isReset")]
+    public partial bool IsReset { get; }
+
+    /// <summary>Its first child, or 0.</summary>
+    [GuestName("firstchild")]
+    public partial uint FirstChild { get; }
+
     /// <summary>Bytes of it without its children.</summary>
     [GuestName("mem_allocated")]
     public partial ulong Allocated { get; }
