@@ -12,7 +12,15 @@ public sealed class ExtensionCheckTests : IDisposable
 
     private readonly TemporaryDirectory _directory = new();
 
-    public ExtensionCheckTests() => Add(ExtensionCheck.LeftOut, "");
+    public ExtensionCheckTests()
+    {
+        Add(ExtensionCheck.LeftOut, "");
+        Add("share/postgresql/postgres.bki", "insert ( 4302 koi8r_to_mic $libdir/cyrillic_and_mic _null_ )\ninsert ( 4303 mic_to_koi8r $libdir/cyrillic_and_mic _null_ )\n");
+        foreach (string library in (string[])["cyrillic_and_mic", "libpqwalreceiver", "pgoutput", "test_decoding"])
+        {
+            Add($"lib/postgresql/{library}.so", "so");
+        }
+    }
 
     public void Dispose() => _directory.Dispose();
 
@@ -57,6 +65,33 @@ public sealed class ExtensionCheckTests : IDisposable
         Add("share/postgresql/extension/x.control", Control);
         Assert.Equal(["later", "later_library"], ExtensionCheck.Check(catalog, _directory.Path, isFirst: true));
         Assert.Throws<BuildException>(() => ExtensionCheck.Check(catalog, _directory.Path, isFirst: false));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_library_that_nobody_lists_is_refused(bool isFirst)
+    {
+        Add("lib/postgresql/x.so", "so");
+        Add("share/postgresql/extension/x.control", Control);
+        Add("lib/postgresql/hook.so", "so");
+        const string Entry = """{"name":"hook_","kind":"Library","comment":"","libraries":["hook"],""";
+        foreach (var catalog in (ExtensionCatalog[])[Catalog(X), Catalog(X, Entry + """ "enabled":false,"reason":"unsafe"}""")])
+        {
+            Assert.Contains("the library hook is installed", Assert.Throws<BuildException>(() => ExtensionCheck.Check(catalog, _directory.Path, isFirst)).Message, StringComparison.Ordinal);
+        }
+
+        ExtensionCheck.Check(Catalog(X, Entry + """ "enabled":true}"""), _directory.Path, isFirst);
+    }
+
+    [Theory]
+    [InlineData("pgoutput")]
+    [InlineData("cyrillic_and_mic")]
+    public void No_build_is_without_a_library_of_the_server(string library)
+    {
+        File.Delete(Path.Combine(_directory.Path, "lib", "postgresql", library + ".so"));
+        var e = Assert.Throws<BuildException>(() => ExtensionCheck.Check(Catalog(), _directory.Path, isFirst: true));
+        Assert.Contains($"the server's own library {library} is not there", e.Message, StringComparison.Ordinal);
     }
 
     [Theory]

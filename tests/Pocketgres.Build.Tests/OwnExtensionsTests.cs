@@ -16,7 +16,11 @@ public sealed class OwnExtensionsTests : IDisposable
     public OwnExtensionsTests()
     {
         Add("pg/bin/postgres", "server");
-        Add("pg/lib/postgresql/plpgsql.so", "library");
+        foreach (string library in (string[])["libpqwalreceiver", "pgoutput", "test_decoding"])
+        {
+            Add($"pg/lib/postgresql/{library}.so", library);
+        }
+
         Add("pg/VERSION", "PostgreSQL 18.6\n");
         Add("pg/.complete", "");
     }
@@ -27,9 +31,9 @@ public sealed class OwnExtensionsTests : IDisposable
     public void They_are_translated_installed_and_in_the_key()
     {
         string before = Key();
-        Assert.Equal(["postgres", "plpgsql"], Input().Modules.All.Select(m => m.Name));
+        Assert.Equal(["postgres", "libpqwalreceiver", "pgoutput", "test_decoding"], Input().Modules.All.Select(m => m.Name));
         Add("own/mine/lib/postgresql/mine.so", "mine");
-        Assert.Equal(["postgres", "mine", "plpgsql"], Input().Modules.All.Select(m => m.Name));
+        Assert.Equal(["postgres", "libpqwalreceiver", "mine", "pgoutput", "test_decoding"], Input().Modules.All.Select(m => m.Name));
         Assert.NotEqual(before, Key());
     }
 
@@ -60,7 +64,7 @@ public sealed class OwnExtensionsTests : IDisposable
     [Fact]
     public void A_file_that_two_have_is_refused()
     {
-        Add("own/mine/lib/postgresql/plpgsql.so", "another");
+        Add("own/mine/lib/postgresql/pgoutput.so", "another");
         var e = Assert.Throws<BuildException>(Input);
         Assert.Contains(Path.Combine("own", "mine"), e.Message, StringComparison.Ordinal);
         Assert.Contains("remove one", e.Message, StringComparison.Ordinal);

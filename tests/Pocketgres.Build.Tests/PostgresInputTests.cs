@@ -15,7 +15,11 @@ public sealed class PostgresInputTests : IDisposable
     {
         Add("bin/postgres", "server");
         Add("bin/psql", "client");
-        Add("lib/postgresql/plpgsql.so", "library");
+        foreach (string library in (string[])["libpqwalreceiver", "pgoutput", "plpgsql", "test_decoding"])
+        {
+            Add($"lib/postgresql/{library}.so", library);
+        }
+
         Add("share/postgresql/errcodes.txt", "codes");
         Add("debug/postgres", "not installed");
         Add("VERSION", "PostgreSQL 18.6\n");
@@ -28,7 +32,7 @@ public sealed class PostgresInputTests : IDisposable
     public void Programs_and_libraries_are_translated()
     {
         var modules = new PostgresInput(_directory.Path).Modules;
-        Assert.Equal(["postgres", "psql", "plpgsql"], modules.All.Select(m => m.Name));
+        Assert.Equal(["postgres", "psql", "libpqwalreceiver", "pgoutput", "plpgsql", "test_decoding"], modules.All.Select(m => m.Name));
         Assert.Equal("client"u8.ToArray(), modules.Programs.Single().Bytes.ToArray());
     }
 
@@ -36,7 +40,7 @@ public sealed class PostgresInputTests : IDisposable
     public void Modules_are_installed_by_name_and_other_files_as_they_are()
     {
         using var output = new TemporaryDirectory();
-        new PostgresInput(_directory.Path).WriteSupport(output.Path, ExtensionCheckTests.Catalog(""));
+        new PostgresInput(_directory.Path).WriteSupport(output.Path, ExtensionCheckTests.Catalog("""{"name":"language","kind":"Library","comment":"","enabled":true,"libraries":["plpgsql"]}"""));
         using var files = MemoryFileSystem.FromImage(FileSystemImage.Open(
             Path.Combine(output.Path, EngineArtifacts.SupportIndex), Path.Combine(output.Path, EngineArtifacts.SupportImage)));
         Assert.Equal("codes"u8.ToArray(), FileTree.ReadAll(files, "/share/postgresql/errcodes.txt", 100));
