@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Shows what the engine's build says when something is wrong, and that the next run goes on: no network, an archive of another content, a compiler that is
-# missing or too old, a disk that is full at the start and one that fills up during the build, a build that is killed three times. In copies of eng/, in a
-# temporary folder; the result of the interrupted build must be this clone's, byte for byte. Each message must be one line.
+# missing or too old, a disk that is full at the start and one that fills up during the build, a build that is killed three times, then made as for a first start, then
+# completed. In copies of eng/, in a temporary folder; the results of the interrupted build must be this clone's, byte for byte. Each message must be one line.
 #
 #   eng/bad-builds.sh           all but the last two: half a minute
 #   eng/bad-builds.sh --all     all: a whole build, some 10 minutes of processor time; the disk needs the right to mount
@@ -60,7 +60,7 @@ else echo "skipped: full disks, which need the right to mount"
 fi
 
 if [[ "${1:-}" == --all ]]; then
-    start() { setsid env "POCKETGRES_SOURCES=$sources" "POCKETGRES_TOOLCHAIN_DIR=$toolchain" "POCKETGRES_ENGINE_DIR=$1" "$engine" >"$work/out" 2>"$work/said" & running=$!; }
+    start() { setsid env "POCKETGRES_SOURCES=$sources" "POCKETGRES_TOOLCHAIN_DIR=$toolchain" "POCKETGRES_ENGINE_DIR=$1" "$engine" "${@:2}" >"$work/out" 2>"$work/said" & running=$!; }
     until_there() { while kill -0 "$running" 2>/dev/null && [[ "$(find "$1" -name "$2" 2>/dev/null | wc -l)" -lt "$3" ]]; do read -rt 0.2 <> <(:) || true; done; }
     if [[ -n "$mounts" ]]; then
         mount -o remount,size=2400m "$work/small"
@@ -77,18 +77,25 @@ if [[ "${1:-}" == --all ]]; then
         umount "$work/small"
     fi
     mkdir "$work/killed"
-    # In the C library, among the libraries, in the server
-    for point in "sysroot *.o 200" "sysroot *.cpp.o 60" "postgresql/src/backend *.o 300"; do
-        read -r place pattern count <<<"$point"
-        start "$work/killed"
+    # In the C library, among the libraries, in the server; one and the same tree for a first start's build and the whole
+    for point in "sysroot *.o 200" "sysroot *.cpp.o 60 --first" "postgresql/src/backend *.o 300"; do
+        read -r place pattern count option <<<"$point"
+        start "$work/killed" ${option:+"$option"}
         until_there "$work/killed/build/$place" "$pattern" "$count"
         kill -KILL -- "-$running"; wait "$running" 2>/dev/null
         echo "killed at $(find "$work/killed/build" -name '*.o' | wc -l) files"
     done
-    start "$work/killed"
+    start "$work/killed" --first
     wait "$running" || { echo "NOT OK: after it was killed: $(cat "$work/said")"; failures=$((failures + 1)); }
+    first="$(cat "$work/out")"
+    if [[ -f "$first/.first" ]] && (cd "$first" && find . -type f ! -name .first -exec cmp {} "$here/{}" ';' 2>&1 | wc -l) | grep -qx 0; then
+        echo "ok: killed three times, the $(find "$first" -type f ! -name .first | wc -l) files for a first start are the same"
+    else echo "NOT OK: the files for a first start differ, or are not there"; failures=$((failures + 1))
+    fi
+    start "$work/killed"
+    wait "$running" || { echo "NOT OK: after a first start's build: $(cat "$work/said")"; failures=$((failures + 1)); }
     list() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
-    if diff <(list "$here") <(list "$(cat "$work/out")"); then echo "ok: killed three times, the result is the same $(list "$here" | wc -l) files"
+    if diff <(list "$here") <(list "$(cat "$work/out")"); then echo "ok: completed, the result is the same $(list "$here" | wc -l) files"
     else echo "NOT OK: the result of the interrupted build differs"; failures=$((failures + 1))
     fi
 fi
