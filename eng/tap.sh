@@ -82,6 +82,7 @@ while ((\$#)); do
         -k) sockets="\$2"; shift ;;
         -h) listen="\$2"; shift ;;
         -F) setting fsync=off ;;
+        -b) setting pocketgres.binary_upgrade=on ;;
         --*) setting "\${1#--}" ;;
         *) echo "postgres: \$1 is not known here" >&2; exit 1 ;;
     esac
@@ -162,7 +163,9 @@ chmod -R go+rX "$work"
 export PATH="$work/bin:$PATH" PERL5LIB="$work/perl:$perl_folders:$source_tree/src/test/perl" TEMP_CONFIG="$work/conf"
 export PG_REGRESS="$pg18/root/usr/lib/postgresql/18/lib/pgxs/src/test/regress/pg_regress" REGRESS_SHLIB=/pocketgres/test/regress.so
 export enable_injection_points=no with_icu=yes with_ssl=no with_gssapi=no with_ldap=no with_zlib=yes PG_TEST_TIMEOUT_DEFAULT="${PG_TEST_TIMEOUT_DEFAULT:-180}" LC_ALL=C
-export GZIP_PROGRAM=gzip TAR=tar LZ4=lz4 ZSTD=zstd
+# Debian's psql has readline; this engine's reads lines as they come.
+with_readline=yes; [[ "${TAP_PROGRAMS:-}" != ours ]] || with_readline=no
+export with_readline GZIP_PROGRAM=gzip TAR=tar LZ4=lz4 ZSTD=zstd
 export TESTDATADIR TESTLOGDIR top_builddir="$work" share_contrib_dir=/nonexistent
 
 # As PostgreSQL's own runs: initdb once, and copies of what it made.

@@ -30,6 +30,11 @@ internal static class ServerArguments
     public static IReadOnlyList<string> Build(ClusterOptions options, string dataDirectory, int port, bool privateSockets, string? preload)
     {
         var arguments = new List<string> { EnginePrograms.PostgresPath, "-D", dataDirectory };
+        if (StartSettings.IsOn(options.Settings, StartSettings.BinaryUpgrade, byDefault: false))
+        {
+            arguments.Add("-b");
+        }
+
         if (preload is not null)
         {
             Add(Data.PreloadList.Parameter, preload);

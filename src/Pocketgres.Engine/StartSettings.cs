@@ -1,8 +1,7 @@
 namespace Pocketgres.Engine;
 
 /// <summary>
-/// Settings of ours that are on or off, given at start (not in configuration files, which Postgres reads). All are on by default. To Postgres they
-/// are custom settings, which it shows and does not look at.
+/// Settings of ours that are on or off, given at start (not in configuration files, which Postgres reads). To Postgres they are custom settings, which it shows and does not look at.
 /// </summary>
 internal static class StartSettings
 {
@@ -15,9 +14,12 @@ internal static class StartSettings
     /// <summary>A session does not parse and analyse an unnamed statement again that it has run before.</summary>
     public const string StatementCache = "pocketgres.statement_cache";
 
+    /// <summary>The server is in binary upgrade mode, as pg_upgrade has its servers (<c>postgres -b</c>). Off unless it is asked for.</summary>
+    public const string BinaryUpgrade = "pocketgres.binary_upgrade";
+
     /// <summary>What the settings say about this one.</summary>
     /// <exception cref="ClusterException">A value that is neither on nor off.</exception>
-    public static bool IsOn(IReadOnlyDictionary<string, string> settings, string name) => settings.GetValueOrDefault(name, "on") switch
+    public static bool IsOn(IReadOnlyDictionary<string, string> settings, string name, bool byDefault = true) => settings.GetValueOrDefault(name, byDefault ? "on" : "off") switch
     {
         "on" => true,
         "off" => false,
