@@ -57,6 +57,12 @@ internal sealed class GuestType(INamedTypeSymbol type, FactsFile facts, Action<D
                 continue;
             }
 
+            if (member.IsStatic)
+            {
+                Offset(member, found.Offset);
+                continue;
+            }
+
             string? index = member is IMethodSymbol { Parameters.Length: 1 } method && method.Parameters[0].Type.SpecialType == SpecialType.System_Int32 ? method.Parameters[0].Name : null;
             if (member is IMethodSymbol && index is null)
             {
@@ -112,6 +118,18 @@ internal sealed class GuestType(INamedTypeSymbol type, FactsFile facts, Action<D
         }
 
         return Whole("static partial class");
+    }
+
+    private void Offset(ISymbol member, int offset)
+    {
+        if (member is IPropertySymbol { SetMethod: null, ReturnsByRef: false, Type.SpecialType: SpecialType.System_Int32 })
+        {
+            _members.Append($"\n    {Declaration(member)} => {offset.ToString(CultureInfo.InvariantCulture)};\n");
+        }
+        else
+        {
+            Shape(member, "what is static is an offset: a partial int property without a setter");
+        }
     }
 
     private void Write(ISymbol member, string name, FactsType c, string place, string? index, string memory)

@@ -24,6 +24,7 @@ public sealed unsafe partial class GeneratedAccessTests : IDisposable
         *(ulong*)(_m + 0x100 + 40) = 5;
         Assert.Equal(5UL, proc.Lsn);
         Assert.Equal(128, Proc.Size);
+        Assert.Equal(16, Proc.OwnerOffset);
     }
 
     [Fact]
@@ -97,6 +98,9 @@ public sealed unsafe partial class GeneratedAccessTests : IDisposable
     internal readonly ref partial struct Proc
     {
         public partial uint Next { get; set; }
+
+        [GuestName("procLatch.owner_pid")]
+        public static partial int OwnerOffset { get; }
 
         public partial Latch ProcLatch { get; }
 

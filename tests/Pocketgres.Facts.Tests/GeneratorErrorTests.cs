@@ -16,6 +16,8 @@ public sealed class GeneratorErrorTests
     [InlineData("[GuestStruct(\"Latch\")] readonly ref partial struct L { public partial uint IsSet { get; } }", "PGF003", "which 'uint'")]
     [InlineData("[GuestStruct(\"Latch\")] readonly ref partial struct L { public partial int Pair { get; } }", "PGF003", "array of 2 times signed integer")]
     [InlineData("[GuestStruct(\"Latch\")] partial struct L { }", "PGF004", "readonly partial ref struct")]
+    [InlineData("[GuestStruct(\"Latch\")] readonly ref partial struct L { [GuestName(\"is_set\")] public static partial long At { get; } }", "PGF004", "an offset")]
+    [InlineData("[GuestStruct(\"Latch\")] readonly ref partial struct L { [GuestName(\"gone\")] public static partial int At { get; } }", "PGF002", "no member of Latch 'gone'")]
     [InlineData("[GuestStruct(\"Latches\")] readonly ref partial struct L { }", "PGF002", "no struct 'Latches'")]
     [InlineData("[GuestStruct(\"state\")] readonly ref partial struct L { }", "PGF002", "no struct 'state' alone, but state@a.c, state@b.c")]
     [InlineData("[GuestVariables] static unsafe partial class C { public static partial ref int V(byte* m); }", "PGF002", "no variable 'V' alone, but V@a.c, V@b.c")]

@@ -1,13 +1,14 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Pocketgres.Engine.Pg;
 
 namespace Pocketgres.Engine.Data;
 
 /// <summary>Checksums of pages and of WAL records with the processor's instructions for them.</summary>
 internal static unsafe class Checksums
 {
-    private const int PageSize = 8192, ChecksumOffset = 8; // BLCKSZ, offsetof(PageHeaderData, pd_checksum)
+    private const int PageSize = 8192; // BLCKSZ
     private const int Sums = 32; // N_SUMS (storage/checksum_impl.h)
     private const uint Prime = 16777619; // FNV_PRIME
 
@@ -17,10 +18,10 @@ internal static unsafe class Checksums
     /// <param name="offsets">checksumBaseOffsets.</param>
     public static int Page(byte* page, int block, uint* offsets)
     {
-        ushort stored = Unsafe.ReadUnaligned<ushort>(page + ChecksumOffset);
-        Unsafe.WriteUnaligned(page + ChecksumOffset, (ushort)0); // the checksum is of the page without it
+        ushort stored = Unsafe.ReadUnaligned<ushort>(page + PageHeader.ChecksumOffset);
+        Unsafe.WriteUnaligned(page + PageHeader.ChecksumOffset, (ushort)0); // the checksum is of the page without it
         uint sum = Page(page, offsets);
-        Unsafe.WriteUnaligned(page + ChecksumOffset, stored);
+        Unsafe.WriteUnaligned(page + PageHeader.ChecksumOffset, stored);
         return (int)(((sum ^ (uint)block) % 65535) + 1);
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Pocketgres.Engine.Pg;
 
 namespace Pocketgres.Engine.Data;
 
@@ -11,8 +12,6 @@ internal static unsafe class PageChecksum
     /// <summary>Bytes of a page (BLCKSZ) that this is written for.</summary>
     public const int PageSize = 8192;
 
-    private const int ChecksumOffset = 8, UpperOffset = 14; // PageHeaderData: pd_lsn 8, pd_checksum 2, pd_flags 2, pd_lower 2, pd_upper 2
-
     private static ReadOnlySpan<uint> BaseOffsets =>
     [
         0x5B1F36E9, 0xB8525960, 0x02AB50AA, 0x1DE66D2A, 0x79FF467A, 0x9BB9F8A3, 0x217E7CD2, 0x83E13D2C,
@@ -22,10 +21,10 @@ internal static unsafe class PageChecksum
     ];
 
     /// <summary>PageIsNew: a page that was added to the file and never filled has no header and no checksum.</summary>
-    public static bool IsNew(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadUInt16LittleEndian(page[UpperOffset..]) == 0;
+    public static bool IsNew(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadUInt16LittleEndian(page[PageHeader.UpperOffset..]) == 0;
 
     /// <summary>The checksum a page carries.</summary>
-    public static ushort Stored(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadUInt16LittleEndian(page[ChecksumOffset..]);
+    public static ushort Stored(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadUInt16LittleEndian(page[PageHeader.ChecksumOffset..]);
 
     /// <summary>The checksum a page should carry.</summary>
     /// <param name="page">The page, <see cref="PageSize"/> bytes.</param>
@@ -34,7 +33,7 @@ internal static unsafe class PageChecksum
     {
         Span<byte> copy = stackalloc byte[PageSize];
         page[..PageSize].CopyTo(copy);
-        copy.Slice(ChecksumOffset, sizeof(ushort)).Clear(); // the checksum is of the page without it
+        copy.Slice(PageHeader.ChecksumOffset, sizeof(ushort)).Clear(); // the checksum is of the page without it
         fixed (byte* bytes = copy)
         {
             fixed (uint* offsets = BaseOffsets)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Pocketgres.Engine.Pg;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 
@@ -9,12 +10,10 @@ namespace Pocketgres.Engine.Data;
 /// global/pg_control, and the identifier in the headers of the WAL segments that are there.
 /// </summary>
 /// <remarks>
-/// A WAL segment starts with XLogLongPageHeaderData (access/xlog_internal.h), xlp_sysid at byte 24; page headers have no checksum.
+/// A WAL segment starts with XLogLongPageHeaderData (access/xlog_internal.h), with the identifier; page headers have no checksum.
 /// </remarks>
 internal static class SystemIdentity
 {
-    private const int SegmentIdentifierOffset = 24;
-
     /// <summary>A new identifier, made as initdb makes it: seconds since 1970, microseconds, and bits of chance instead of a process id.</summary>
     public static ulong NewIdentifier()
     {
@@ -46,7 +45,7 @@ internal static class SystemIdentity
         string wal = FileTree.Combine(dataDirectory, "pg_wal");
         foreach (var segment in FileTree.List(files, wal).Where(e => e.Name.Length == 24 && e.Name.All(char.IsAsciiHexDigitUpper)))
         {
-            Overwrite(files, FileTree.Combine(wal, segment.Name), bytes, SegmentIdentifierOffset);
+            Overwrite(files, FileTree.Combine(wal, segment.Name), bytes, LogSegmentHeader.SystemIdentifierOffset);
         }
     }
 

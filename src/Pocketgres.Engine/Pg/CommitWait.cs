@@ -8,8 +8,6 @@ namespace Pocketgres.Engine.Pg;
 /// </summary>
 public static unsafe class CommitWait
 {
-    private const int LocalFlush = 1; // SYNCHRONOUS_COMMIT_LOCAL_FLUSH (access/xact.h): this and SYNCHRONOUS_COMMIT_OFF wait for nobody else
-
     // How soon a waiting process notices a signal: an immediate shutdown must end it.
     private static readonly TimeSpan s_signalInterval = TimeSpan.FromMilliseconds(50);
 
@@ -21,7 +19,7 @@ public static unsafe class CommitWait
     public static void WaitForLog(byte* m, long position, int commit)
     {
         var process = Process.From(m);
-        if (PostgresProcess.Of(process).CommitGate is { } gate && GuestVariables.SynchronousCommit(m) > LocalFlush)
+        if (PostgresProcess.Of(process).CommitGate is { } gate && GuestVariables.SynchronousCommit(m) > CommitLevels.LocalFlush) // less waits for nobody else
         {
             Wait(process, gate, gate.CommitTicket());
         }

@@ -5,8 +5,7 @@ namespace Pocketgres.Engine.Pg;
 /// <summary>The postmaster, while it restarts the server after a crash.</summary>
 public static unsafe class CrashRestart
 {
-    // STARTUP_CRASHED and ImmediateShutdown of postmaster/postmaster.c.
-    private const int StartupCrashed = 3, Immediate = 3;
+    private const int Immediate = 3; // ImmediateShutdown (postmaster/postmaster.c)
 
     /// <summary>
     /// Runs before PostmasterStateMachine (postmaster/postmaster.c). After a crash it waits for the checkpointer to end too, which the crash told it to; but the one that the restart
@@ -18,7 +17,7 @@ public static unsafe class CrashRestart
     {
         int shutdown = GuestVariables.Shutdown(m);
         if (GuestVariables.FatalError(m) && shutdown < Immediate
-            && (GuestVariables.StartupStatus(m) == StartupCrashed || (shutdown > 0 && GuestVariables.StartupProcess(m) == 0 && GuestVariables.Checkpointer(m) != 0)))
+            && (GuestVariables.StartupStatus(m) == StartupStatuses.Crashed || (shutdown > 0 && GuestVariables.StartupProcess(m) == 0 && GuestVariables.Checkpointer(m) != 0)))
         {
             Process.From(m).Post(Signal.Quit);
         }

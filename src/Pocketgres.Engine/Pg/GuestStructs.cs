@@ -106,22 +106,6 @@ internal readonly ref partial struct LogControl
     public partial int LastBuffer { get; }
 }
 
-/// <summary>pg_control (catalog/pg_control.h).</summary>
-[GuestStruct("ControlFileData")]
-internal readonly ref partial struct ControlFileData
-{
-    /// <summary>Says which cluster this is.</summary>
-    [GuestName("system_identifier")]
-    public partial ulong SystemIdentifier { get; set; }
-
-    /// <summary>For authentication: 32 bytes.</summary>
-    [GuestName("mock_authentication_nonce")]
-    public partial ref byte Nonce { get; }
-
-    /// <summary>The checksum of all before it.</summary>
-    public partial uint Crc { get; set; }
-}
-
 /// <summary>What a process waits for (storage/ipc/waiteventset.c).</summary>
 [GuestStruct("WaitEventSet")]
 internal readonly ref partial struct WaitEventSet
@@ -300,20 +284,20 @@ internal static partial class EolTypes
     public static partial int Newline { get; }
 }
 
-/// <summary>The beginning of a page of the write-ahead log (access/xlog_internal.h).</summary>
-[GuestStruct("XLogPageHeaderData")]
-internal readonly ref partial struct LogPageHeader
+/// <summary>What became of the startup process (postmaster/postmaster.c).</summary>
+[GuestConstants]
+internal static partial class StartupStatuses
 {
-    /// <summary>Flags, XLP_LONG_HEADER among them.</summary>
-    [GuestName("xlp_info")]
-    public partial ushort Flags { get; }
+    /// <summary>It failed.</summary>
+    [GuestName("STARTUP_CRASHED")]
+    public static partial int Crashed { get; }
 }
 
-/// <summary>The beginning of a segment's first page, which <see cref="LogPageHeader"/> is the beginning of (access/xlog_internal.h).</summary>
-[GuestStruct("XLogLongPageHeaderData")]
-internal readonly ref partial struct LogSegmentHeader
+/// <summary>What a commit waits for (access/xact.h).</summary>
+[GuestConstants]
+internal static partial class CommitLevels
 {
-    /// <summary>The cluster's.</summary>
-    [GuestName("xlp_sysid")]
-    public partial ulong SystemIdentifier { get; set; }
+    /// <summary>The log on this server's disk.</summary>
+    [GuestName("SYNCHRONOUS_COMMIT_LOCAL_FLUSH")]
+    public static partial int LocalFlush { get; }
 }

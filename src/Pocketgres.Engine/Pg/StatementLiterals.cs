@@ -10,7 +10,7 @@ namespace Pocketgres.Engine.Pg;
 internal sealed unsafe class StatementLiterals
 {
     /// <summary>VARHDRSZ (varatt.h): bytes before those of a text, of which four times the size is the content.</summary>
-    internal const int VarlenaHeader = 4;
+    internal static int VarlenaHeader => Varlena.ContentOffset;
 
     private const ushort FlagConst = 1; // PARAM_FLAG_CONST (nodes/params.h)
     private const uint FourByteInteger = 23, EightByteInteger = 20, Text = 25, Varchar = 1043, Bpchar = 1042; // catalog/pg_type.dat

@@ -1,0 +1,107 @@
+using Pocketgres.Generators;
+
+namespace Pocketgres.Engine.Pg;
+
+/// <summary>pg_control (catalog/pg_control.h): in shared memory, and where its members are in the file.</summary>
+[GuestStruct("ControlFileData")]
+internal readonly ref partial struct ControlFileData
+{
+    /// <summary>Says which cluster this is.</summary>
+    [GuestName("system_identifier")]
+    public partial ulong SystemIdentifier { get; set; }
+
+    /// <summary>For authentication: 32 bytes.</summary>
+    [GuestName("mock_authentication_nonce")]
+    public partial ref byte Nonce { get; }
+
+    /// <summary>The checksum of all before it.</summary>
+    public partial uint Crc { get; set; }
+
+#pragma warning disable CS1591, SA1600 // The names are PostgreSQL's own.
+    [GuestName("system_identifier")]
+    public static partial int SystemIdentifierOffset { get; }
+
+    [GuestName("pg_control_version")]
+    public static partial int VersionOffset { get; }
+
+    [GuestName("catalog_version_no")]
+    public static partial int CatalogVersionOffset { get; }
+
+    [GuestName("state")]
+    public static partial int StateOffset { get; }
+
+    [GuestName("minRecoveryPoint")]
+    public static partial int MinimumRecoveryPointOffset { get; }
+
+    [GuestName("max_prepared_xacts")]
+    public static partial int MaximumPreparedTransactionsOffset { get; }
+
+    [GuestName("maxAlign")]
+    public static partial int AlignmentOffset { get; }
+
+    [GuestName("blcksz")]
+    public static partial int BlockSizeOffset { get; }
+
+    [GuestName("relseg_size")]
+    public static partial int SegmentSizeOffset { get; }
+
+    [GuestName("xlog_seg_size")]
+    public static partial int WalSegmentSizeOffset { get; }
+
+    [GuestName("float8ByVal")]
+    public static partial int Float8ByValueOffset { get; }
+
+    [GuestName("data_checksum_version")]
+    public static partial int ChecksumVersionOffset { get; }
+
+    [GuestName("mock_authentication_nonce")]
+    public static partial int NonceOffset { get; }
+
+    [GuestName("crc")]
+    public static partial int CrcOffset { get; }
+#pragma warning restore CS1591, SA1600
+}
+
+/// <summary>The beginning of a page of a relation (storage/bufpage.h).</summary>
+[GuestStruct("PageHeaderData")]
+internal readonly ref partial struct PageHeader
+{
+    /// <summary>Where its checksum is, two bytes.</summary>
+    [GuestName("pd_checksum")]
+    public static partial int ChecksumOffset { get; }
+
+    /// <summary>Where it says, in two bytes, where its free space ends: 0 in a page that was never filled.</summary>
+    [GuestName("pd_upper")]
+    public static partial int UpperOffset { get; }
+}
+
+/// <summary>A value of variable length (c.h), with a header of four bytes.</summary>
+[GuestStruct("varlena")]
+internal readonly ref partial struct Varlena
+{
+    /// <summary>Where its content begins: VARHDRSZ.</summary>
+    [GuestName("vl_dat")]
+    public static partial int ContentOffset { get; }
+}
+
+/// <summary>The beginning of a page of the write-ahead log (access/xlog_internal.h).</summary>
+[GuestStruct("XLogPageHeaderData")]
+internal readonly ref partial struct LogPageHeader
+{
+    /// <summary>Flags, XLP_LONG_HEADER among them.</summary>
+    [GuestName("xlp_info")]
+    public partial ushort Flags { get; }
+}
+
+/// <summary>The beginning of a segment's first page, which <see cref="LogPageHeader"/> is the beginning of (access/xlog_internal.h).</summary>
+[GuestStruct("XLogLongPageHeaderData")]
+internal readonly ref partial struct LogSegmentHeader
+{
+    /// <summary>The cluster's.</summary>
+    [GuestName("xlp_sysid")]
+    public partial ulong SystemIdentifier { get; set; }
+
+    /// <summary>Where that is in a segment.</summary>
+    [GuestName("xlp_sysid")]
+    public static partial int SystemIdentifierOffset { get; }
+}
