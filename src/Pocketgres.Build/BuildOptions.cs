@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Pocketgres.Wasm;
 
 namespace Pocketgres.Build;
 
@@ -28,6 +29,7 @@ internal sealed class BuildOptions
           --instruction-set SET  instruction sets the code may assume (default: crossgen2's own)
           --jobs N               threads (default: one a processor)
           --fuzz-schedules       let threads meet at atomic instructions in many orders (eng/schedules.sh): for finding races
+          --without-atomic NAME  code that is wrong: this instruction (i32.atomic.rmw.cmpxchg) as plain accesses, to see that tests notice
           --no-r2r               leave the assemblies as IL: quick to build, slow to start
           --template PROGRAM     images, all: a program's dll that makes template.image; run as `dotnet PROGRAM ENGINE-DIR OUTPUT-DIR`
           --template-key TEXT    changes when that program makes another image
@@ -63,7 +65,7 @@ internal sealed class BuildOptions
 
     public bool ReadyToRun { get; private set; } = true;
 
-    public bool FuzzSchedules { get; private set; }
+    public CodeVariant Variant { get; private set; } = CodeVariant.None;
 
     public string? Template { get; private set; }
 
@@ -95,7 +97,8 @@ internal sealed class BuildOptions
                 case "--rid": options.RuntimeIdentifier = Value(); break;
                 case "--instruction-set": options.InstructionSet = Value(); break;
                 case "--jobs": options.Jobs = Number(arg, Value()); break;
-                case "--fuzz-schedules": options.FuzzSchedules = true; break;
+                case "--fuzz-schedules": options.Variant = options.Variant with { FuzzSchedules = true }; break;
+                case "--without-atomic": options.Variant = options.Variant with { WithoutAtomic = Value() }; break;
                 case "--no-r2r": options.ReadyToRun = false; break;
                 case "--template": options.Template = Value(); break;
                 case "--template-key": options.TemplateKey = Value(); break;

@@ -62,7 +62,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         bool existed = store.Contains(key.Value);
         string directory = store.GetOrAdd(key.Value, partial =>
         {
-            var translation = new EngineTranslation(input, hostFunctions, key, options.FuzzSchedules, log);
+            var translation = new EngineTranslation(input, hostFunctions, key, options.Variant, log);
             translation.Run(partial);
             input.WriteSupport(partial, ExtensionCatalog.Load());
             // A profile is made on a cluster that comes from the template; without one, native code makes the template ten times faster.
@@ -101,7 +101,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         return directory;
     }
 
-    private EngineTranslation NewTranslation(CacheKey key) => new(Input, LoadHostFunctions(), key, options.FuzzSchedules, log);
+    private EngineTranslation NewTranslation(CacheKey key) => new(Input, LoadHostFunctions(), key, options.Variant, log);
 
     private void CompileReadyToRun(string directory, EngineTranslation translation)
     {
@@ -153,7 +153,7 @@ internal sealed class EngineBuild(BuildOptions options, TextWriter log)
         key.Add("support image", SupportImageHash());
         key.Add("host functions", hostFunctions.Fingerprint);
         key.Add("code", options.ReadyToRun ? CrossGenOptions.Identity : "IL");
-        key.Add("schedules", options.FuzzSchedules ? "fuzzed" : "as they are");
+        key.Add("variant", options.Variant == CodeVariant.None ? "none" : options.Variant.ToString());
         key.Add("template", options.Template is null ? "none" : options.TemplateKey);
         key.Add("profile", options.Training is null ? "none" : options.TrainingKey);
         return key;

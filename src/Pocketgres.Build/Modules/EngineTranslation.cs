@@ -10,7 +10,7 @@ using Pocketgres.Wasm;
 namespace Pocketgres.Build.Modules;
 
 /// <summary>Translates all modules into a directory, with their indexes and the report; once more when it is known what is called often, and again with that inlined.</summary>
-internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostFunctions, CacheKey key, bool fuzzSchedules, TextWriter log)
+internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostFunctions, CacheKey key, CodeVariant variant, TextWriter log)
 {
     private IReadOnlyDictionary<string, long> _calls = new Dictionary<string, long>();
     private IReadOnlyList<EngineTranslator.Result>? _last; // with nothing inlined
@@ -42,7 +42,7 @@ internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostF
     private IReadOnlyList<EngineTranslator.Result> Run(string directory, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined)
     {
         var clock = Stopwatch.StartNew();
-        var results = new EngineTranslator(hostFunctions, _calls, inlined, fuzzSchedules).TranslateAll(input, directory);
+        var results = new EngineTranslator(hostFunctions, _calls, inlined, variant).TranslateAll(input, directory);
         RequireResolved(results);
         WriteIndex(directory, results.Where(r => !r.Source.IsTest));
         if (results.Any(r => r.Source.IsTest))

@@ -10,8 +10,8 @@ namespace Pocketgres.Build.Modules;
 /// <param name="hostFunctions">What imports and patches are bound to.</param>
 /// <param name="calls">See <see cref="TranslationOptions.Calls"/>.</param>
 /// <param name="inlined">Calls to inline, by the name of the assembly.</param>
-/// <param name="fuzzSchedules">See <see cref="TranslationOptions.FuzzSchedules"/>.</param>
-internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDictionary<string, long> calls, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined, bool fuzzSchedules)
+/// <param name="variant">See <see cref="TranslationOptions.Variant"/>.</param>
+internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDictionary<string, long> calls, IReadOnlyDictionary<string, IReadOnlySet<CallSite>> inlined, CodeVariant variant)
 {
     /// <summary>A module and what became of it.</summary>
     public sealed record Result(ModuleSource Source, TranslationReport Report, IReadOnlyList<InlineCandidate> Calls);
@@ -52,7 +52,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
         AssemblyName = source.AssemblyName,
         Inlined = InlinedIn(source),
         HostFunctions = hostFunctions,
-        FuzzSchedules = fuzzSchedules,
+        Variant = variant,
     };
 
     private static TranslationOptions Complete(ModuleSource source, Func<TranslationOptions> complete)

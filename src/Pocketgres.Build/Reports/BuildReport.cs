@@ -8,6 +8,7 @@ namespace Pocketgres.Build.Reports;
 internal static class BuildReport
 {
     private const int Biggest = 25;
+    private const string AtomicInstructions = "Atomic instructions and barriers (instructions, functions, modules, the first five of them)";
 
     /// <summary>Writes the report.</summary>
     public static void Write(string path, CacheKey key, IReadOnlyList<EngineTranslator.Result> modules)
@@ -30,6 +31,13 @@ internal static class BuildReport
         foreach (var m in modules.Where(m => m.Report.Unresolved.Any()))
         {
             w.WriteLine($"{m.Source.Name}: {string.Join(", ", m.Report.Unresolved.Select(i => i.Name))}");
+        }
+
+        Section(w, AtomicInstructions);
+        foreach (var kind in modules.SelectMany(m => m.Report.Atomics, (m, a) => (Module: m.Source.Name, Name: a.Key, Count: a.Value)).GroupBy(a => a.Name).OrderByDescending(k => k.Sum(a => a.Count.Instructions)))
+        {
+            string others = string.Join(' ', kind.Select(a => a.Module).Take(5));
+            w.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind.Key}\t{kind.Sum(a => a.Count.Instructions)}\t{kind.Sum(a => a.Count.Functions)}\t{kind.Count()}\t{others}"));
         }
 
         foreach (var m in modules)

@@ -17,10 +17,16 @@ internal sealed partial class FunctionTranslator
 
     private void Atomic(WasmOpcode op)
     {
+        bool isLeftOut = IsLeftOut(AtomicInstructions.Name(op));
         if (op == WasmOpcode.AtomicFence)
         {
             reader.Skip(1);
             SpillConflicts(true, 0);
+            if (isLeftOut)
+            {
+                return;
+            }
+
             Disturb();
             Il.Call(context.Emitter.Helper(RuntimeHelper.MemoryBarrier), 0);
             Disturb();
@@ -28,6 +34,12 @@ internal sealed partial class FunctionTranslator
         }
 
         uint offset = StaticOffset();
+        if (isLeftOut && op <= WasmOpcode.AtomicWait64)
+        {
+            LeaveOutHostCall(op);
+            return;
+        }
+
         var operands = Pop(op.AtomicOperands());
         if (op <= WasmOpcode.AtomicWait64)
         {
@@ -72,7 +84,7 @@ internal sealed partial class FunctionTranslator
 
     private void Disturb()
     {
-        if (context.FuzzSchedules)
+        if (context.Variant.FuzzSchedules)
         {
             Il.Call(context.Emitter.Helper(RuntimeHelper.Disturb), 0);
         }
@@ -81,18 +93,22 @@ internal sealed partial class FunctionTranslator
     private void EmitAtomicAccess(Expression e)
     {
         int bits = BitsOfForm[Form(e.Opcode)];
+        bool isLeftOut = context.Variant.WithoutAtomic == AtomicInstructions.Name(e.Opcode);
         Address(e.A!, (uint)e.Immediate);
         switch (e.Opcode)
         {
             case <= WasmOpcode.I64AtomicLoad32U:
-                Il.Unary(ILOpCode.Volatile);
-                Il.Unary(bits switch { 8 => ILOpCode.Ldind_u1, 16 => ILOpCode.Ldind_u2, 32 => ILOpCode.Ldind_i4, _ => ILOpCode.Ldind_i8 });
+                Volatile(isLeftOut);
+                Il.Unary(LoadOf(bits));
                 break;
             case <= WasmOpcode.I64AtomicStore32:
                 Emit(e.B!);
-                Il.Unary(ILOpCode.Volatile);
-                Il.StoreIndirect(bits switch { 8 => ILOpCode.Stind_i1, 16 => ILOpCode.Stind_i2, 32 => ILOpCode.Stind_i4, _ => ILOpCode.Stind_i8 });
+                Volatile(isLeftOut);
+                Il.StoreIndirect(StoreOf(bits));
                 return;
+            case > WasmOpcode.I64AtomicStore32 when isLeftOut:
+                EmitPlainUpdate(e, bits);
+                break;
             case < WasmOpcode.I32AtomicCompareExchange:
                 EmitAtomicUpdate(e, bits);
                 break;
@@ -112,6 +128,14 @@ internal sealed partial class FunctionTranslator
         if (IsWideAtomic(e.Opcode) && bits < 64)
         {
             Il.Unary(ILOpCode.Conv_u8);
+        }
+    }
+
+    private void Volatile(bool isLeftOut)
+    {
+        if (!isLeftOut)
+        {
+            Il.Unary(ILOpCode.Volatile);
         }
     }
 

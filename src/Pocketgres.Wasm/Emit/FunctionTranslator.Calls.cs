@@ -24,7 +24,11 @@ internal sealed partial class FunctionTranslator
         if (callee < context.Module.ImportedFunctionCount && RuntimeHelper.Barrier(context.Module.FunctionImports[callee].Name) is { } barrier)
         {
             SpillConflicts(true, 0);
-            Il.Call(context.Emitter.Helper(barrier), 0);
+            if (!IsLeftOut(context.Module.FunctionImports[callee].Name))
+            {
+                Il.Call(context.Emitter.Helper(barrier), 0);
+            }
+
             return;
         }
 

@@ -98,6 +98,7 @@ internal sealed partial class FunctionTranslator
         var region = new FunctionTranslator(context) { method = context.FullName(ModuleContext.OutlinedType, context.OutlinedName(current, Outlined.Count)) };
         Outlined.Add(region.TranslateRegion(this, scan, parameters, results, exits, returns));
         Calls.AddRange(region.Calls);
+        Atomics.AddRange(region.Atomics);
         CallOutlined(scan, parameters, results, exits, returns);
         reader.Position = scan.End;
     }

@@ -78,8 +78,8 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     /// <summary>The barrier that is put in the place of a call of this import, or null.</summary>
     public static RuntimeHelper? Barrier(string import) => import switch
     {
-        "pocket_read_barrier" => ReadBarrier,
-        "pocket_write_barrier" => WriteBarrier,
+        AtomicInstructions.ReadBarrier => ReadBarrier,
+        AtomicInstructions.WriteBarrier => WriteBarrier,
         _ => null,
     };
 

@@ -8,7 +8,7 @@ namespace Pocketgres.Wasm;
 
 /// <summary>What the translation of every function of one module shares.</summary>
 internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, ModuleLinkage linkage, ImportBinder imports, GlobalLayout globals, PatchPlan patches,
-    RecursionPlan recursion, InterruptPlan interrupts, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts, bool fuzzSchedules)
+    RecursionPlan recursion, InterruptPlan interrupts, IReadOnlySet<CallSite> inlined, HostFunction? memoryGrow, HostFunctions hosts, CodeVariant variant)
 {
     /// <summary>Name of the type that holds methods split off functions.</summary>
     public const string OutlinedType = "Outlined";
@@ -39,8 +39,8 @@ internal sealed class ModuleContext(AssemblyEmitter emitter, WasmModule module, 
 
     public InliningPlan Inlining => inlining ??= new(Module, inlined, FirstInlinedRow);
 
-    /// <summary>See <see cref="TranslationOptions.FuzzSchedules"/>.</summary>
-    public bool FuzzSchedules { get; } = fuzzSchedules;
+    /// <summary>See <see cref="TranslationOptions.Variant"/>.</summary>
+    public CodeVariant Variant { get; } = variant;
 
     /// <summary>The host function behind the <c>memory.grow</c> instruction, if there is one.</summary>
     public HostFunction? MemoryGrow { get; } = memoryGrow;

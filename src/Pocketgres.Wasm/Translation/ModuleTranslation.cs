@@ -23,12 +23,18 @@ internal sealed class ModuleTranslation
     private readonly AssemblyEmitter emitter;
     private readonly ModuleContext context;
     private readonly List<FunctionReport> functions = [];
+    private readonly SortedDictionary<string, AtomicCount> atomics = new(StringComparer.Ordinal);
     private int[] bodyOffsets = [];
 
     public ModuleTranslation(TranslationOptions options)
     {
         this.options = options;
         module = options.Module;
+        if (options.Variant.WithoutAtomic is { } name && !AtomicInstructions.All.Contains(name))
+        {
+            throw new TranslationException($"there is no atomic instruction {name}: give one such as i32.atomic.rmw.cmpxchg or {AtomicInstructions.ReadBarrier}");
+        }
+
         linkage = ModuleLinkage.Create(module, options.AssemblyName, options.AssemblyVersion, options.ExportsByIndex);
         if (module.IsSideModule && options.Main is null)
         {
@@ -51,7 +57,7 @@ internal sealed class ModuleTranslation
         var recursion = new RecursionPlan(module, imports, patches, options.Main, options.Recursion, calls);
         linkage.Dispatching = recursion.Dispatching;
         context = new ModuleContext(emitter, module, linkage, imports, globals, patches, recursion,
-            new InterruptPlan(options.Interrupts, new LoopPlan(module, imports, Answers()), module.IsSideModule), options.Inlined, grow, hosts, options.FuzzSchedules);
+            new InterruptPlan(options.Interrupts, new LoopPlan(module, imports, Answers()), module.IsSideModule), options.Inlined, grow, hosts, options.Variant);
     }
 
     private IReadOnlySet<int> Answers() => module.IsSideModule
@@ -92,6 +98,11 @@ internal sealed class ModuleTranslation
             }
 
             context.Inlining.Add(translator.Calls);
+            foreach (var kind in translator.Atomics.GroupBy(a => a))
+            {
+                var before = atomics.GetValueOrDefault(kind.Key);
+                atomics[kind.Key] = new AtomicCount(before.Instructions + kind.Count(), before.Functions + 1);
+            }
 
             bodyOffsets[i] = emitter.AddBody(translator.Il.Code, MaxStack(translator.Il.MaxStack), translator.IlLocals);
         }
@@ -232,6 +243,7 @@ internal sealed class ModuleTranslation
         Largest = [.. functions.OrderByDescending(f => f.Instructions).Take(25)],
         Outlined = [.. functions.Where(f => f.OutlinedParts > 0)],
         InlinedCalls = options.Inlined.Count,
+        Atomics = atomics,
         Imports = [.. context.Imports.Bindings, .. context.Globals.Bindings],
         Patches = patches,
         BoundedThroughTable = context.Recursion.ThroughTable,

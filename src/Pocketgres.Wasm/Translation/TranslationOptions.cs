@@ -41,8 +41,8 @@ public sealed record TranslationOptions
     /// <summary>What makes the program interruptible. A side module gets its main program's.</summary>
     public InterruptFacts Interrupts { get; init; } = InterruptFacts.None;
 
-    /// <summary>Before and after each atomic instruction but plain loads, and each fence, the code calls the kernel, which lets time pass now and then: for finding races.</summary>
-    public bool FuzzSchedules { get; init; }
+    /// <summary>How the code differs from the usual one, for finding faults.</summary>
+    public CodeVariant Variant { get; init; } = CodeVariant.None;
 
     /// <summary>
     /// Side modules: the offset (negative) below which this module's globals are laid out. Pass the previous module's

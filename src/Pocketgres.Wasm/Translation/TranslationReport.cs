@@ -47,6 +47,11 @@ public sealed record FunctionReport(int Index, string Name, int WasmBytes, int I
 /// <param name="Matches">How often its pattern matched.</param>
 public sealed record PatchReport(string Name, int Matches);
 
+/// <summary>How often an atomic instruction occurs.</summary>
+/// <param name="Instructions">In all functions together.</param>
+/// <param name="Functions">Functions that have it.</param>
+public readonly record struct AtomicCount(int Instructions, int Functions);
+
 /// <summary>What a translation did, for build logs.</summary>
 public sealed class TranslationReport
 {
@@ -70,6 +75,9 @@ public sealed class TranslationReport
 
     /// <summary>Number of calls that are inlined on request.</summary>
     public required int InlinedCalls { get; init; }
+
+    /// <summary>How often each of <see cref="AtomicInstructions.All"/> occurs that does.</summary>
+    public required IReadOnlyDictionary<string, AtomicCount> Atomics { get; init; }
 
     /// <summary>Every imported function and global and how it was bound.</summary>
     public required IReadOnlyList<ImportBinding> Imports { get; init; }
