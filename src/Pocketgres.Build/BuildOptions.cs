@@ -29,6 +29,7 @@ internal sealed class BuildOptions
           --instruction-set SET  instruction sets the code may assume (default: crossgen2's own)
           --jobs N               threads (default: one a processor)
           --fuzz-schedules       let threads meet at atomic instructions in many orders (eng/schedules.sh): for finding races
+          --check-races          code that tells of its accesses to memory (eng/races.sh): for finding races
           --without-atomic NAME  code that is wrong: this instruction (i32.atomic.rmw.cmpxchg) as plain accesses, to see that tests notice
           --no-r2r               leave the assemblies as IL: quick to build, slow to start
           --template PROGRAM     images, all: a program's dll that makes template.image; run as `dotnet PROGRAM ENGINE-DIR OUTPUT-DIR`
@@ -98,6 +99,7 @@ internal sealed class BuildOptions
                 case "--instruction-set": options.InstructionSet = Value(); break;
                 case "--jobs": options.Jobs = Number(arg, Value()); break;
                 case "--fuzz-schedules": options.Variant = options.Variant with { FuzzSchedules = true }; break;
+                case "--check-races": options.Variant = options.Variant with { CheckRaces = true }; break;
                 case "--without-atomic": options.Variant = options.Variant with { WithoutAtomic = Value() }; break;
                 case "--no-r2r": options.ReadyToRun = false; break;
                 case "--template": options.Template = Value(); break;

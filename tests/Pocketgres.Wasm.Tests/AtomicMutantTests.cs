@@ -1,6 +1,4 @@
 using System.Reflection.Metadata;
-using System.Reflection.Metadata.Ecma335;
-using System.Reflection.PortableExecutable;
 using Pocketgres.Wasm.Tests.Support;
 using static Pocketgres.Wasm.WasmOpcode;
 
@@ -91,8 +89,8 @@ public sealed class AtomicMutantTests
         char type = name.StartsWith("i64", StringComparison.Ordinal) ? 'j' : 'i';
         var builder = new WasmBuilder();
         builder.Function(isLoad ? $"{type}i" : $"vi{type}", c => _ = isLoad ? c.Get(0).Memory(op) : c.Get(0).Get(1).Memory(op), "run");
-        Assert.True(HasVolatileAccess(Code(builder, null).IL));
-        Assert.False(HasVolatileAccess(Code(builder, name).IL));
+        Assert.True(HasVolatileAccess(TranslatedCode.First(Translate(builder, null)).IL));
+        Assert.False(HasVolatileAccess(TranslatedCode.First(Translate(builder, name)).IL));
     }
 
     [Theory]
@@ -102,8 +100,8 @@ public sealed class AtomicMutantTests
         var builder = new WasmBuilder();
         int barrier = builder.ImportFunction(name, "v");
         builder.Function("v", c => c.Call(barrier), "run");
-        Assert.Equal(name == AtomicInstructions.ReadBarrier ? ["ReadBarrier"] : ["WriteBarrier"], Code(builder, null).Calls);
-        Assert.Empty(Code(builder, name).Calls);
+        Assert.Equal(name == AtomicInstructions.ReadBarrier ? ["ReadBarrier"] : ["WriteBarrier"], TranslatedCode.First(Translate(builder, null)).Calls);
+        Assert.Empty(TranslatedCode.First(Translate(builder, name)).Calls);
     }
 
     [Theory]
@@ -157,24 +155,6 @@ public sealed class AtomicMutantTests
         HostFunctions = TestHost.Functions,
         Variant = new CodeVariant { WithoutAtomic = without },
     });
-
-    /// <summary>The IL of a module's first function, and the methods outside that it calls.</summary>
-    private static (byte[] IL, string[] Calls) Code(WasmBuilder builder, string? without)
-    {
-        using var file = new PEReader(new MemoryStream(Translate(builder, without).Assembly));
-        var metadata = file.GetMetadataReader();
-        var il = file.GetMethodBody(metadata.GetMethodDefinition(MetadataTokens.MethodDefinitionHandle(1)).RelativeVirtualAddress).GetILBytes()!;
-        var calls = new List<string>();
-        for (int i = 0; i + 4 < il.Length; i++)
-        {
-            if (il[i] == (byte)ILOpCode.Call && MetadataTokens.EntityHandle(BitConverter.ToInt32(il, i + 1)) is { Kind: HandleKind.MemberReference } member)
-            {
-                calls.Add(metadata.GetString(metadata.GetMemberReference((MemberReferenceHandle)member).Name));
-            }
-        }
-
-        return (il, [.. calls]);
-    }
 
     private static bool HasVolatileAccess(byte[] il)
     {

@@ -12,6 +12,8 @@ namespace Pocketgres.Build.Modules;
 /// <summary>Translates all modules into a directory, with their indexes and the report; once more when it is known what is called often, and again with that inlined.</summary>
 internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostFunctions, CacheKey key, CodeVariant variant, TextWriter log)
 {
+    private const string RaceSites = "race-sites.txt"; // eng/races.sh reads it
+
     private IReadOnlyDictionary<string, long> _calls = new Dictionary<string, long>();
     private IReadOnlyList<EngineTranslator.Result>? _last; // with nothing inlined
 
@@ -48,6 +50,11 @@ internal sealed class EngineTranslation(PostgresInput input, HostFunctions hostF
         if (results.Any(r => r.Source.IsTest))
         {
             WriteIndex(Path.Combine(directory, EngineArtifacts.TestModules), results.Where(r => r.Source.IsTest));
+        }
+
+        if (results[0].Report.RaceSites.Count > 0)
+        {
+            File.WriteAllLines(Path.Combine(directory, RaceSites), results[0].Report.RaceSites.Select(s => $"{s.Key:x8}\t{s.Value}"));
         }
 
         BuildReport.Write(Path.Combine(directory, EngineArtifacts.Report), key, results);

@@ -40,7 +40,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
     private (Result Result, ModuleLinkage Linkage) TranslatePostgres(PostgresInput input, string directory)
     {
         var source = input.Modules.Postgres;
-        var translated = Translate(source, Complete(source, () => input.Server(OptionsOf(source) with { Calls = calls })));
+        var translated = Translate(source, Complete(source, () => input.Server(OptionsOf(source) with { Calls = calls, Variant = variant })));
         return (Write(source, translated, directory), translated.Linkage);
     }
 
@@ -52,7 +52,7 @@ internal sealed class EngineTranslator(HostFunctions hostFunctions, IReadOnlyDic
         AssemblyName = source.AssemblyName,
         Inlined = InlinedIn(source),
         HostFunctions = hostFunctions,
-        Variant = variant,
+        Variant = variant with { CheckRaces = false }, // libraries and programs leave shared memory to the server
     };
 
     private static TranslationOptions Complete(ModuleSource source, Func<TranslationOptions> complete)

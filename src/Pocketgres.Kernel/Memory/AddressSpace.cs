@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Native;
+using Pocketgres.Kernel.Races;
 using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Kernel.Memory;
@@ -177,6 +178,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     public void MapShared(uint address, long length, SharedMemory memory)
     {
         length = RoundUp(length);
+        RaceChecker.Map(address, length);
         memory.AddReference();
         try
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Pocketgres.Kernel.Net;
+using Pocketgres.Kernel.Races;
 using Pocketgres.Kernel.Scheduling;
 
 namespace Pocketgres.Kernel;
@@ -12,6 +13,7 @@ public sealed unsafe partial class Process
     /// <summary>Ends the wait in <see cref="Block"/> that the process is in, or else the next one. Any thread.</summary>
     internal void InterruptWait()
     {
+        RaceChecker.Tell(this);
         Volatile.Write(ref _waitInterrupted, 1);
         Interlocked.MemoryBarrier(); // pairs with Block's
         Wake();

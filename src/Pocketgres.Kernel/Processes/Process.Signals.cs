@@ -1,3 +1,5 @@
+using Pocketgres.Kernel.Races;
+
 namespace Pocketgres.Kernel;
 
 /// <content>Signals: a set of pending numbers, delivered on the process's own thread by calling the program's raise().</content>
@@ -41,6 +43,7 @@ public sealed unsafe partial class Process
             Interlocked.Or(ref _pendingSignals, 1L << (signal - 1));
         }
 
+        RaceChecker.Tell(this);
         Thaw();
         RequestReschedule();
         Wake();
@@ -61,6 +64,7 @@ public sealed unsafe partial class Process
     /// <summary>Runs the handlers of pending signals; may unwind (longjmp, exit).</summary>
     public void DeliverSignals()
     {
+        RaceChecker.Learn(this);
         while (true)
         {
             if (KillPending)

@@ -4,6 +4,7 @@ using Pocketgres.Kernel.Files;
 using Pocketgres.Kernel.Memory;
 using Pocketgres.Kernel.Native;
 using Pocketgres.Kernel.Programs;
+using Pocketgres.Kernel.Races;
 using Pocketgres.Kernel.Scheduling;
 using Pocketgres.Wasm.Abi;
 
@@ -97,6 +98,9 @@ public sealed unsafe partial class Process
     private readonly TaskCompletionSource<int> _exitedSource = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _exited;
 
+    /// <summary>What the checker of races knows of the process, where there is one.</summary>
+    internal RaceThread? RaceThread { get; set; }
+
     /// <summary>The process whose linear memory this is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Process From(byte* m) =>
@@ -126,6 +130,7 @@ public sealed unsafe partial class Process
                 Tag = tag,
                 _firstSize = Program.Main.Exports("malloc_trim") ? space.Size : long.MaxValue,
             };
+            RaceChecker.Fork(this, child);
             child.Start();
             if (HasPendingSignals)
             {
@@ -280,6 +285,7 @@ public sealed unsafe partial class Process
         memory?.LeaveShared();
         Volatile.Write(ref _exited, true);
         Kernel.Processes.Exited(this);
+        RaceChecker.Exit(this);
         Unlock();
 
         // Unmapping gigabytes of reservation is slow enough to do without the lock.

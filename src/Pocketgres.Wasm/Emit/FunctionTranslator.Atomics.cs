@@ -95,6 +95,7 @@ internal sealed partial class FunctionTranslator
         int bits = BitsOfForm[Form(e.Opcode)];
         bool isLeftOut = context.Variant.WithoutAtomic == AtomicInstructions.Name(e.Opcode);
         Address(e.A!, (uint)e.Immediate);
+        int kept = isLeftOut ? -1 : KeepAddress(e.A!); // what is left out orders nothing
         switch (e.Opcode)
         {
             case <= WasmOpcode.I64AtomicLoad32U:
@@ -103,6 +104,8 @@ internal sealed partial class FunctionTranslator
                 break;
             case <= WasmOpcode.I64AtomicStore32:
                 Emit(e.B!);
+                CheckRelease(kept);
+                Forget(kept);
                 Volatile(isLeftOut);
                 Il.StoreIndirect(StoreOf(bits));
                 return;
@@ -110,9 +113,12 @@ internal sealed partial class FunctionTranslator
                 EmitPlainUpdate(e, bits);
                 break;
             case < WasmOpcode.I32AtomicCompareExchange:
+                CheckRelease(kept);
                 EmitAtomicUpdate(e, bits);
                 break;
             default:
+                CheckRelease(kept);
+
                 // The CLI's method has the new value first.
                 EmitAtomicOperand(e.B!, bits);
                 var type = bits == 64 ? WasmType.I64 : WasmType.I32;
@@ -125,6 +131,8 @@ internal sealed partial class FunctionTranslator
                 break;
         }
 
+        CheckAcquire(kept);
+        Forget(kept);
         if (IsWideAtomic(e.Opcode) && bits < 64)
         {
             Il.Unary(ILOpCode.Conv_u8);

@@ -155,6 +155,7 @@ internal sealed partial class FunctionTranslator
     private void EmitLoad(Expression e)
     {
         Address(e.A!, (uint)e.Immediate);
+        CheckLoad(e.A!, BytesOf(e.Opcode));
         Il.Unary(e.Opcode switch
         {
             WasmOpcode.I32Load or WasmOpcode.I64Load32S => ILOpCode.Ldind_i4,

@@ -211,7 +211,9 @@ internal sealed partial class FunctionTranslator
                 var store = Pop(2);
                 SpillConflicts(true, store[0].LocalsWritten | store[1].LocalsWritten);
                 Address(store[0], offset);
+                int kept = KeepAddress(store[0]);
                 Emit(store[1]);
+                CheckStore(kept, BytesOf(op));
                 Il.StoreIndirect(StoreInstruction(op));
                 break;
             case WasmOpcode.MemorySize:
@@ -267,7 +269,14 @@ internal sealed partial class FunctionTranslator
     private void Bulk(bool copy, Expression[] operands)
     {
         SpillConflicts(true, operands[0].LocalsWritten | operands[1].LocalsWritten | operands[2].LocalsWritten);
-        if (copy || operands[2].Opcode is not (WasmOpcode.I32Const or WasmOpcode.I64Const))
+        if (ChecksRaces)
+        {
+            Il.LoadArgument(0);
+            Array.ForEach(operands, EmitInt32);
+            Il.Int32Constant(Site(context.Linkage.FunctionName(current)));
+            Il.Call(context.Emitter.Helper(copy ? RuntimeHelper.RaceCopy : RuntimeHelper.RaceFill), -5);
+        }
+        else if (copy || operands[2].Opcode is not (WasmOpcode.I32Const or WasmOpcode.I64Const))
         {
             Il.LoadArgument(0);
             Array.ForEach(operands, EmitInt32);

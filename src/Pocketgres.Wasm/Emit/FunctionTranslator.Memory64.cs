@@ -152,6 +152,7 @@ internal sealed partial class FunctionTranslator
                 break;
             case WasmOpcode.I64Load or WasmOpcode.I64Load32S or WasmOpcode.I64Load32U:
                 Address(e.A!, (uint)e.Immediate);
+                CheckLoad(e.A!, sizeof(int));
                 Il.Unary(ILOpCode.Ldind_i4);
                 break;
             default:

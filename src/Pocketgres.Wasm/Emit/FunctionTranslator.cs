@@ -13,7 +13,7 @@ namespace Pocketgres.Wasm.Emit;
 /// every statement; block results travel in temporaries; comparisons fuse with the branch that tests them; an address is
 /// <c>conv.u(address) + offset + m</c>, without a conversion of the constant, and locals that serve as addresses are kept converted. Trees, not a
 /// stack machine in IL, because the JIT spills whatever lies on the IL stack across a branch.
-/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Atomics, Mutants, Memory64, Outlining, Resuming and StackChecks.
+/// This file holds the state; the other parts are Instructions, Locals, Control, Calls, Expressions, Numeric, Atomics, Mutants, Races, Memory64, Outlining, Resuming and StackChecks.
 /// </remarks>
 internal sealed partial class FunctionTranslator(ModuleContext context)
 {

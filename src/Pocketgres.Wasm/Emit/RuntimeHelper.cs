@@ -22,6 +22,11 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper StackLimitReached = new(HelperOwner.WasmRuntime, "StackLimitReached", "vpi");
     public static readonly RuntimeHelper Interrupted = new(HelperOwner.WasmRuntime, "Interrupted", "vpi");
     public static readonly RuntimeHelper Disturb = new(HelperOwner.WasmRuntime, "Disturb", "v");
+    public static readonly RuntimeHelper RaceAccess = new(HelperOwner.WasmRuntime, "RaceAccess", "vppii");
+    public static readonly RuntimeHelper RaceRelease = new(HelperOwner.WasmRuntime, "RaceRelease", "vpp");
+    public static readonly RuntimeHelper RaceAcquire = new(HelperOwner.WasmRuntime, "RaceAcquire", "vpp");
+    public static readonly RuntimeHelper RaceCopy = new(HelperOwner.WasmRuntime, "RaceCopy", "vpiiii");
+    public static readonly RuntimeHelper RaceFill = new(HelperOwner.WasmRuntime, "RaceFill", "vpiiii");
     public static readonly RuntimeHelper SingleFromBits = new(HelperOwner.WasmRuntime, "SingleFromBits", "fi");
     public static readonly RuntimeHelper MemoryBarrier = new(HelperOwner.Interlocked, "MemoryBarrier", "v");
     private static readonly RuntimeHelper ReadBarrier = new(HelperOwner.Volatile, "ReadBarrier", "v");

@@ -14,4 +14,7 @@ public sealed record CodeVariant
     /// notice it; with <see cref="FuzzSchedules"/> the code also lets time pass between such a load and its store.
     /// </summary>
     public string? WithoutAtomic { get; init; }
+
+    /// <summary>The code tells the kernel of each access to memory and each atomic instruction, which finds accesses of several processes that nothing orders.</summary>
+    public bool CheckRaces { get; init; }
 }

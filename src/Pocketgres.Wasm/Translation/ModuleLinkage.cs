@@ -66,6 +66,9 @@ public sealed class ModuleLinkage
         WasmModule module, string assemblyName, Version? assemblyVersion = null, IReadOnlyDictionary<string, int>? exportsByIndex = null) =>
         new(module, assemblyName, assemblyVersion ?? new Version(1, 0, 0, 0), exportsByIndex ?? new Dictionary<string, int>());
 
+    /// <summary>Name that the module has for a function, or that of its method.</summary>
+    internal string FunctionName(int function) => names[function] ?? MethodName(function);
+
     /// <summary>Name of the method a defined function becomes: its index, then its name if the module exports it or has a name section.</summary>
     internal string MethodName(int function) => names[function] is { } name ? $"f{function}_{name}" : $"f{function}";
 }

@@ -234,6 +234,22 @@ internal sealed class ModuleTranslation
         return image;
     }
 
+    private Dictionary<int, string> RaceSites()
+    {
+        var sites = new Dictionary<int, string>();
+        foreach (var function in options.Variant.CheckRaces ? functions : [])
+        {
+            string name = linkage.FunctionName(function.Index);
+            int site = FunctionTranslator.Site(name);
+            if (!sites.TryAdd(site, name) && sites[site] != name)
+            {
+                throw new TranslationException($"{name} and {sites[site]} have one number for the checker of races");
+            }
+        }
+
+        return sites;
+    }
+
     private TranslationReport Report(IReadOnlyList<PatchReport> patches) => new()
     {
         Functions = functions.Count,
@@ -244,6 +260,7 @@ internal sealed class ModuleTranslation
         Outlined = [.. functions.Where(f => f.OutlinedParts > 0)],
         InlinedCalls = options.Inlined.Count,
         Atomics = atomics,
+        RaceSites = RaceSites(),
         Imports = [.. context.Imports.Bindings, .. context.Globals.Bindings],
         Patches = patches,
         BoundedThroughTable = context.Recursion.ThroughTable,
