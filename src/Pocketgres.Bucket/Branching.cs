@@ -23,7 +23,8 @@ internal readonly record struct BranchMoment(DateTime? Time, ulong Lsn = 0)
 /// </summary>
 /// <remarks>
 /// Six round trips: what the cluster is, what it has, the marker that says a branch needs it, the branch's manifest, whether the image is still there that it
-/// names (<see cref="Collection.BranchNeeds"/>), and its format. Whoever ends between these leaves a prefix that no cluster can be opened at or made in, never
+/// names (<see cref="Collection.BranchNeeds"/>), and its format. Of a branch that nobody has opened yet, as a snapshot is, another branch of the same cluster
+/// is made; who removes the first one meanwhile may take from the second what it needs. Whoever ends between these leaves a prefix that no cluster can be opened at or made in, never
 /// one that is not the branch.
 /// </remarks>
 /// <param name="bucket">The whole bucket; asks again by itself.</param>
@@ -41,9 +42,9 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
     /// <summary>Makes the branch.</summary>
     /// <param name="moment">As the cluster was then; null for the newest state.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>The last log record that it has.</returns>
+    /// <returns>The last log record that it has, and what has to go when the branch does, below the bucket.</returns>
     /// <exception cref="BucketException">It cannot be made.</exception>
-    public async Task<long> RunAsync(BranchMoment? moment, CancellationToken cancellationToken)
+    public async Task<(long Last, string Marker)> RunAsync(BranchMoment? moment, CancellationToken cancellationToken)
     {
         try
         {
@@ -59,7 +60,7 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
         }
     }
 
-    private async Task<long> MakeAsync(BranchMoment? moment, CancellationToken cancellationToken)
+    private async Task<(long Last, string Marker)> MakeAsync(BranchMoment? moment, CancellationToken cancellationToken)
     {
         Step?.Invoke("look");
         var head = _origin.GetAsync(Keys.Head, null, cancellationToken);
@@ -102,8 +103,16 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
 
         var content = (image == hint ? await hinted.ConfigureAwait(false) : await _origin.GetAsync(Keys.Manifest(image), null, cancellationToken).ConfigureAwait(false))
             ?? throw new DamagedObjectException(Keys.Manifest(image), "is missing: it was deleted");
-        await WriteAsync(cluster, Manifest.Decode(content.Content, cluster, image), last, end, cancellationToken).ConfigureAwait(false);
-        return last;
+        var manifest = Manifest.Decode(content.Content, cluster, image);
+        if (manifest.Origin is { } first)
+        {
+            // Nobody has opened it, so it is what it was made as, and another branch of the same cluster can be made as it was.
+            return moment is null && last == image
+                ? (last, await WriteAsync(manifest, first, new PrefixedObjectStore(bucket, first.Prefix, ownsInner: false), cancellationToken).ConfigureAwait(false))
+                : throw new BucketException(BucketError.InUse, $"{_origin.Name} is a branch that has no image of its own yet: stop it first");
+        }
+
+        return (last, await WriteAsync(manifest, new BranchOrigin(origin, cluster, image + 1, last, end), _origin, cancellationToken).ConfigureAwait(false));
     }
 
     // The last record, and where in it the branch begins; 0 for its end.
@@ -126,22 +135,19 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
                 $"{_origin.Name} at {moment} is not in the bucket: it did not exist yet, or is older than what was retained (pocketgres points shows what there is)");
     }
 
-    private async Task WriteAsync(Guid cluster, Manifest manifest, long last, ulong end, CancellationToken cancellationToken)
+    // Returns the marker. What the branch begins with is in the cluster that "begins" names, which "needed" is.
+    private async Task<string> WriteAsync(Manifest manifest, BranchOrigin begins, PrefixedObjectStore needed, CancellationToken cancellationToken)
     {
-        if (manifest.Origin is not null)
-        {
-            throw new BucketException(BucketError.InUse, $"{_origin.Name} is a branch that has not been opened yet, or not stopped since: open and stop it first");
-        }
-
         Step?.Invoke("marker");
         var branch = Guid.NewGuid();
-        byte[] marker = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"prefix={target}\nimage={manifest.Sequence}\nlast={last}\n"));
-        await _origin.CreateAsync(Keys.BranchMarker(branch), marker, cancellationToken).ConfigureAwait(false);
+        long last = begins.Last;
+        byte[] marker = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"prefix={target}\nimage={begins.First - 1}\nlast={last}\n"));
+        await needed.CreateAsync(Keys.BranchMarker(branch), marker, cancellationToken).ConfigureAwait(false);
 
         Step?.Invoke("manifest");
         var begun = new Manifest(branch, last, Math.Min(manifest.Token, last), DateTime.UtcNow, manifest.NextFileId, manifest.NextPack, Elsewhere(manifest.Entries), Elsewhere(manifest.Boot))
         {
-            Origin = new BranchOrigin(origin, cluster, manifest.Sequence + 1, last, end),
+            Origin = begins,
         };
         bool isMine = await _target.CreateAsync(Keys.Manifest(last), begun.Encode(), cancellationToken).ConfigureAwait(false);
 
@@ -153,19 +159,21 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
         // Who removes it after this look finds the branch's manifest.
         Step?.Invoke("look again");
         var image = _origin.ListAsync(Keys.Manifest(manifest.Sequence), null, cancellationToken);
-        var mark = await _origin.GetAsync(Keys.BranchMarker(branch), null, cancellationToken).ConfigureAwait(false);
+        var mark = await needed.GetAsync(Keys.BranchMarker(branch), null, cancellationToken).ConfigureAwait(false);
         if ((await image.ConfigureAwait(false)).Entries.Count == 0 || mark is null || !mark.Content.AsSpan().SequenceEqual(marker))
         {
             await _target.DeleteAsync(Keys.Manifest(last), cancellationToken).ConfigureAwait(false);
-            await _origin.DeleteAsync(Keys.BranchMarker(branch), cancellationToken).ConfigureAwait(false);
+            await needed.DeleteAsync(Keys.BranchMarker(branch), cancellationToken).ConfigureAwait(false);
             throw new BucketException(BucketError.Missing, $"what {_origin.Name} was then has just been removed, as older than what is retained: choose a later moment");
         }
 
         Step?.Invoke("format");
-        if (!await _target.CreateAsync(Keys.Format, new FormatObject(end == 0 ? FormatObject.Branch : FormatObject.BranchAtLsn, branch).Encode(), cancellationToken).ConfigureAwait(false))
+        if (!await _target.CreateAsync(Keys.Format, new FormatObject(begins.Lsn == 0 ? FormatObject.Branch : FormatObject.BranchAtLsn, branch).Encode(), cancellationToken).ConfigureAwait(false))
         {
             throw Taken();
         }
+
+        return begins.Prefix + Keys.BranchMarker(branch);
     }
 
     private BucketException Taken() => new(BucketError.InUse, $"somebody else is making a cluster at {_target.Name}: choose another prefix");

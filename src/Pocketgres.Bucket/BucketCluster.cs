@@ -35,6 +35,7 @@ internal sealed class BucketCluster : IOpenedCluster
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _sleepAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _work = Task.CompletedTask, _firstBeat = Task.CompletedTask;
+    private TaskCompletionSource? _imageAsked;
     private IReadOnlySet<string>? _sparse; // what the next image is to write once more; taken by who makes it
 
     private BucketCluster(IObjectStore store, OpenedLog log, BucketOptions options, BucketFileSystem files, Action<string>? step)
@@ -167,6 +168,20 @@ internal sealed class BucketCluster : IOpenedCluster
         }
     }
 
+    /// <inheritdoc/>
+    public async Task BringAsync(CancellationToken cancellationToken)
+    {
+        if (_log.Manifest is { Origin: not null } begun && _images.Newest == begun.Sequence)
+        {
+            // A branch can be branched when it has an image of its own.
+            var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            asked = Interlocked.CompareExchange(ref _imageAsked, asked, null) ?? asked;
+            await Task.WhenAny(asked.Task, Lost, _work).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        await _shipper.ConfirmedAsync(_shipper.Cut()).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>After the server has ended: brings everything to the bucket, as one image, and gives the cluster up.</summary>
     /// <exception cref="BucketException">Another process has taken it over.</exception>
     public async Task CloseAsync()
@@ -192,6 +207,7 @@ internal sealed class BucketCluster : IOpenedCluster
     public async ValueTask DisposeAsync()
     {
         await StopWorkAsync().ConfigureAwait(false);
+        await _firstBeat.ConfigureAwait(false);
         await _shipper.DisposeAsync().ConfigureAwait(false);
         Files.Free();
         _stop.Dispose();
@@ -264,7 +280,8 @@ internal sealed class BucketCluster : IOpenedCluster
         long bytes = _shipper.NotedBytes, records = _shipper.Confirmed;
         while (await SleepAsync(s_lookInterval).ConfigureAwait(false) && !Lost.IsCompleted)
         {
-            if (_shipper.NotedBytes - bytes < _options.SnapshotBytes && _shipper.Confirmed - records < _options.SnapshotRecords && Volatile.Read(ref _sparse) is null)
+            var asked = Volatile.Read(ref _imageAsked);
+            if (_shipper.NotedBytes - bytes < _options.SnapshotBytes && _shipper.Confirmed - records < _options.SnapshotRecords && Volatile.Read(ref _sparse) is null && asked is null)
             {
                 continue;
             }
@@ -273,6 +290,8 @@ internal sealed class BucketCluster : IOpenedCluster
             try
             {
                 await _images.WriteAsync(withBootPack: false, Interlocked.Exchange(ref _sparse, null)).ConfigureAwait(false);
+                asked?.TrySetResult();
+                Interlocked.CompareExchange(ref _imageAsked, null, asked);
             }
             catch (Exception e) when (e is ObjectStoreException or IOException or DamagedObjectException)
             {

@@ -30,6 +30,10 @@ internal interface IOpenedCluster : IAsyncDisposable
     /// <summary>How old what it shows is at most; null for the writer, who has the newest.</summary>
     TimeSpan? Lag { get; }
 
+    /// <summary>Brings everything that was written so far to the bucket, so that a branch can be made of it.</summary>
+    /// <exception cref="BucketException">It cannot be brought: another process has taken the cluster over, or it is closed.</exception>
+    Task BringAsync(CancellationToken cancellationToken);
+
     /// <summary>After the server has ended: brings everything to the bucket and gives the cluster up.</summary>
     /// <exception cref="BucketException">Another process has taken it over.</exception>
     Task CloseAsync();

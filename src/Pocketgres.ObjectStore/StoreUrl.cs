@@ -61,6 +61,15 @@ internal sealed record StoreUrl
     public bool IsSameBucket(StoreUrl other) =>
         (Scheme, Bucket) == (other.Scheme, other.Bucket) && s_schemes[Scheme].All(p => p == "region" || Parameters.GetValueOrDefault(p) == other.Parameters.GetValueOrDefault(p));
 
+    /// <summary>The same at another prefix, as people write it.</summary>
+    /// <param name="prefix">With a slash at its end.</param>
+    /// <param name="without">Names of parameters that it is not to have.</param>
+    public string At(string prefix, params IReadOnlyCollection<string> without)
+    {
+        string parameters = string.Join('&', Parameters.Where(p => !without.Contains(p.Key)).Select(p => $"{p.Key}={Uri.EscapeDataString(p.Value)}"));
+        return $"{Scheme}://{Bucket}/{prefix.TrimEnd('/')}{(parameters.Length > 0 ? "?" : "")}{parameters}";
+    }
+
     /// <inheritdoc/>
     public override string ToString() => $"{Scheme}://{Bucket}/{Prefix.TrimEnd('/')}";
 

@@ -27,6 +27,15 @@ internal sealed class BucketHome : IAsyncDisposable
     /// <summary>Whether the server stops because somebody has asked for it through the bucket.</summary>
     public bool SleepRequested { get; private set; }
 
+    /// <summary>Whether what the server leaves need not be brought to the bucket: all of it is about to be removed.</summary>
+    public bool IsDiscarded { get; set; }
+
+    /// <summary>Brings everything that was written so far to the bucket, for a branch.</summary>
+    public Task BringAsync(CancellationToken cancellationToken) => _bucket.BringAsync(cancellationToken);
+
+    /// <summary>Brings all pages here that are only in the bucket.</summary>
+    public Task FetchAllAsync(CancellationToken cancellationToken) => _bucket.Files.BringAllAsync(cancellationToken);
+
     /// <summary>Opens the cluster at a URL.</summary>
     public static async Task<BucketHome> OpenAsync(ServerOptions options, CancellationToken cancellationToken)
     {
@@ -99,7 +108,7 @@ internal sealed class BucketHome : IAsyncDisposable
         int exitCode = await cluster.Completion.ConfigureAwait(false);
         try
         {
-            if (Error is null)
+            if (Error is null && !IsDiscarded)
             {
                 await _bucket.CloseAsync().WaitAsync(_giveUp.Token).ConfigureAwait(false);
             }

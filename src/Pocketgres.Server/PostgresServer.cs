@@ -223,6 +223,23 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Brings everything that was written so far to the bucket that the cluster lives in, so that a branch of it has that.</summary>
+    internal Task BringToBucketAsync(CancellationToken cancellationToken) => _bucket?.BringAsync(cancellationToken) ?? Task.CompletedTask;
+
+    /// <summary>Brings all pages here that are only in the bucket that the cluster lives in.</summary>
+    internal Task FetchAllAsync(CancellationToken cancellationToken) => _bucket?.FetchAllAsync(cancellationToken) ?? Task.CompletedTask;
+
+    /// <summary>Ends a server whose prefix in a bucket is about to be removed: nothing more is brought there.</summary>
+    internal Task DiscardAsync()
+    {
+        if (_bucket is not null)
+        {
+            _bucket.IsDiscarded = true;
+        }
+
+        return StopAsync(ShutdownMode.Immediate);
+    }
+
     /// <summary>How the superuser connects, as far as the server was told.</summary>
     internal Npgsql.NpgsqlConnectionStringBuilder ConnectionSettings(string database) =>
         DatabaseCreator.Connection(_cluster.ListenAddress, _cluster.UnixSocketDirectory, Port, User, _password, database);

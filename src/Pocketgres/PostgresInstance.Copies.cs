@@ -9,7 +9,8 @@ public sealed partial class PostgresInstance
     /// <summary>
     /// Starts an independent copy of this instance's present state: own identity, own server, own connections; either may be written and disposed
     /// without effect on the other. A clone of <c>memory:</c> is in memory; of <c>file:</c>, a directory beside the original that goes when the
-    /// clone is disposed (<see cref="SaveAsync"/> keeps one); of <c>postgres:</c>, a database on the same server, made with CREATE DATABASE ...
+    /// clone is disposed (<see cref="SaveAsync"/> keeps one); of <c>s3:</c> and <c>az:</c>, a branch in the bucket, made in a few requests whatever the size, at a
+    /// prefix beside the original that goes when the clone is disposed (the other overload makes one that stays); of <c>postgres:</c>, a database on the same server, made with CREATE DATABASE ...
     /// TEMPLATE, which needs that nobody else is connected to the original, and dropped with the clone.
     /// </summary>
     /// <param name="cancellationToken">Cancels; nothing is left behind.</param>
@@ -19,7 +20,8 @@ public sealed partial class PostgresInstance
 
     /// <summary>The same with other options.</summary>
     /// <param name="configure">
-    /// Gets this instance's options, without its port and state callback, and returns the clone's: <c>o => o with { Port = 0 }</c>. The URL stays.
+    /// Gets this instance's options, without its port and state callback, and returns the clone's: <c>o => o with { Port = 0 }</c>. The URL stays, but for a
+    /// cluster in a bucket: with the URL of another prefix there, at which nothing may be, the clone is a branch that stays when it is disposed.
     /// </param>
     /// <param name="cancellationToken">Cancels; nothing is left behind.</param>
     public async Task<PostgresInstance> CloneAsync(
@@ -31,6 +33,11 @@ public sealed partial class PostgresInstance
         var backend = await PocketgresTelemetry.TraceAsync("pocketgres.clone", Url, () => Translated(
             async () =>
             {
+                if (await _backend.TryCloneAsync(_dataSource, options, cancellationToken).ConfigureAwait(false) is { } clone)
+                {
+                    return clone;
+                }
+
                 var snapshot = await TakeAsync(cancellationToken).ConfigureAwait(false);
                 await using (snapshot.ConfigureAwait(false))
                 {
@@ -69,7 +76,7 @@ public sealed partial class PostgresInstance
 
     /// <summary>
     /// Writes the present state to a new or empty directory, durably and whole or not at all, as a database of its own: start it with
-    /// <c>file:DIRECTORY</c>. Works for running and stopped instances. Not for <c>postgres:</c>: use pg_dump.
+    /// <c>file:DIRECTORY</c>. Works for running and stopped instances; of a cluster in a bucket it reads everything. Not for <c>postgres:</c>: use pg_dump.
     /// </summary>
     /// <param name="directory">Made if missing.</param>
     /// <param name="cancellationToken">Cancels before the writing starts.</param>
@@ -119,9 +126,15 @@ public sealed partial class PostgresInstance
         // A port can be open once only; a callback that counts instances would count the original again.
         var options = configure(original.Copy() with { Port = null, OnStateChanged = null })?.Copy()
             ?? throw new ArgumentException("must return options", nameof(configure));
-        if (options.Url != original.Url)
+        if (options.Url != original.Url && !(PostgresUrl.TryParse(original.Url, out var url, out _) && url.IsBucket))
         {
             throw new ArgumentException("a clone is of the same kind as its original: leave the Url as it is, and use SaveAsync to get a file: database", nameof(configure));
+        }
+
+        if (options.Url != original.Url && !BucketStorage.MayBranch(original.Url, options.Url))
+        {
+            throw new ArgumentException("a clone of a cluster in a bucket is a branch there: leave the Url as it is, or write that of another prefix in the same bucket, with the same endpoint and "
+                + "without replica", nameof(configure));
         }
 
         OptionsCheck.Run(options);

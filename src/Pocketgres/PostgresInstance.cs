@@ -127,7 +127,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     }
 
     /// <summary>Starts an instance and waits until it accepts connections.</summary>
-    /// <param name="url">See <see cref="PostgresInstanceOptions.Url"/>: <c>memory:</c>, <c>file:DIRECTORY</c>, <c>postgres://...</c> or an Npgsql connection string.</param>
+    /// <param name="url">See <see cref="PostgresInstanceOptions.Url"/>: <c>memory:</c>, <c>file:DIRECTORY</c>, <c>s3://BUCKET/PREFIX</c>, <c>postgres://...</c> or an Npgsql connection string.</param>
     /// <param name="cancellationToken">Cancels the start; nothing is left running.</param>
     /// <exception cref="PocketgresException">It cannot start; the message is one line that says what to do.</exception>
     public static Task<PostgresInstance> StartAsync(string url, CancellationToken cancellationToken = default)
@@ -149,7 +149,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
     /// <summary>
     /// Starts an instance with an empty database of its own that is removed when the instance is disposed: for tests. With <c>memory:</c> no different
     /// from <see cref="StartAsync(PostgresInstanceOptions, CancellationToken)"/>; with <c>file:DIRECTORY</c>, a new directory beside that one; with
-    /// <c>postgres:</c>, a new database on that server, for which the user needs CREATEDB. <see cref="PostgresInstanceOptions.Database"/> is of no
+    /// <c>s3:</c> and <c>az:</c>, a new prefix beside that one; with <c>postgres:</c>, a new database on that server, for which the user needs CREATEDB. <see cref="PostgresInstanceOptions.Database"/> is of no
     /// effect with the latter.
     /// </summary>
     /// <exception cref="PocketgresException">It cannot start; the message is one line that says what to do.</exception>
@@ -212,7 +212,7 @@ public sealed partial class PostgresInstance : IAsyncDisposable
 
                 PrivateDirectory.RemoveLeftovers();
                 return await EmbeddedBackend.StartAsync(
-                    ClusterStorage.Open(address.Embedded, isTemporary), options, fromMemory: false, databaseExists: false, sockets: null, cancellationToken).ConfigureAwait(false);
+                    await ClusterStorage.OpenAsync(address.Embedded, isTemporary, cancellationToken).ConfigureAwait(false), options, fromMemory: false, databaseExists: false, sockets: null, cancellationToken).ConfigureAwait(false);
             },
             cancellationToken)).ConfigureAwait(false);
         var instance = await CreateAsync(backend, options).ConfigureAwait(false);

@@ -7,8 +7,8 @@ namespace Pocketgres;
 public sealed record PostgresInstanceOptions
 {
     /// <summary>
-    /// Where the database is: <c>memory:</c>, <c>file:DIRECTORY</c> (made if missing), <c>postgres://user:password@host/database</c>, or an Npgsql
-    /// connection string. The last two name a server that runs already: nothing is started, and stopping only closes connections.
+    /// Where the database is: <c>memory:</c>, <c>file:DIRECTORY</c> (made if missing), <c>s3://BUCKET/PREFIX</c> or <c>az://CONTAINER/PREFIX</c> (likewise),
+    /// <c>postgres://user:password@host/database</c>, or an Npgsql connection string. The last two name a server that runs already: nothing is started, and stopping only closes connections.
     /// </summary>
     public string Url { get; set; } = "memory:";
 

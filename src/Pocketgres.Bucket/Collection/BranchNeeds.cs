@@ -106,7 +106,9 @@ internal sealed class BranchNeeds(IObjectStore store, string prefix)
         }
     }
 
-    private static (Guid Id, string Place) Parse(string key, byte[] content)
+    /// <summary>Which branch a marker is of, and its prefix behind a slash.</summary>
+    /// <exception cref="DamagedObjectException">It names none.</exception>
+    internal static (Guid Id, string Place) Parse(string key, byte[] content)
     {
         string? target = Array.Find(Encoding.UTF8.GetString(content).Split('\n'), l => l.StartsWith("prefix=", StringComparison.Ordinal))?["prefix=".Length..];
         return target is { Length: > 0 } && target[^1] == '/' && Guid.TryParseExact(key[(key.LastIndexOf('/') + 1)..], "N", out var id)

@@ -111,6 +111,9 @@ internal sealed class BucketReplica : IOpenedCluster
     }
 
     /// <inheritdoc/>
+    public Task BringAsync(CancellationToken cancellationToken) => Task.CompletedTask; // all that it has is from there
+
+    /// <inheritdoc/>
     public Task CloseAsync() => Task.CompletedTask; // nothing is its own
 
     /// <inheritdoc/>

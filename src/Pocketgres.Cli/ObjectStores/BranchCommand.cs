@@ -50,7 +50,7 @@ internal sealed class BranchCommand : ISubcommand
         return CommandFailure.Guard(async cancellationToken =>
         {
             using var bucket = new RetryingObjectStore(origin.Open(Environment.GetEnvironmentVariable), s_patience);
-            long record = await new Branching(bucket, origin.Prefix, target.Prefix) { Step = TestHooks.BucketStep() }.RunAsync(moment, cancellationToken).ConfigureAwait(false);
+            var (record, _) = await new Branching(bucket, origin.Prefix, target.Prefix) { Step = TestHooks.BucketStep() }.RunAsync(moment, cancellationToken).ConfigureAwait(false);
             StandardStreams.WriteOutput(string.Create(CultureInfo.InvariantCulture, $"{target} is a branch of {origin} at log record {record}\n"));
             return ExitCode.Success;
         });

@@ -12,10 +12,11 @@ internal abstract class ClusterStorage : IAsyncDisposable
 
     /// <summary>Storage for a URL that people gave.</summary>
     /// <param name="url">The URL.</param>
-    /// <param name="isTemporary">Whether to use a new directory beside the one named, removed when disposed.</param>
-    public static ClusterStorage Open(PostgresUrl url, bool isTemporary) =>
+    /// <param name="isTemporary">Whether to use a new directory or prefix beside the one named, removed when disposed.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task<ClusterStorage> OpenAsync(PostgresUrl url, bool isTemporary, CancellationToken cancellationToken) =>
         url.IsMemory ? new MemoryStorage(null)
-        : url.IsBucket ? isTemporary ? throw new PocketgresException(PocketgresError.CopyFailed, $"{url} cannot have temporary databases beside it yet: use memory: or file:") : new BucketStorage(url)
+        : url.IsBucket ? isTemporary ? await BucketStorage.BesideAsync(url, cancellationToken).ConfigureAwait(false) : new BucketStorage(url)
         : isTemporary ? new DirectoryStorage(TemporaryDirectory.Beside(url.DataDirectory!))
         : new DirectoryStorage(url);
 

@@ -108,20 +108,33 @@ internal sealed class EmbeddedBackend : InstanceBackend
 
     public override async Task<SnapshotBackend> SnapshotAsync(NpgsqlDataSource connections, CancellationToken cancellationToken)
     {
-        if (_storage is DirectoryStorage)
+        await PrepareCopyAsync(cancellationToken).ConfigureAwait(false);
+        return await _storage.SnapshotAsync(_server, _options, cancellationToken).ConfigureAwait(false);
+    }
+
+    public override async Task<InstanceBackend?> TryCloneAsync(NpgsqlDataSource connections, PostgresInstanceOptions options, CancellationToken cancellationToken)
+    {
+        if (_storage is not BucketStorage bucket)
         {
-            await CheckpointAsync(cancellationToken).ConfigureAwait(false);
+            return null;
         }
 
-        return await _storage.SnapshotAsync(_server, _options, cancellationToken).ConfigureAwait(false);
+        await PrepareCopyAsync(cancellationToken).ConfigureAwait(false);
+        bool stays = options.Url != _options.Url;
+        var clone = await bucket.CloneAsync(_server, stays ? options.Url : null, cancellationToken).ConfigureAwait(false);
+        return await clone.StartAsync(options, stays, cancellationToken).ConfigureAwait(false);
     }
 
     public override async ValueTask DisposeAsync()
     {
-        // What is in memory needs no clean end.
+        // What is in memory needs no clean end, nor what is about to be removed from a bucket.
         if (_storage is DirectoryStorage)
         {
             await _server.StopAsync(_options.StopTimeout).ConfigureAwait(false);
+        }
+        else if (_storage is BucketStorage { IsTemporary: true })
+        {
+            await _server.DiscardAsync().ConfigureAwait(false);
         }
 
         TypeCatalog.Withdraw(Connection);
@@ -131,10 +144,19 @@ internal sealed class EmbeddedBackend : InstanceBackend
         await _storage.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Makes the copy's recovery short. Not needed for its correctness: whoever has locked superusers out gets a longer one.</summary>
-    private async Task CheckpointAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Makes the recovery of a copy of a directory short, and brings log that no commit has waited for to the files of one in a bucket. Whoever has locked superusers
+    /// out gets a longer recovery, or a copy without the commits of the last moment that did not wait.
+    /// </summary>
+    private async Task PrepareCopyAsync(CancellationToken cancellationToken)
     {
-        if (Completion.IsCompleted)
+        string? statement = _storage switch
+        {
+            DirectoryStorage => "CHECKPOINT",
+            BucketStorage => "SELECT pg_catalog.pg_logical_emit_message(false, 'pocketgres', '', true)", // with all before it: flush
+            _ => null,
+        };
+        if (statement is null || Completion.IsCompleted)
         {
             return;
         }
@@ -146,7 +168,7 @@ internal sealed class EmbeddedBackend : InstanceBackend
             await using (connection.ConfigureAwait(false))
             {
                 await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-                var command = new NpgsqlCommand("CHECKPOINT", connection);
+                var command = new NpgsqlCommand(statement, connection);
                 await using (command.ConfigureAwait(false))
                 {
                     await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);

@@ -38,6 +38,13 @@ internal abstract class InstanceBackend : IAsyncDisposable
     /// <param name="cancellationToken">Cancels; nothing is left behind.</param>
     public abstract Task<SnapshotBackend> SnapshotAsync(NpgsqlDataSource connections, CancellationToken cancellationToken);
 
+    /// <summary>Starts a clone without a snapshot in between, where that takes less; null where clones are made from snapshots.</summary>
+    /// <param name="connections">As above.</param>
+    /// <param name="options">The clone's.</param>
+    /// <param name="cancellationToken">Cancels; nothing is left behind.</param>
+    public virtual Task<InstanceBackend?> TryCloneAsync(NpgsqlDataSource connections, PostgresInstanceOptions options, CancellationToken cancellationToken) =>
+        Task.FromResult<InstanceBackend?>(null);
+
     /// <summary>Stops what runs and frees everything.</summary>
     public abstract ValueTask DisposeAsync();
 }
