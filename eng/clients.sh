@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests use of other languages: node-postgres, postgres.js, PGlite and Azurite into artifacts/clients (npm), asyncpg, psycopg 2
-# and 3 for the system's Python and pgjdbc (Debian's packages; pgjdbc only where there is a Java). A second run finds everything there
+# Installs what the tests use of other languages: node-postgres, postgres.js, PGlite, Azurite, fauxqs and s3rver into artifacts/clients (npm), asyncpg,
+# psycopg 2 and 3 for the system's Python and pgjdbc (Debian's packages; pgjdbc only where there is a Java). A second run finds everything there
 # and returns at once. `eng/clients.sh zero` brings zero-cache too. The psql family is eng/pg18.sh's.
 set -euo pipefail
 
@@ -54,5 +54,6 @@ install_node node node-postgres
 install_node replication postgres.js
 install_node pglite PGlite
 install_node azurite Azurite --omit=optional
+install_node overwriting "fauxqs and s3rver"
 # 450 MB, its own Node included: only when asked for.
 if [[ "${1:-}" == zero ]]; then install_node zero zero-cache; fi

@@ -30,6 +30,10 @@ static class Workspace
     /// <summary>Azurite's blob service, for Node; fails the test when it is not installed.</summary>
     public static string Azurite => Installed(Path.Combine(ClientsDirectory, "azurite", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "Azurite", "eng/clients.sh");
 
+    /// <summary>A server of S3's protocol that overwrites although it is asked to create, for Node; fails the test when it is not installed.</summary>
+    /// <param name="path">Its program, in the directory of modules.</param>
+    public static string OverwritingServer(string path) => Installed(Path.Combine(ClientsDirectory, "overwriting", "node_modules", path), path, "eng/clients.sh");
+
     /// <summary>The modules of zero-cache and the Node they want; null when they are not installed.</summary>
     public static string? Zero => Path.Combine(ClientsDirectory, "zero", "node_modules") is { } directory && Directory.Exists(directory) ? directory : null;
 
