@@ -3,21 +3,30 @@
 # they were fenced, collections that are killed or have something done to the bucket meanwhile, servers that are killed under load and at each step of an
 # opening, a commit, an image and a close, commits while the network is gone, 20 moments of a cluster at work, a slot's consumer over twelve lives.
 #
-#   eng/bucket.sh [RUNS] [KILLS] [RACES] [AWAY]  default: 1000 seeded runs of each model, 30 kills under load and at each step, 10000 openers, 600 seconds
-#   POCKETGRES_SEED                              the first seed (default: of chance; printed)
+#   eng/bucket.sh [RUNS] [KILLS] [RACES] [AWAY] [WORD...]   default: 1000 seeded runs of each model, 30 kills under load and at each step, 10000 openers, 600 seconds
+#   WORD...                                                 only the proofs whose names have one of these words: eng/bucket.sh sleeps; eng/bucket.sh 100 killed durable
+#   POCKETGRES_SEED                                         the first seed (default: of chance; printed)
 #
-# Prints each proof's figures; exit code 1 when one fails.
+# Says when each proof begins and prints its figures; exit code 1 when one fails.
 set -uo pipefail
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cd "$repository"
-export POCKETGRES_BUCKET_RUNS="${1:-1000}" POCKETGRES_KILLS="${2:-30}" POCKETGRES_STEP_KILLS="${2:-30}" POCKETGRES_BUCKET_RACES="${3:-10000}" POCKETGRES_AWAY_SECONDS="${4:-600}"
-export POCKETGRES_MOMENTS=20 POCKETGRES_SLOT_CYCLES=12 POCKETGRES_ALLOW_ROOT=1
+numbers=() words=()
+for argument; do if [[ "$argument" =~ ^[0-9]+$ ]]; then numbers+=("$argument"); else words+=("$argument"); fi; done
+export POCKETGRES_BUCKET_RUNS="${numbers[0]:-1000}" POCKETGRES_KILLS="${numbers[1]:-30}" POCKETGRES_STEP_KILLS="${numbers[1]:-30}"
+export POCKETGRES_BUCKET_RACES="${numbers[2]:-10000}" POCKETGRES_AWAY_SECONDS="${numbers[3]:-600}" POCKETGRES_MOMENTS=20 POCKETGRES_SLOT_CYCLES=12 POCKETGRES_ALLOW_ROOT=1
+proofs=(Of_openers_at_once_one_history_remains What_was_durable_is_read_whatever_goes_wrong Everything_that_is_kept_opens_whatever_happens_meanwhile
+    Killed_under_load_it_keeps_every_acknowledged_transaction Killed_at_any_step_it_keeps_everything Without_the_gate_a_kill_loses_what_was_acknowledged
+    A_branch_at_a_moment_has_what_was_acknowledged_by_then A_consumer_misses_nothing_over_sleeps_and_kills With_the_network_gone_commits_wait_and_go_on_when_it_is_back)
+if ((${#words[@]})); then
+    mapfile -t proofs < <(printf '%s\n' "${proofs[@]}" | grep -iF -- "$(printf '%s\n' "${words[@]}")")
+    ((${#proofs[@]})) || { echo "bucket: no proof's name has \"${words[*]}\"" >&2; exit 2; }
+fi
 dotnet build tests/Pocketgres.Bucket.Tests -c Release -v q -nologo || exit 2
 failed=0
-for proof in Of_openers_at_once_one_history_remains What_was_durable_is_read_whatever_goes_wrong Everything_that_is_kept_opens_whatever_happens_meanwhile \
-    Killed_under_load_it_keeps_every_acknowledged_transaction Killed_at_any_step_it_keeps_everything Without_the_gate_a_kill_loses_what_was_acknowledged \
-    A_branch_at_a_moment_has_what_was_acknowledged_by_then A_consumer_misses_nothing_over_sleeps_and_kills With_the_network_gone_commits_wait_and_go_on_when_it_is_back; do
+for proof in "${proofs[@]}"; do
     began=$SECONDS
+    echo "$(date +%T) $proof ..."
     if text="$(dotnet test tests/Pocketgres.Bucket.Tests -c Release --no-build --nologo --filter "FullyQualifiedName~$proof" --logger "console;verbosity=detailed" 2>&1)"; then
         echo "$proof: $((SECONDS - began)) s; $(grep -A20 'Standard Output Messages' <<<"$text" | grep -v 'SEED\|Standard\|^ *$' | head -1 | sed 's/^ *//')"
     else
