@@ -15,9 +15,13 @@ internal sealed class S3Server : IDisposable
 
     private const int KeptListings = 16;
 
+    // No bucket has so short a name.
+    private const string CountsPath = "-/requests";
+
     private readonly HttpListener _listener = new();
     private readonly IObjectStore _store;
     private readonly Action<string>? _report;
+    private readonly RequestCounts _counts = new();
     private readonly Lock _lock = new();
     private readonly Queue<(string Token, ObjectList List)> _listings = new(); // of which the next page was not asked for yet
     private int _failures;
@@ -108,6 +112,11 @@ internal sealed class S3Server : IDisposable
                 context.Response.StatusCode = (int)status;
             }
 
+            if (context.Request.RawUrl != "/" + CountsPath)
+            {
+                _counts.Add(context.Request, context.Response, isListing: context.Request.QueryString["list-type"] is not null);
+            }
+
             context.Response.Close();
         }
         catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException or InvalidOperationException)
@@ -161,6 +170,11 @@ internal sealed class S3Server : IDisposable
         if (bucket.Length == 0 || key.Split('/').Any(p => p is "." or ".."))
         {
             return (HttpStatusCode.BadRequest, "InvalidRequest");
+        }
+
+        if (path == CountsPath)
+        {
+            return await AnswerAsync(response, "application/json", _counts.ToJson()).ConfigureAwait(false);
         }
 
         response.Headers["x-amz-request-id"] = Guid.NewGuid().ToString("N");
@@ -312,8 +326,13 @@ internal sealed class S3Server : IDisposable
             xml.Append(CultureInfo.InvariantCulture, $"<NextContinuationToken>{next}</NextContinuationToken>");
         }
 
-        byte[] body = Encoding.UTF8.GetBytes(xml.Append("</ListBucketResult>").ToString());
-        response.ContentType = "application/xml";
+        return await AnswerAsync(response, "application/xml", xml.Append("</ListBucketResult>").ToString()).ConfigureAwait(false);
+    }
+
+    private static async Task<(HttpStatusCode, string?)> AnswerAsync(HttpListenerResponse response, string type, string text)
+    {
+        byte[] body = Encoding.UTF8.GetBytes(text);
+        response.ContentType = type;
         response.ContentLength64 = body.Length;
         await response.OutputStream.WriteAsync(body).ConfigureAwait(false);
         return (HttpStatusCode.OK, null);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -43,6 +44,30 @@ public class S3Tests
             [("host", "examplebucket.s3.amazonaws.com"), ("range", "bytes=0-9"), ("x-amz-content-sha256", hash), ("x-amz-date", SignatureV4.Stamp(time))],
             hash, new S3Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), "us-east-1", time);
         Assert.EndsWith("Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41", authorization, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_development_server_counts_what_it_is_asked()
+    {
+        using var server = S3Server.Start(new MemoryObjectStore(), 0);
+        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri(server.Endpoint) }, TestCredentials.Environment);
+        await store.PutAsync("a", new byte[1000]);
+        Assert.True(await store.CreateAsync("b", new byte[10]));
+        Assert.False(await store.CreateAsync("b", new byte[10])); // which costs as much
+        await store.GetAsync("a", new Pocketgres.ObjectStore.ByteRange(0, 100));
+        await store.GetAsync("none");
+        await store.ListAsync("");
+        await store.DeleteAsync("a");
+        using var http = new HttpClient();
+        for (int i = 0; i < 2; i++)
+        {
+            var counts = JsonDocument.Parse(await http.GetStringAsync(new Uri(server.Endpoint + "/-/requests"))).RootElement;
+            Assert.Equal((3, 2, 1, 1, 0), (Count("put"), Count("get"), Count("list"), Count("delete"), Count("failed")));
+            Assert.Equal(1020, Count("bytesIn"));
+            Assert.InRange(Count("bytesOut"), 100 + 300, 100 + 2000); // a listing and two errors are text
+
+            int Count(string name) => counts.GetProperty(name).GetInt32();
+        }
     }
 
     [Fact]
