@@ -45,6 +45,9 @@ public sealed record ClusterOptions
     /// <summary>Sets <c>ssl</c>, with a certificate that is made if the configuration names none: for development.</summary>
     public bool SelfSignedTls { get; init; }
 
+    /// <summary>Who does the handshakes of TLS of the connections that <see cref="Connections"/> gives; null for the cluster itself.</summary>
+    internal Tls.TlsFront? TlsFront { get; init; }
+
     /// <summary>Memory to fit the settings to; null for what this process may use of the machine.</summary>
     public MemoryLimit? Memory { get; init; }
 

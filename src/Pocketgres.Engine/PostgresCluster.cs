@@ -121,6 +121,11 @@ public sealed partial class PostgresCluster : IAsyncDisposable
                 options = options with { Settings = SelfSignedCertificate.AddTo(options.Settings, kernel.FileSystem, dataDirectory) };
             }
 
+            if (options.TlsFront is { } front)
+            {
+                options = options with { Settings = front.AddTo(options.Settings, kernel.FileSystem) };
+            }
+
             var arguments = ServerArguments.Build(options, dataDirectory, port, privateSockets, PreloadList.Setting(kernel.FileSystem, dataDirectory));
             var postmaster = kernel.Spawn(engine.Programs.Postgres, arguments, EngineMounts.Environment(dataDirectory), "/", "postmaster",
                 tag: PostgresProcess.Master(engine.Programs, log.Ready, StartSettings.IsOn(options.Settings, StartSettings.StatementCache), options.CommitGate));

@@ -138,6 +138,7 @@ public sealed class PostgresServer : IAsyncDisposable
         UnixSocketDirectory = options.UnixSocketDirectory,
         Settings = options.Settings,
         SelfSignedTls = options.SelfSignedTls,
+        TlsFront = options.TlsFront,
         Memory = options.Memory,
         Logger = options.Logger,
         ProcessGone = trimmer is null ? null : trimmer.ProcessGone,

@@ -58,6 +58,9 @@ public sealed record ServerOptions
     /// <summary>Where connections come from, instead of from sockets of the server's own at <see cref="ListenAddress"/> and <see cref="Port"/>.</summary>
     internal Kernel.Net.ConnectionQueue? Connections { get; init; }
 
+    /// <summary>Who does the handshakes of TLS of the connections that <see cref="Connections"/> gives; null for the server itself.</summary>
+    internal Engine.Tls.TlsFront? TlsFront { get; init; }
+
     /// <summary>A socket that listens already, at <see cref="ListenAddress"/> and <see cref="Port"/>; null to open one. The server disposes it.</summary>
     internal Kernel.Net.HostListener? Listener { get; init; }
 

@@ -16,6 +16,8 @@ internal sealed class HostCommand : ISubcommand
     private readonly Option<string?> _memory = Text("--memory", "SIZE", "Resident memory (4GB) above which one must sleep before another wakes; each cluster is fitted to its share.");
     private readonly Option<string?> _wait = Text("--wait", "SECONDS", "How long a connection waits when all that are awake are in use (default 10); then it gets 53300.");
     private readonly Option<bool> _create = new("--create") { Description = "Make the cluster of a tenant that there is not yet." };
+    private readonly Option<bool> _tls = new("--tls") { Description = "Offer TLS, with a certificate made for development unless -c ssl_cert_file=... and -c ssl_key_file=... name one." };
+    private readonly Option<string?> _domain = Text("--tls-domain", "DOMAIN", "A client that connects over TLS to NAME.DOMAIN means the cluster NAME, and names a database of it.");
     private readonly Option<string?> _parentPid = Text("--parent-pid", "PID", "Stop when this process ends.");
     private readonly Option<bool> _allowRoot = new("--allow-root") { Description = "Serve although this is root, and no container." };
     private readonly Option<string?> _http = Text("--http", "PORT", "Also answer /healthz, /readyz and /metrics on this port of loopback, or on ADDR:PORT.");
@@ -35,9 +37,9 @@ internal sealed class HostCommand : ISubcommand
     {
         Command = new Command("host",
             "Serve the clusters below a prefix of a bucket behind one port until stopped. The database that a client asks for names the cluster: TENANT, whose database is then postgres,\n" +
-            "or TENANT/DATABASE. A connection wakes it, and it sleeps when nobody uses it. Exit codes as serve's.")
+            "or TENANT/DATABASE; with --tls-domain, the host that it connects to may. A connection wakes it, and it sleeps when nobody uses it. Exit codes as serve's.")
         {
-            _url, _host, _port, _socketDirectory, _awake, _memory, _wait, _create, _settings, _parentPid, _allowRoot, _logLevel, _logFormat, _http, _httpToken,
+            _url, _host, _port, _socketDirectory, _tls, _domain, _awake, _memory, _wait, _create, _settings, _parentPid, _allowRoot, _logLevel, _logFormat, _http, _httpToken,
         };
     }
 
@@ -53,6 +55,7 @@ internal sealed class HostCommand : ISubcommand
         {
             IsHost = true,
             Url = result.GetValue(_url),
+            IsTls = result.GetValue(_tls),
             Host = result.GetValue(_host),
             Port = result.GetValue(_port),
             SocketDirectory = result.GetValue(_socketDirectory),
@@ -74,6 +77,7 @@ internal sealed class HostCommand : ISubcommand
             Hosting = new HostOptions
             {
                 Server = server,
+                TlsDomain = Domain(result.GetValue(_domain)),
                 MaximumAwake = awake,
                 Memory = memory,
                 MayCreate = result.GetValue(_create),
@@ -81,6 +85,10 @@ internal sealed class HostCommand : ISubcommand
             },
         });
     }
+
+    private static string? Domain(string? text) => text is null || Uri.CheckHostName(text) == UriHostNameType.Dns
+        ? text?.TrimEnd('.')
+        : throw new UsageException($"--tls-domain takes a domain, for example db.example.com, not \"{text}\": a client then connects to NAME.db.example.com");
 
     private static int Number(string option, string text, int minimum, int maximum) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= minimum && value <= maximum

@@ -64,7 +64,7 @@ public static unsafe class TransportSecurity
     [HostFunction("pocket_tls_unload", Locking = KernelLocking.None)]
     public static void Unload(byte* m) => State(m).Context = null;
 
-    /// <summary>Begins with a connection. 0 when nothing is loaded.</summary>
+    /// <summary>Begins with a connection, or goes on with one whose handshake the host has done. 0 when nothing is loaded.</summary>
     [HostFunction("pocket_tls_begin", Locking = KernelLocking.None)]
     public static int Begin(byte* m, int descriptor, int received, int length)
     {
@@ -72,6 +72,14 @@ public static unsafe class TransportSecurity
         if (state.Context is not { } context || !Process.From(m).Files.TryGet(descriptor, out var file) || file is not SocketFile socket)
         {
             return 0;
+        }
+
+        if (socket.Handover?.TakeSession() is TlsArrival arrival)
+        {
+            // What was received then is a byte that only says so.
+            state.Session = arrival.Enter(socket);
+            state.IsRequested = arrival.IsRequested;
+            return 1;
         }
 
         state.Session = new TlsSession(context, socket, new ReadOnlySpan<byte>(m + (uint)received, length).ToArray());
@@ -85,9 +93,9 @@ public static unsafe class TransportSecurity
     {
         var session = State(m).Session;
         int result = End(m, session?.Handshake(), error);
-        if (result == 0)
+        if (result == 0 && session!.Socket is { } socket)
         {
-            (Process.From(m).Kernel.Options.AcceptFilter as StartupPackets)?.HandshakeDone(session!.Socket);
+            (Process.From(m).Kernel.Options.AcceptFilter as StartupPackets)?.HandshakeDone(socket);
         }
 
         return result;

@@ -35,7 +35,10 @@ internal static class SelfSignedCertificate
 
             if (!Exists(files, $"{dataDirectory}/{CertificateFile}") || !Exists(files, $"{dataDirectory}/{KeyFile}"))
             {
-                Make(files, dataDirectory);
+                // The certificate last: with it there is a key.
+                var (certificate, key) = Make();
+                Write(files, $"{dataDirectory}/{KeyFile}", key, OwnerOnly);
+                Write(files, $"{dataDirectory}/{CertificateFile}", certificate, Readable);
             }
         }
         catch (FileSystemException e)
@@ -53,34 +56,48 @@ internal static class SelfSignedCertificate
     private static bool Exists(MountTable files, string path) =>
         files.Resolve(path, followLast: true, out var location) == Errno.None && FileTree.Exists(location.FileSystem, location.Path);
 
-    private static void Make(MountTable files, string dataDirectory)
+    /// <summary>Makes one for this machine's names.</summary>
+    /// <param name="domain">Also for this name and those directly below it; null for none.</param>
+    /// <returns>Certificate and key in PEM form.</returns>
+    public static (string Certificate, string Key) Make(string? domain = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=localhost,O=pocketgres development", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        names.AddIpAddress(IPAddress.Loopback);
-        names.AddIpAddress(IPAddress.IPv6Loopback);
-        if (Environment.MachineName is { Length: > 0 } machine && Uri.CheckHostName(machine) == UriHostNameType.Dns)
+        foreach (string name in Names(domain).Distinct(StringComparer.OrdinalIgnoreCase))
         {
-            names.AddDnsName(machine);
+            names.AddDnsName(name);
         }
 
+        names.AddIpAddress(IPAddress.Loopback);
+        names.AddIpAddress(IPAddress.IPv6Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false)); // a server's
         var now = DateTimeOffset.UtcNow;
         using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddYears(Years));
+        return (certificate.ExportCertificatePem() + "\n", key.ExportPkcs8PrivateKeyPem() + "\n");
+    }
 
-        // The certificate last: with it there is a key.
-        Write(files, $"{dataDirectory}/{KeyFile}", key.ExportPkcs8PrivateKeyPem(), OwnerOnly);
-        Write(files, $"{dataDirectory}/{CertificateFile}", certificate.ExportCertificatePem(), Readable);
+    private static IEnumerable<string> Names(string? domain)
+    {
+        yield return "localhost";
+        if (Environment.MachineName is { Length: > 0 } machine && Uri.CheckHostName(machine) == UriHostNameType.Dns)
+        {
+            yield return machine;
+        }
+
+        if (domain is not null)
+        {
+            yield return domain;
+            yield return "*." + domain;
+        }
     }
 
     private static void Write(MountTable files, string path, string pem, int mode)
     {
         FileSystemException.ThrowIf(files.Resolve(path, followLast: true, out var location), "find", path);
-        FileTree.WriteAll(location.FileSystem, location.Path, Encoding.ASCII.GetBytes(pem + "\n"), mode, sync: true);
+        FileTree.WriteAll(location.FileSystem, location.Path, Encoding.ASCII.GetBytes(pem), mode, sync: true);
     }
 }

@@ -40,6 +40,7 @@ internal sealed unsafe class TlsSession : IDisposable
     private const int RecordSize = 16384; // the most that one record carries
 
     private readonly TlsContext _context;
+    private readonly PeerCheck _check;
     private readonly RecordStream _records;
     private readonly SslStream _stream;
     private readonly GuestBytes _data = new();
@@ -49,7 +50,6 @@ internal sealed unsafe class TlsSession : IDisposable
     private Task<int>? _reading;
     private int _writingLength;
     private bool _isOpen, _ended;
-    private TlsFailure? _untrusted;
 
     /// <summary>Begins nothing yet.</summary>
     /// <param name="context">What it is authenticated with.</param>
@@ -59,12 +59,30 @@ internal sealed unsafe class TlsSession : IDisposable
     {
         _context = context;
         Socket = socket;
+        _check = new PeerCheck(context);
         _records = new RecordStream(socket, received);
         _stream = new SslStream(_records, leaveInnerStreamOpen: true);
     }
 
-    /// <summary>The connection.</summary>
-    public SocketFile Socket { get; }
+    /// <summary>Goes on with a connection whose handshake the host has done.</summary>
+    /// <param name="context">What it was authenticated with.</param>
+    /// <param name="check">What was found of the client's certificate.</param>
+    /// <param name="stream">The connection.</param>
+    /// <param name="records">What <paramref name="stream"/> reads from and writes to from now on.</param>
+    /// <param name="plain">What was read from it, to be read again: not more than a record has.</param>
+    public TlsSession(TlsContext context, PeerCheck check, SslStream stream, RecordStream records, ReadOnlySpan<byte> plain)
+    {
+        _context = context;
+        _check = check;
+        _stream = stream;
+        _records = records;
+        _isOpen = true;
+        _plainEnd = plain.Length;
+        plain.CopyTo(_plain);
+    }
+
+    /// <summary>The connection; null when its handshake was the host's.</summary>
+    public SocketFile? Socket { get; }
 
     /// <summary>Why the last call failed, if it was not the socket.</summary>
     public TlsFailure? Failure { get; private set; }
@@ -73,7 +91,7 @@ internal sealed unsafe class TlsSession : IDisposable
     public Errno SocketError => _records.Error;
 
     /// <summary>The client's certificate, which is trusted, or null.</summary>
-    public X509Certificate2? Peer { get; private set; }
+    public X509Certificate2? Peer => _check.Peer;
 
     /// <summary>TLSv1.2 or TLSv1.3.</summary>
     public string Version => _stream.SslProtocol == System.Security.Authentication.SslProtocols.Tls13 ? "TLSv1.3" : "TLSv1.2";
@@ -90,18 +108,22 @@ internal sealed unsafe class TlsSession : IDisposable
     /// <summary>Goes on with the handshake. 0 when it is done, or a <see cref="TlsResult"/>.</summary>
     public int Handshake() => Try(static s =>
     {
-#pragma warning disable CA5359 // it is judged: Untrusted is what Handshake answers then
-        s._handshake ??= s._stream.AuthenticateAsServerAsync(s._context.Options(s.Validate));
-#pragma warning restore CA5359
-        if (!s.Advance(s._handshake, writes: false))
+        if (!s._isOpen)
         {
-            return (int)s.Wanted();
+#pragma warning disable CA5359 // it is judged: Untrusted is what Handshake answers then
+            s._handshake ??= s._stream.AuthenticateAsServerAsync(s._context.Options(s._check.Validate));
+#pragma warning restore CA5359
+            if (!s.Advance(s._handshake, writes: false))
+            {
+                return (int)s.Wanted();
+            }
+
+            s._handshake.GetAwaiter().GetResult();
+            s._isOpen = true;
         }
 
-        s._handshake.GetAwaiter().GetResult();
-        s._isOpen = true;
-        s.Failure = s._untrusted;
-        return s._untrusted is null ? 0 : (int)TlsResult.Untrusted;
+        s.Failure = s._check.Failure;
+        return s.Failure is null ? 0 : (int)TlsResult.Untrusted;
     });
 
     /// <summary>Reads what the client has sent.</summary>
@@ -253,41 +275,6 @@ internal sealed unsafe class TlsSession : IDisposable
 
         Failure = new TlsFailure(TlsMessages.Of(e));
         return TlsMessages.IsOfVersion(Failure.Message) ? TlsResult.VersionError : TlsResult.Error;
-    }
-
-    // Always true, the judgement is in _untrusted: SslStream would end the connection without a word, because it sends no alert on Linux.
-    private bool Validate(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
-    {
-        if (certificate is not X509Certificate2 peer)
-        {
-            return true;
-        }
-
-        var problem = chain is null || errors != SslPolicyErrors.None ? FirstProblem(chain) : _context.FindRevoked(chain);
-        if (problem is { } found)
-        {
-            var failed = chain is null || found.Depth >= chain.ChainElements.Count ? peer : chain.ChainElements[found.Depth].Certificate;
-            _untrusted = new TlsFailure("certificate verify failed", TlsMessages.Untrusted(failed, found.Depth, found.Reason));
-            return true;
-        }
-
-        Peer = peer;
-        return true;
-    }
-
-    // From the root's side, as OpenSSL verifies.
-    private static (int Depth, string Reason) FirstProblem(X509Chain? chain)
-    {
-        for (int depth = (chain?.ChainElements.Count ?? 0) - 1; depth >= 0; depth--)
-        {
-            var element = chain!.ChainElements[depth];
-            if (element.ChainElementStatus is [var status, ..])
-            {
-                return (depth, TlsMessages.Reason(element, status, depth));
-            }
-        }
-
-        return (0, "unable to verify the first certificate");
     }
 
     /// <summary>A process's memory as .NET's, for the length of one call.</summary>

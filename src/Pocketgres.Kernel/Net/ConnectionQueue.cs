@@ -49,9 +49,9 @@ public sealed unsafe class ConnectionQueue : IDisposable
 
     /// <summary>Hands a connection over.</summary>
     /// <param name="descriptor">Of the host; owned by the queue if the result is true.</param>
-    /// <param name="received">What the host has read from it already: a whole first request, or nothing.</param>
+    /// <param name="handover">What the host has read from it already, and the like; owned as the descriptor is. Null for nothing.</param>
     /// <returns>False when nobody will take it any more.</returns>
-    public bool Hand(int descriptor, byte[]? received = null)
+    public bool Hand(int descriptor, Handover? handover = null)
     {
         lock (_lock)
         {
@@ -62,7 +62,7 @@ public sealed unsafe class ConnectionQueue : IDisposable
 
             int flags = Libc.fcntl(descriptor, Libc.GetStatusFlags, 0);
             _ = Libc.fcntl(descriptor, Libc.SetStatusFlags, flags | Libc.SockNonBlocking);
-            _connections.Enqueue(new HandedConnection(descriptor, received));
+            _connections.Enqueue(new HandedConnection(descriptor, handover));
             Interlocked.Increment(ref _pending);
             Interlocked.Increment(ref _handed);
             long one = 1;
@@ -79,6 +79,7 @@ public sealed unsafe class ConnectionQueue : IDisposable
             while (_connections.TryDequeue(out var left))
             {
                 _ = Libc.close(left.Descriptor);
+                left.Handover?.Dispose();
                 Taken();
             }
 
@@ -93,13 +94,13 @@ public sealed unsafe class ConnectionQueue : IDisposable
     /// <summary>As accept4(2), never blocking.</summary>
     /// <param name="address">Where the client's address goes.</param>
     /// <param name="length">Room there, and the size it has.</param>
-    /// <param name="received">What was read from it already, or null.</param>
+    /// <param name="handover">What the host has done with it, or null; the caller's.</param>
     /// <returns>A host descriptor, which the caller owns, or -1 when there is none.</returns>
-    internal int TryTake(byte* address, int* length, out byte[]? received)
+    internal int TryTake(byte* address, int* length, out Handover? handover)
     {
         lock (_lock)
         {
-            received = null;
+            handover = null;
             if (!_connections.TryDequeue(out var connection))
             {
                 return -1;
@@ -111,7 +112,7 @@ public sealed unsafe class ConnectionQueue : IDisposable
                 _ = Libc.read(_descriptor, &count, sizeof(long));
             }
 
-            received = connection.Received;
+            handover = connection.Handover;
             if (Libc.getpeername(connection.Descriptor, address, length) != 0)
             {
                 *length = 0; // it is gone already, which the program will see
@@ -124,5 +125,5 @@ public sealed unsafe class ConnectionQueue : IDisposable
     /// <summary>A connection is the program's, or closed.</summary>
     internal void Taken() => Interlocked.Decrement(ref _pending);
 
-    private sealed record HandedConnection(int Descriptor, byte[]? Received);
+    private sealed record HandedConnection(int Descriptor, Handover? Handover);
 }

@@ -6,6 +6,9 @@ namespace Pocketgres.Kernel.Net;
 /// <summary>Descriptors of the host that leave .NET's hands.</summary>
 public static class HostDescriptor
 {
+    /// <summary>Descriptors that this .NET process may have.</summary>
+    public static int Limit => HostDescriptors.Limit;
+
     /// <summary>Another descriptor of what a handle stands for, or -1 when there are none left.</summary>
     public static int Duplicate(SafeHandle handle)
     {

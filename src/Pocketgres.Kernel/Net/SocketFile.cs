@@ -10,7 +10,7 @@ public sealed unsafe class SocketFile : OpenFile
 {
     private int _descriptor;
     private readonly Action? _closed;
-    private int _receivedTaken; // of Received
+    private int _receivedTaken; // of what was received before
     private bool? _goesOn; // whether the filter lets pass what came after the requests that it has answered; null until something came
     private WaitingConnections? _connections; // of a listening socket, made when the first connection comes
 
@@ -30,8 +30,8 @@ public sealed unsafe class SocketFile : OpenFile
     /// <summary>Of a connection: who has judged it.</summary>
     internal AcceptFilter? Filter { private get; init; }
 
-    /// <summary>Of a connection: what was received before the program accepted it, which it reads first; null for nothing.</summary>
-    public byte[]? Received { private get; init; }
+    /// <summary>Of a connection: what the host has done with it before the program accepted it. What was received then, the program reads first. Null for most.</summary>
+    public Handover? Handover { get; init; }
 
     /// <summary>What the connections of a listening socket come from instead of the host's; null for most.</summary>
     internal ConnectionQueue? Queue { get; set; }
@@ -62,10 +62,10 @@ public sealed unsafe class SocketFile : OpenFile
             return memory.Receive(buffer, count, peek);
         }
 
-        if (Received is not null && _receivedTaken < Received.Length)
+        if (Handover?.Received is { } received && _receivedTaken < received.Length)
         {
-            int part = Math.Min(count, Received.Length - _receivedTaken);
-            Received.AsSpan(_receivedTaken, part).CopyTo(new Span<byte>(buffer, part));
+            int part = Math.Min(count, received.Length - _receivedTaken);
+            received.AsSpan(_receivedTaken, part).CopyTo(new Span<byte>(buffer, part));
             _receivedTaken += peek ? 0 : part;
             return part;
         }
@@ -98,12 +98,12 @@ public sealed unsafe class SocketFile : OpenFile
     /// <param name="address">Where the client's address goes, or null.</param>
     /// <param name="length">Room there, and the size it has; null with <paramref name="address"/>.</param>
     /// <param name="state"><see cref="AcceptState"/> of the connection.</param>
-    /// <param name="received"><see cref="Received"/> of the connection.</param>
+    /// <param name="handover"><see cref="Handover"/> of the connection.</param>
     /// <returns>A host descriptor or a negated errno.</returns>
-    internal int Accept(Process process, byte* address, int* length, out int state, out byte[]? received)
+    internal int Accept(Process process, byte* address, int* length, out int state, out Handover? handover)
     {
         state = 0;
-        received = null;
+        handover = null;
         _ = HasConnection(process);
         if (_connections is null)
         {
@@ -111,7 +111,7 @@ public sealed unsafe class SocketFile : OpenFile
             return accepted >= 0 ? accepted : -(int)HostErrno.Last();
         }
 
-        int descriptor = _connections.TryTake(process, out var name, out state, out received);
+        int descriptor = _connections.TryTake(process, out var name, out state, out handover);
         if (descriptor >= 0 && address != null && length != null)
         {
             name[..Math.Min(name.Length, Math.Max(0, *length))].CopyTo(new Span<byte>(address, Math.Max(0, *length)));
@@ -155,6 +155,7 @@ public sealed unsafe class SocketFile : OpenFile
         _connections?.Close();
         _ = _descriptor < 0 ? 0 : Libc.close(_descriptor);
         _descriptor = -1;
+        Handover?.Dispose();
         _closed?.Invoke();
         Filter?.Ended(AcceptState);
     }

@@ -20,8 +20,8 @@ internal sealed class WaitingConnection(int descriptor, byte[] address, long dea
     /// <summary>struct sockaddr of the client.</summary>
     public byte[] Address => address;
 
-    /// <summary>What was read from it before, or null.</summary>
-    public byte[]? Received { get; init; }
+    /// <summary>What the host has done with it before, or null.</summary>
+    public Handover? Handover { get; init; }
 
     /// <summary>When it is closed.</summary>
     public long Deadline => deadline;

@@ -58,13 +58,13 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     /// <param name="process">The caller.</param>
     /// <param name="address">The client's.</param>
     /// <param name="state">What the filter has noted.</param>
-    /// <param name="received">What the host has read from the connection before, or null.</param>
+    /// <param name="handover">What the host has done with the connection before, or null.</param>
     /// <returns>A host descriptor, which the caller owns, or a negated errno.</returns>
-    public int TryTake(Process process, out ReadOnlySpan<byte> address, out int state, out byte[]? received)
+    public int TryTake(Process process, out ReadOnlySpan<byte> address, out int state, out Handover? handover)
     {
         address = default;
         state = 0;
-        received = null;
+        handover = null;
         if (!HasConnection(process))
         {
             return -(int)Errno.EAGAIN;
@@ -79,7 +79,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
 
         address = connection.Address;
         state = connection.State;
-        received = connection.Received;
+        handover = connection.Handover;
         queue?.Taken();
         return connection.Descriptor;
     }
@@ -91,6 +91,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         {
             _ = Libc.close(c.Descriptor);
             filter.Ended(c.State);
+            c.Handover?.Dispose();
             queue?.Taken();
         }
 
@@ -145,10 +146,10 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         for (int i = 0; i < AcceptedAtOnce && _ready.Count == 0; i++)
         {
             int length = AddressSize;
-            byte[]? received = null;
+            Handover? handover = null;
             int descriptor = queue is null
                 ? HostDescriptors.KeepConnection(Libc.accept4(listener, address, &length, Libc.SockNonBlocking | Libc.SockCloseOnExec))
-                : queue.TryTake(address, &length, out received);
+                : queue.TryTake(address, &length, out handover);
             if (descriptor < 0)
             {
                 if (queue is not null)
@@ -177,8 +178,8 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
                 deadline = Stopwatch.GetTimestamp() + (long)(filter.PatienceOf(process).TotalSeconds * Stopwatch.Frequency);
             }
 
-            var connection = new WaitingConnection(descriptor, new ReadOnlySpan<byte>(address, Math.Min(length, AddressSize)).ToArray(), deadline) { Received = received };
-            if (received is not null)
+            var connection = new WaitingConnection(descriptor, new ReadOnlySpan<byte>(address, Math.Min(length, AddressSize)).ToArray(), deadline) { Handover = handover };
+            if (handover is not null)
             {
                 _ready.Enqueue(connection); // who has read it has judged it
                 continue;

@@ -91,7 +91,7 @@ public static unsafe class Sockets
             return error;
         }
 
-        int accepted = socket.Accept(process, address == 0 ? null : m + (uint)address, length == 0 ? null : (int*)(m + (uint)length), out int state, out byte[]? received);
+        int accepted = socket.Accept(process, address == 0 ? null : m + (uint)address, length == 0 ? null : (int*)(m + (uint)length), out int state, out Handover? handover);
         if (accepted < 0)
         {
             return accepted;
@@ -99,7 +99,7 @@ public static unsafe class Sockets
 
         SetOption(accepted, 6, 1); // IPPROTO_TCP, TCP_NODELAY; fails harmlessly on Unix sockets
         SetOption(accepted, 1, 9); // SOL_SOCKET, SO_KEEPALIVE: notices clients that vanished
-        return process.Files.Add(new SocketFile(accepted) { AcceptState = state, Received = received, Filter = process.Kernel.Options.AcceptFilter });
+        return process.Files.Add(new SocketFile(accepted) { AcceptState = state, Handover = handover, Filter = process.Kernel.Options.AcceptFilter });
     }
 
     /// <summary>connect(2); waits for the connection, without the kernel's lock, unless the socket is non-blocking.</summary>

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Pocketgres.Bucket;
 using Pocketgres.Engine;
+using Pocketgres.Engine.Tls;
 using Pocketgres.ObjectStore;
 using Pocketgres.Server.Observing;
 using Pocketgres.Server.Sleeping;
@@ -14,7 +15,7 @@ namespace Pocketgres.Server.Hosting;
 /// </summary>
 public sealed class ClusterHost : IAsyncDisposable
 {
-    private static readonly TimeSpan s_defaultIdle = TimeSpan.FromMinutes(1), s_requestPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_defaultIdle = TimeSpan.FromMinutes(1), s_cancelPatience = TimeSpan.FromSeconds(30);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Tenant> _tenants = new(StringComparer.Ordinal);
@@ -24,13 +25,17 @@ public sealed class ClusterHost : IAsyncDisposable
     private readonly BucketUrl _url;
     private readonly IObjectStore _bucket;
     private readonly Front _front;
+    private readonly TlsFront? _tls;
+    private readonly Doorway _doorway;
     private readonly Places _places;
     private Task? _stopping;
     private long _refused;
 
-    private ClusterHost(HostOptions options, BucketUrl url, Front front)
+    private ClusterHost(HostOptions options, BucketUrl url, TlsFront? tls, TimeSpan patience, Front front)
     {
-        _options = options with { Server = options.Server with { Port = front.Port } };
+        _options = options with { Server = options.Server with { Port = front.Port, TlsFront = tls, SelfSignedTls = false } };
+        _tls = tls;
+        _doorway = new Doorway(tls, patience, options.Server.Logger);
         _url = url;
         _bucket = url.Store.Open(Environment.GetEnvironmentVariable);
         _front = front;
@@ -51,7 +56,7 @@ public sealed class ClusterHost : IAsyncDisposable
     public Task<int> Completion => _completion.Task;
 
     /// <summary>Begins to listen. Nothing is asked of the store before the first connection.</summary>
-    /// <exception cref="ClusterException">The address is taken or cannot be used.</exception>
+    /// <exception cref="ClusterException">The address is taken or cannot be used, or the certificate cannot.</exception>
     /// <exception cref="ArgumentException">The URL is not that of a prefix in a bucket.</exception>
     public static ClusterHost Start(HostOptions options)
     {
@@ -67,7 +72,14 @@ public sealed class ClusterHost : IAsyncDisposable
         }
 
         AddressCheck.Run(options.Server);
-        var host = new ClusterHost(options, url, Front.Open(options.Server.ListenAddress, options.Server.Port, options.Server.UnixSocketDirectory));
+        var tls = TlsFront.Load(options.Server.Settings, options.Server.SelfSignedTls, options.TlsDomain);
+        if (tls is null && options.TlsDomain is not null)
+        {
+            throw new ClusterException(ClusterError.StartFailed, "a domain for the clusters' names needs TLS, in which clients say the host's name: set ssl=on with ssl_cert_file and ssl_key_file, or use --tls");
+        }
+
+        var patience = AuthenticationTimeout.Of(options.Server.Settings);
+        var host = new ClusterHost(options, url, tls, patience, Front.Open(options.Server.ListenAddress, options.Server.Port, options.Server.UnixSocketDirectory));
         host._front.Start(socket => _ = host.ReceiveAsync(socket));
         return host;
     }
@@ -86,9 +98,18 @@ public sealed class ClusterHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks the clusters that are awake to read their configuration again.</summary>
+    /// <summary>Reads the certificate's files again, and asks the clusters that are awake to read their configuration. If something is wrong with the files, it is logged, and what was loaded before stays.</summary>
     public void Reload()
     {
+        try
+        {
+            _tls?.Reload();
+        }
+        catch (ClusterException e)
+        {
+            Report(_options.Server.Logger, $"SSL configuration was not reloaded: {e.Message}");
+        }
+
         foreach (var tenant in Tenants())
         {
             tenant.Cluster.Server?.Reload();
@@ -125,48 +146,77 @@ public sealed class ClusterHost : IAsyncDisposable
     // Whatever a client sends, it is its own connection that ends.
     private async Task ReceiveAsync(Socket socket)
     {
-        try
+        if (await _doorway.ReceiveAsync(socket, _stop.Token).ConfigureAwait(false) is not { Request: { } request } connection)
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            patience.CancelAfter(s_requestPatience);
-            if (await StartupRequest.ReadAsync(socket, patience.Token).ConfigureAwait(false) is { } request)
-            {
-                Route(socket, request);
-                return;
-            }
-        }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
-        {
-            // It is gone, or said nothing for too long.
+            return;
         }
 
-        socket.Dispose();
+        if (request.Kind == RequestKind.Cancel)
+        {
+            await CancelAsync(connection).ConfigureAwait(false);
+            return;
+        }
+
+        if (Find(connection, request, out string tenant, out string? problem) is { } startup)
+        {
+            Accept(tenant, connection.With(startup));
+            return;
+        }
+
+        Interlocked.Increment(ref _refused);
+        await connection.RefuseAsync("3D000", problem!, // invalid_catalog_name
+            (_options.TlsDomain is { } domain ? $"Connect to NAME.{domain}, or write TENANT or TENANT/DATABASE" : "Write TENANT or TENANT/DATABASE")
+            + ": up to 63 lower-case letters, digits, - and _ name the tenant.").ConfigureAwait(false);
     }
 
-    private void Route(Socket socket, StartupRequest request)
+    // It names a process and a secret, which only the cluster that has both answers to.
+    private async Task CancelAsync(IncomingConnection connection)
     {
-        if (request.IsCancel)
+        using (connection)
         {
-            // It names a process and a secret, which only the cluster that has both answers to.
-            using var cancel = new IncomingConnection(socket, request);
+            var receipts = new CancelReceipts();
             foreach (var tenant in Tenants())
             {
-                tenant.Cluster.Cancel(cancel);
+                receipts.Ask(receipt => tenant.Cluster.Cancel(connection, receipt));
             }
 
-            return;
-        }
+            if (connection.Tls is null)
+            {
+                return; // it is closed for the client when the last one that has it closes it
+            }
 
-        string asked = request["database"] is { Length: > 0 } database ? database : request["user"] ?? "";
-        if (TenantName.Parse(asked) is not { } named)
+            try
+            {
+                using var patience = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+                patience.CancelAfter(s_cancelPatience);
+                await receipts.WaitAsync(patience.Token).ConfigureAwait(false);
+                await connection.EndAsync(patience.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+            {
+                // The client is gone, or a cluster does not answer.
+            }
+        }
+    }
+
+    // The startup packet for the tenant's server, or null and what is wrong.
+    private StartupRequest? Find(IncomingConnection connection, StartupRequest request, out string tenant, out string? problem)
+    {
+        if (_options.TlsDomain is { } domain && connection.Tls is { HostName: var hostName } && TenantName.OfHost(hostName, domain) is { } label)
         {
-            Interlocked.Increment(ref _refused);
-            _ = new IncomingConnection(socket, request).RefuseAsync("3D000", "the database names no cluster of this host", // invalid_catalog_name
-                "Write TENANT or TENANT/DATABASE: up to 63 lower-case letters, digits, - and _ name the tenant.");
-            return;
+            tenant = label;
+            problem = $"the host name \"{hostName}\" names no cluster of this host";
+            return TenantName.IsValid(label) ? request : null;
         }
 
-        var connection = new IncomingConnection(socket, request.WithDatabase(named.Database));
+        var named = TenantName.Parse(request["database"] is { Length: > 0 } database ? database : request["user"] ?? "");
+        tenant = named?.Tenant ?? "";
+        problem = "the database names no cluster of this host";
+        return named is null ? null : request.WithDatabase(named.Value.Database);
+    }
+
+    private void Accept(string name, IncomingConnection connection)
+    {
         lock (_lock)
         {
             if (_stopping is not null)
@@ -175,9 +225,9 @@ public sealed class ClusterHost : IAsyncDisposable
                 return;
             }
 
-            if (!_tenants.TryGetValue(named.Tenant, out var tenant))
+            if (!_tenants.TryGetValue(name, out var tenant))
             {
-                _tenants.Add(named.Tenant, tenant = Open(named.Tenant));
+                _tenants.Add(name, tenant = Open(name));
             }
 
             tenant.Cluster.Accept(connection);

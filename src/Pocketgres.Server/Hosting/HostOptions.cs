@@ -11,6 +11,12 @@ public sealed record HostOptions
     /// </summary>
     public required ServerOptions Server { get; init; }
 
+    /// <summary>
+    /// With TLS: a client that asks for the host <c>NAME.</c>domain (server name indication) means the cluster of that name, and the database in its startup packet is one of that
+    /// cluster. Null: the database alone says which cluster.
+    /// </summary>
+    public string? TlsDomain { get; init; }
+
     /// <summary>Clusters that are awake at once, at most.</summary>
     public int MaximumAwake { get; init; } = 50;
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using Pocketgres.Engine.Tls;
 using Pocketgres.Kernel.Net;
 
 namespace Pocketgres.Server.Sleeping;
@@ -7,18 +8,25 @@ namespace Pocketgres.Server.Sleeping;
 /// <summary>A client's connection that no server has yet. Whoever has it hands it over, refuses it, or disposes it.</summary>
 /// <param name="socket">The connection; owned.</param>
 /// <param name="request">Its first request, if that was read; a server then gets <see cref="StartupRequest.Packet"/> as the first that it reads.</param>
-internal sealed class IncomingConnection(Socket socket, StartupRequest? request = null) : IDisposable
+/// <param name="tls">The TLS in which the request came, or null; owned.</param>
+internal sealed class IncomingConnection(Socket socket, StartupRequest? request = null, TlsArrival? tls = null) : IDisposable
 {
     private static readonly TimeSpan s_refusalPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Its first request; null when it was not read.</summary>
     public StartupRequest? Request => request;
 
+    /// <summary>The TLS in which the request came, or null.</summary>
+    public TlsArrival? Tls => tls;
+
+    /// <summary>The same connection, whose server gets another first request. This object is not to be used any more.</summary>
+    public IncomingConnection With(StartupRequest other) => new(socket, other, tls);
+
     /// <summary>Hands it over to a running cluster.</summary>
     /// <returns>False when that takes nobody any more; the connection stays the caller's.</returns>
     public bool HandTo(ConnectionQueue queue)
     {
-        if (!ShareWith(queue))
+        if (!Share(queue, request is null ? null : tls?.Hand(request.Packet) ?? new Handover(request.Packet)))
         {
             return false;
         }
@@ -28,23 +36,10 @@ internal sealed class IncomingConnection(Socket socket, StartupRequest? request 
     }
 
     /// <summary>Gives a running cluster the connection too, for a request that several may answer; it stays the caller's.</summary>
+    /// <param name="queue">The cluster's.</param>
+    /// <param name="receipt">Disposed when the cluster has closed it; stays the caller's if the result is false.</param>
     /// <returns>False when the cluster takes nobody any more.</returns>
-    public bool ShareWith(ConnectionQueue queue)
-    {
-        int descriptor = HostDescriptor.Duplicate(socket.SafeHandle);
-        if (descriptor < 0)
-        {
-            return false;
-        }
-
-        if (!queue.Hand(descriptor, request?.Packet))
-        {
-            HostDescriptor.Close(descriptor);
-            return false;
-        }
-
-        return true;
-    }
+    public bool ShareWith(ConnectionQueue queue, IDisposable? receipt) => Share(queue, new Handover(request!.Packet, receipt));
 
     /// <summary>Tells the client why it gets no session, as a server does, and closes the connection.</summary>
     /// <param name="sqlState">SQLSTATE.</param>
@@ -55,27 +50,64 @@ internal sealed class IncomingConnection(Socket socket, StartupRequest? request 
         using var patience = new CancellationTokenSource(s_refusalPatience);
         try
         {
+            var stream = tls?.Stream ?? new NetworkStream(socket, ownsSocket: false);
+
             // Closing what has sent something unread would reset the connection, and the client lose the message.
-            if (request is null && await StartupRequest.ReadAsync(socket, patience.Token).ConfigureAwait(false) is not { IsCancel: false })
+            if (request is null && await StartupRequest.ReadAsync(stream, hasTls: false, patience.Token).ConfigureAwait(false) is not { Kind: RequestKind.Startup })
             {
                 return;
             }
 
-            await socket.SendAsync(ErrorMessage(sqlState, message, hint), patience.Token).ConfigureAwait(false);
-            socket.Shutdown(SocketShutdown.Send);
+            await stream.WriteAsync(ErrorMessage(sqlState, message, hint), patience.Token).ConfigureAwait(false);
+            await EndAsync(patience.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
         {
             // It is gone.
         }
         finally
         {
-            socket.Dispose();
+            Dispose();
         }
     }
 
+    /// <summary>Tells the client that nothing more comes.</summary>
+    /// <exception cref="IOException">It is gone.</exception>
+    /// <exception cref="SocketException">It is gone.</exception>
+    public async Task EndAsync(CancellationToken cancellationToken)
+    {
+        if (tls is not null)
+        {
+            await tls.ShutdownAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        socket.Shutdown(SocketShutdown.Send);
+    }
+
     /// <inheritdoc/>
-    public void Dispose() => socket.Dispose();
+    public void Dispose()
+    {
+        tls?.Dispose();
+        socket.Dispose();
+    }
+
+    // What is handed over with the connection stays the caller's if the result is false.
+    private bool Share(ConnectionQueue queue, Handover? handover)
+    {
+        int descriptor = HostDescriptor.Duplicate(socket.SafeHandle);
+        if (descriptor >= 0)
+        {
+            if (queue.Hand(descriptor, handover))
+            {
+                return true;
+            }
+
+            HostDescriptor.Close(descriptor);
+        }
+
+        _ = handover?.TakeSession();
+        return false;
+    }
 
     // ErrorResponse of the protocol, version 3.
     private static byte[] ErrorMessage(string sqlState, string message, string? hint)

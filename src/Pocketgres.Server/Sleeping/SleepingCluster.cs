@@ -97,11 +97,14 @@ internal sealed class SleepingCluster(ServerOptions options, TimeSpan? idle) : I
     }
 
     /// <summary>Lets the server have a request to cancel too, if one runs; whether it means a session of that one, the server finds out. The connection stays the caller's.</summary>
-    public void Cancel(IncomingConnection connection)
+    /// <param name="connection">The connection.</param>
+    /// <param name="receipt">Disposed when the server has closed it.</param>
+    /// <returns>False when none runs.</returns>
+    public bool Cancel(IncomingConnection connection, IDisposable receipt)
     {
         lock (_lock)
         {
-            _ = _state == SleepState.Awake && connection.ShareWith(_queue!);
+            return _state == SleepState.Awake && connection.ShareWith(_queue!, receipt);
         }
     }
 

@@ -1,36 +1,60 @@
 using System.Buffers.Binary;
-using System.Net.Sockets;
 using System.Text;
 
 namespace Pocketgres.Server.Sleeping;
 
-/// <summary>The first request on a connection: a startup packet, or a request to cancel.</summary>
-/// <param name="Packet">All of it.</param>
-/// <param name="IsCancel">Whether it is a request to cancel another session's statement.</param>
+/// <summary>What the first request on a connection is.</summary>
+internal enum RequestKind
+{
+    /// <summary>A startup packet.</summary>
+    Startup,
+
+    /// <summary>A request to cancel another session's statement.</summary>
+    Cancel,
+
+    /// <summary>A request for TLS (SSLRequest), which is not answered yet.</summary>
+    Tls,
+
+    /// <summary>The client begins with TLS without asking.</summary>
+    DirectTls,
+}
+
+/// <summary>The first request on a connection.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="Packet">All of it; with <see cref="RequestKind.DirectTls"/> what was read of the client's first message.</param>
 /// <param name="Parameters">Of a startup packet, in their order: user, database and others.</param>
-internal sealed record StartupRequest(byte[] Packet, bool IsCancel, IReadOnlyList<(string Name, string Value)> Parameters)
+internal sealed record StartupRequest(RequestKind Kind, byte[] Packet, IReadOnlyList<(string Name, string Value)> Parameters)
 {
     private const int Header = 4, MinimumLength = 8, MaximumLength = 10_000; // MAX_STARTUP_PACKET_LENGTH (libpq/pqcomm.h)
     private const int CancelCode = 80877102, SslCode = 80877103, GssCode = 80877104; // libpq/pqcomm.h
+    private const byte TlsHandshake = 0x16; // of a record: RFC 8446, 5.1
     private static readonly byte[] s_no = [(byte)'N'];
     private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>The parameter's value; null when there is none.</summary>
     public string? this[string name] => Parameters.LastOrDefault(p => p.Name == name).Value;
 
-    /// <summary>Reads it; requests for encryption before it are answered with no.</summary>
+    /// <summary>Reads it; requests for encryption before it that are not granted are answered with no.</summary>
+    /// <param name="stream">The connection. Nothing behind the request is read.</param>
+    /// <param name="hasTls">Whether a request for TLS is the caller's to answer.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>Null when the client is gone, or sends what no client sends.</returns>
-    /// <exception cref="SocketException">The connection has failed.</exception>
+    /// <exception cref="IOException">The connection has failed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static async Task<StartupRequest?> ReadAsync(Socket socket, CancellationToken cancellationToken)
+    public static async Task<StartupRequest?> ReadAsync(Stream stream, bool hasTls, CancellationToken cancellationToken)
     {
         int refused = 0;
         while (true)
         {
             var packet = new byte[MinimumLength];
-            if (!await FillAsync(socket, packet, cancellationToken).ConfigureAwait(false))
+            if (!await FillAsync(stream, packet, cancellationToken).ConfigureAwait(false))
             {
                 return null;
+            }
+
+            if (packet[0] == TlsHandshake && hasTls && refused == 0)
+            {
+                return new StartupRequest(RequestKind.DirectTls, packet, []);
             }
 
             int length = BinaryPrimitives.ReadInt32BigEndian(packet), code = BinaryPrimitives.ReadInt32BigEndian(packet.AsSpan(Header));
@@ -41,23 +65,28 @@ internal sealed record StartupRequest(byte[] Packet, bool IsCancel, IReadOnlyLis
 
             if (length == MinimumLength && code is SslCode or GssCode)
             {
+                if (code == SslCode && hasTls)
+                {
+                    return new StartupRequest(RequestKind.Tls, packet, []);
+                }
+
                 if (++refused > 2)
                 {
                     return null; // each kind once
                 }
 
-                await socket.SendAsync(s_no, cancellationToken).ConfigureAwait(false);
+                await stream.WriteAsync(s_no, cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
             Array.Resize(ref packet, length);
-            if (!await FillAsync(socket, packet.AsMemory(MinimumLength), cancellationToken).ConfigureAwait(false))
+            if (!await FillAsync(stream, packet.AsMemory(MinimumLength), cancellationToken).ConfigureAwait(false))
             {
                 return null;
             }
 
-            return code == CancelCode ? new StartupRequest(packet, true, [])
-                : code >> 16 == 3 && Read(packet.AsSpan(MinimumLength)) is { } parameters ? new StartupRequest(packet, false, parameters)
+            return code == CancelCode ? new StartupRequest(RequestKind.Cancel, packet, [])
+                : code >> 16 == 3 && Read(packet.AsSpan(MinimumLength)) is { } parameters ? new StartupRequest(RequestKind.Startup, packet, parameters)
                 : null;
         }
     }
@@ -79,7 +108,7 @@ internal sealed record StartupRequest(byte[] Packet, bool IsCancel, IReadOnlyLis
         bytes.Add(0);
         byte[] packet = [.. bytes];
         BinaryPrimitives.WriteInt32BigEndian(packet, packet.Length);
-        return new StartupRequest(packet, false, parameters);
+        return new StartupRequest(RequestKind.Startup, packet, parameters);
     }
 
     // Pairs of strings that a zero byte ends, and one more zero byte.
@@ -113,19 +142,6 @@ internal sealed record StartupRequest(byte[] Packet, bool IsCancel, IReadOnlyLis
         return words.Count % 2 != 0 || content.Length != 1 ? null : [.. words.Chunk(2).Select(w => (w[0], w[1]))];
     }
 
-    private static async Task<bool> FillAsync(Socket socket, Memory<byte> buffer, CancellationToken cancellationToken)
-    {
-        while (buffer.Length > 0)
-        {
-            int n = await socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false);
-            if (n == 0)
-            {
-                return false;
-            }
-
-            buffer = buffer[n..];
-        }
-
-        return true;
-    }
+    private static async Task<bool> FillAsync(Stream stream, Memory<byte> buffer, CancellationToken cancellationToken) =>
+        await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false) == buffer.Length;
 }
