@@ -40,6 +40,10 @@ static class Workspace
     /// <summary>The path of one of PostgreSQL 18's own programs; fails the test when it is not installed.</summary>
     public static string Pg18(string program) => Installed(Path.Combine(Pg18Directory, "bin", program), program, "eng/pg18.sh");
 
+    /// <summary>PostgreSQL 18's isolationtester; fails the test when it is not installed.</summary>
+    public static string IsolationTester =>
+        Installed(Path.Combine(Pg18Directory, "root/usr/lib/postgresql/18/lib/pgxs/src/test/isolation/isolationtester"), "isolationtester", "eng/pg18.sh");
+
     /// <summary>The path of PgBouncer or postgres_exporter; fails the test when it is not installed.</summary>
     public static string OperatorsTool(string program) => Installed(Path.Combine(OperatorsToolsDirectory, "bin", program), program, "eng/operators-tools.sh");
 
