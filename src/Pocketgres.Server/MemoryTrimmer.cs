@@ -9,6 +9,7 @@ namespace Pocketgres.Server;
 /// and the C library keeps what the just-in-time compiler and ended threads have freed. The compiler's part, 15 to 30 MB after the code got hot, also goes
 /// when nobody leaves: once the compiler rests, or, on a small machine, while it works. Costs nothing else while nobody comes or goes.
 /// </summary>
+/// <remarks>A host of many clusters looks after the C library's memory only: a collection would stop the sessions of all of them.</remarks>
 internal sealed partial class MemoryTrimmer : IDisposable
 {
     private const int CrowdSize = 32;
@@ -19,6 +20,7 @@ internal sealed partial class MemoryTrimmer : IDisposable
 
     private static readonly TimeSpan s_compilerInterval = TimeSpan.FromSeconds(10);
 
+    private readonly bool _collects;
     private readonly Timer _timer;
     private readonly Timer _compilerTimer;
     private long _compiledAtLastLook;
@@ -27,14 +29,16 @@ internal sealed partial class MemoryTrimmer : IDisposable
     private int _goneAtLastLook;
     private bool _again;
 
-    public MemoryTrimmer()
+    /// <param name="collects">Whether to collect garbage too.</param>
+    public MemoryTrimmer(bool collects = true)
     {
+        _collects = collects;
         _ = mallopt(-8, 2);
         _timer = new Timer(static t => ((MemoryTrimmer)t!).Trim(), this, Timeout.Infinite, Timeout.Infinite);
         _compilerTimer = new Timer(static t => ((MemoryTrimmer)t!).LookAtCompiler(), this, s_compilerInterval, s_compilerInterval);
     }
 
-    /// <summary>One more process has ended. Any thread.</summary>
+    /// <summary>One more process, or what has cost memory as one does, has ended. Any thread.</summary>
     public void ProcessGone()
     {
         // This one arms the timer, which is put off while processes keep leaving: the last ones count too.
@@ -75,9 +79,13 @@ internal sealed partial class MemoryTrimmer : IDisposable
         }
 
         _goneAtLastLook = 0;
-        Collect();
-        GC.WaitForPendingFinalizers(); // ended threads free their native part there
-        Collect(); // and only now are they garbage themselves
+        if (_collects)
+        {
+            Collect();
+            GC.WaitForPendingFinalizers(); // ended threads free their native part there
+            Collect(); // and only now are they garbage themselves
+        }
+
         TrimHeap();
 
         // Those who left meanwhile are a new crowd when they are many.

@@ -70,7 +70,7 @@ internal sealed class HostCommand : ISubcommand
         }.ToSettings();
         var memory = settings.Server.Memory;
         var share = memory is null ? null : memory with { Bytes = Math.Max(MemoryArgument.Minimum, memory.Bytes / awake) };
-        var server = settings.Server with { Memory = share, TrimMemory = false };
+        var server = settings.Server with { Memory = share };
         return ServeRunner.Run(settings with
         {
             Server = server,

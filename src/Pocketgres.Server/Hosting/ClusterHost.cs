@@ -26,6 +26,7 @@ public sealed class ClusterHost : IAsyncDisposable
     private readonly IObjectStore _bucket;
     private readonly Front _front;
     private readonly TlsFront? _tls;
+    private readonly MemoryTrimmer? _trimmer;
     private readonly Doorway _doorway;
     private readonly Places _places;
     private Task? _stopping;
@@ -33,9 +34,10 @@ public sealed class ClusterHost : IAsyncDisposable
 
     private ClusterHost(HostOptions options, BucketUrl url, TlsFront? tls, TimeSpan patience, Front front)
     {
-        _options = options with { Server = options.Server with { Port = front.Port, TlsFront = tls, SelfSignedTls = false } };
+        _options = options with { Server = options.Server with { Port = front.Port, TlsFront = tls, SelfSignedTls = false, TrimMemory = false } };
         _tls = tls;
-        _doorway = new Doorway(tls, patience, options.Server.Logger);
+        _trimmer = options.Server.TrimMemory ? new MemoryTrimmer(collects: false) : null;
+        _doorway = new Doorway(tls, patience, options.Server.Logger, _trimmer is null ? null : _trimmer.ProcessGone); // a handshake that is given up leaves some 50 kB free in the C library
         _url = url;
         _bucket = url.Store.Open(Environment.GetEnvironmentVariable);
         _front = front;
@@ -124,6 +126,7 @@ public sealed class ClusterHost : IAsyncDisposable
     {
         await StopAsync().ConfigureAwait(false);
         _bucket.Dispose();
+        _trimmer?.Dispose();
         _stop.Dispose();
     }
 

@@ -11,7 +11,8 @@ namespace Pocketgres.Server.Hosting;
 /// <param name="tls">TLS, or null for none.</param>
 /// <param name="patience">How long a client may take for all of it (<c>authentication_timeout</c>).</param>
 /// <param name="logger">Told of handshakes that fail.</param>
-internal sealed class Doorway(TlsFront? tls, TimeSpan patience, ILogger? logger)
+/// <param name="left">Told of each connection that is closed here.</param>
+internal sealed class Doorway(TlsFront? tls, TimeSpan patience, ILogger? logger, Action? left)
 {
     private static readonly byte[] s_yes = [(byte)'S'];
 
@@ -49,6 +50,7 @@ internal sealed class Doorway(TlsFront? tls, TimeSpan patience, ILogger? logger)
 
         arrival?.Dispose();
         socket.Dispose();
+        left?.Invoke();
         return null;
     }
 

@@ -72,7 +72,9 @@ sealed class RawSession : IAsyncDisposable
     public async Task SendAsync(byte[] bytes) => await _stream.WriteAsync(bytes);
 
     /// <summary>Reads messages until the session is ready for the next: their types, with the texts of rows and the SQLSTATEs of errors.</summary>
-    public async Task<string> ReadAsync()
+    public Task<string> ReadAsync() => Wait.ForAsync(ReadMessagesAsync(), "the session's answer");
+
+    async Task<string> ReadMessagesAsync()
     {
         var answer = new StringBuilder();
         byte[] header = new byte[5];
