@@ -168,6 +168,69 @@ public sealed unsafe class AcceptFilterTests
         });
     }
 
+    [Fact]
+    public void A_connection_that_the_host_hands_over_brings_what_it_has_read_and_keeps()
+    {
+        const int Port = 5432; // of the queue; nobody listens there
+        using var queue = new ConnectionQueue(IPAddress.Loopback, Port);
+        using var host = new TcpListener(IPAddress.Loopback, 0);
+        host.Start();
+        using var kernel = Filtering(TimeSpan.FromMinutes(1));
+        kernel.Kernel.InheritedSockets.Add(queue);
+        using TcpClient first = Hand(out var taken), second = Hand(out var left), third = Hand(out var waiting);
+        kernel.Run(p =>
+        {
+            var calls = new Calls(p);
+            int listener = calls.CreateBound("127.0.0.1", Port);
+            Assert.Equal(0, calls.Listen(listener));
+            first.Client.Send("more"u8);
+            int fd = calls.Accept(listener, out byte[] address);
+            Assert.Equal(((IPEndPoint)first.Client.LocalEndPoint!).Port, (address[2] << 8) | address[3]);
+            Assert.Equal(4, calls.Receive(fd, 100, out byte[] bytes)); // the filter is not asked
+            Assert.Equal("read"u8.ToArray(), bytes);
+            Assert.Equal(4, calls.ReceiveWaiting(fd, 100, out bytes));
+            Assert.Equal("more"u8.ToArray(), bytes);
+            Assert.True(p.Files.TryGet(fd, out var file));
+            var handover = ((SocketFile)file).Handover!;
+            Assert.Same(taken, handover.TakeSession());
+            Assert.Null(handover.TakeSession());
+            Assert.Equal(0, calls.Close(fd));
+            Assert.Equal(0, first.GetStream().Read(new byte[1]));
+            Assert.Equal(0, taken.Disposed);
+
+            Assert.Equal(0, calls.Close(calls.Accept(listener, out _)));
+            Assert.Equal((1, 0), (left.Disposed, waiting.Disposed));
+            Assert.Equal([PollEvents.In], calls.Poll(-1, (listener, PollEvents.In)));
+            Assert.Equal(0, calls.Close(listener)); // that one is ready, but nobody takes it
+            queue.Dispose();
+        });
+        Assert.Equal((0, 1, 1), (taken.Disposed, left.Disposed, waiting.Disposed));
+        using var late = Hand(out var refused);
+        Assert.Equal(0, refused.Disposed); // stays the caller's
+
+        TcpClient Hand(out Kept session)
+        {
+            var client = new TcpClient();
+            client.Connect((IPEndPoint)host.LocalEndpoint);
+            using var accepted = host.AcceptSocket();
+            session = new Kept();
+            int descriptor = HostDescriptor.Duplicate(accepted.SafeHandle);
+            if (!queue.Hand(descriptor, new Handover([.. "read"u8], session)))
+            {
+                HostDescriptor.Close(descriptor);
+            }
+
+            return client;
+        }
+    }
+
+    private sealed class Kept : IDisposable
+    {
+        public int Disposed { get; private set; }
+
+        public void Dispose() => Disposed++;
+    }
+
     private static TestKernel Filtering(TimeSpan patience) => new(options: new KernelOptions { StackSize = 1 << 20, AcceptFilter = new Lines(patience) });
 
     private sealed class Lines(TimeSpan patience) : AcceptFilter
