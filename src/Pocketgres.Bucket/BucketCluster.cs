@@ -99,13 +99,14 @@ internal sealed class BucketCluster : IOpenedCluster
     /// <param name="options">How.</param>
     /// <param name="engine">What a new cluster is made from, and what an old one must fit.</param>
     /// <param name="report">Says what takes long or went wrong.</param>
+    /// <param name="make">Makes the files of a new cluster that is more than the engine's template; null for that. If it fails, there is still none.</param>
     /// <param name="step">Called before each step of the opening, of a log record and of an image, with its name: for tests that end the process there.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="BucketException">It cannot be opened.</exception>
     /// <exception cref="ClusterException">It is not for this engine.</exception>
     public static async Task<BucketCluster> OpenAsync(
-        IObjectStore bucket, string prefix, BucketOptions options, EngineFiles engine, Action<string>? report, Action<string>? step = null,
-        CancellationToken cancellationToken = default)
+        IObjectStore bucket, string prefix, BucketOptions options, EngineFiles engine, Action<string>? report, Func<CancellationToken, Task<MemoryFileSystem>>? make = null,
+        Action<string>? step = null, CancellationToken cancellationToken = default)
     {
         var patient = new RetryingObjectStore(bucket, s_readPatience);
         var files = new BucketFileSystem(new FrameReader(patient), Path.GetTempPath()) { FetchFailed = report };
@@ -127,6 +128,12 @@ internal sealed class BucketCluster : IOpenedCluster
             await IgnoreDamageAsync(boot, report).ConfigureAwait(false);
             if (log.Manifest is null)
             {
+                if (make is not null)
+                {
+                    using var made = await make(cancellationToken).ConfigureAwait(false);
+                    FileTree.Copy(made, "/", files, "/", _ => true);
+                }
+
                 DataDirectory.Prepare(files, "/", bucket.Name, engine);
             }
             else

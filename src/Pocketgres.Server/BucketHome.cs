@@ -50,7 +50,7 @@ internal sealed class BucketHome : IAsyncDisposable
             Action<string>? report = options.Logger is { } logger ? message => Report(logger, message) : null;
             return new BucketHome(
                 url.Options.Replica ? await BucketReplica.OpenAsync(store, url.Options, report, cancellationToken).ConfigureAwait(false)
-                : await BucketCluster.OpenAsync(store, url.Store.Prefix, url.Options, EngineFiles.Default, report, options.BucketStep, cancellationToken).ConfigureAwait(false), store);
+                : await BucketCluster.OpenAsync(store, url.Store.Prefix, url.Options, EngineFiles.Default, report, Creation.ClusterCreator.ForBucket(options), options.BucketStep, cancellationToken).ConfigureAwait(false), store);
         }
         catch
         {

@@ -147,12 +147,6 @@ public sealed class PostgresServer : IAsyncDisposable
     // Who is let in from other machines is in the bucket's pg_hba.conf, which Postgres itself obeys.
     private static async Task<PostgresServer> StartInBucketAsync(ServerOptions options, CancellationToken cancellationToken)
     {
-        if (options.Setup is not null)
-        {
-            throw new ClusterException(ClusterError.StartFailed,
-                "a cluster in a bucket is made without a password, init scripts or initdb arguments: leave out --password-file, --auth, --init and POSTGRES_*, and set them by SQL");
-        }
-
         var bucket = await BucketHome.OpenAsync(options, cancellationToken).ConfigureAwait(false);
         var trimmer = options.TrimMemory ? new MemoryTrimmer() : null;
         PostgresCluster cluster;

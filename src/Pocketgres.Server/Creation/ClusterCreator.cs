@@ -53,6 +53,10 @@ internal sealed class ClusterCreator
         return null;
     }
 
+    /// <summary>What makes the files of a new cluster in a bucket, if <see cref="ServerOptions.Setup"/> asks for something; else null.</summary>
+    public static Func<CancellationToken, Task<MemoryFileSystem>>? ForBucket(ServerOptions options) =>
+        options.Setup is { } setup ? new ClusterCreator(options, setup, EngineFiles.Default).MakeInMemoryAsync : null;
+
     private Action<IFileSystem, string> FillDirectory(CancellationToken cancellationToken) => (files, path) =>
     {
         Fill(files, path);
@@ -65,7 +69,7 @@ internal sealed class ClusterCreator
         File.Delete(Path.Combine(path, "postmaster.opts"));
     };
 
-    private async Task<IFileSystem> MakeInMemoryAsync(CancellationToken cancellationToken)
+    private async Task<MemoryFileSystem> MakeInMemoryAsync(CancellationToken cancellationToken)
     {
         var empty = new MemoryFileSystem();
         Fill(empty, "/");
@@ -99,7 +103,7 @@ internal sealed class ClusterCreator
     private void WriteAccessRules(IFileSystem files, string path) => FileTree.WriteAll(
         files, FileTree.Combine(path, HostBasedAuthentication.FileName), System.Text.Encoding.UTF8.GetBytes(HostBasedAuthentication.Text(_setup)), OwnerReadWrite, sync: false);
 
-    private async Task<IFileSystem?> RunSetupAsync(ClusterOptions options, bool keepFiles, CancellationToken cancellationToken)
+    private async Task<MemoryFileSystem?> RunSetupAsync(ClusterOptions options, bool keepFiles, CancellationToken cancellationToken)
     {
         using var socket = PrivateDirectory.Create();
         var settings = new Dictionary<string, string>(options.Settings, StringComparer.OrdinalIgnoreCase);
