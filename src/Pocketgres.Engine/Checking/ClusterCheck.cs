@@ -20,9 +20,6 @@ public sealed partial class ClusterCheck
 {
     private const int MaximumProblems = 100;
     private const int PagesAtOnce = 128;
-    private const uint RelationMapMagic = 0x592717; // utils/cache/relmapper.c
-    private const string RelationMapName = "pg_filenode.map";
-    private const int RelationMapSize = 524, RelationMapCrcOffset = 520;
 
     private readonly DirectoryView _view;
     private readonly LiveFiles? _live;
@@ -152,11 +149,11 @@ public sealed partial class ClusterCheck
             Report($"{directories[0]}/{ClusterCreation.VersionFile}: missing: "
                 + (_uncertain ? "a database that cannot be opened, or what an interrupted CREATE or DROP DATABASE left" : "the database cannot be opened"));
         }
-        else if (!_view.IsFile($"{home}/{RelationMapName}"))
+        else if (!_view.IsFile($"{home}/{RelationMapFile.Name}"))
         {
             // CREATE DATABASE writes it after the version: it may not have come to that.
             _uncertain = _live is null;
-            Report($"{home}/{RelationMapName}: missing");
+            Report($"{home}/{RelationMapFile.Name}: missing");
         }
 
         foreach (string directory in directories)
@@ -189,10 +186,10 @@ public sealed partial class ClusterCheck
 
     private void CheckDirectory(string directory, ControlFile control)
     {
-        string map = $"{directory}/{RelationMapName}";
+        string map = $"{directory}/{RelationMapFile.Name}";
         if (_view.IsFile(map))
         {
-            CheckRelationMap(map, _view.ReadAll(map, RelationMapSize), isDatabase: directory != "global");
+            CheckRelationMap(map, _view.ReadAll(map, RelationMapFile.Size), isDatabase: directory != "global");
         }
         else if (directory == "global")
         {
@@ -212,9 +209,9 @@ public sealed partial class ClusterCheck
     /// <summary>RelMapFile: magic, number of mappings, 64 mappings of 8 bytes, checksum (utils/cache/relmapper.c).</summary>
     private void CheckRelationMap(string name, byte[] bytes, bool isDatabase)
     {
-        bool whole = bytes.Length == RelationMapSize;
-        if (!whole || BitConverter.ToUInt32(bytes) != RelationMapMagic
-            || BitConverter.ToUInt32(bytes, RelationMapCrcOffset) != Crc32C.Compute(bytes.AsSpan(0, RelationMapCrcOffset)))
+        bool whole = bytes.Length == RelationMapFile.Size;
+        if (!whole || BitConverter.ToUInt32(bytes) != RelationMapFile.Magic
+            || BitConverter.ToUInt32(bytes, RelationMapFile.CrcOffset) != Crc32C.Compute(bytes.AsSpan(0, RelationMapFile.CrcOffset)))
         {
             _uncertain |= !whole && isDatabase && _live is null; // CREATE DATABASE may have been copying it
             Report($"{name}: damaged");

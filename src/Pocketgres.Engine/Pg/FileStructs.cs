@@ -70,9 +70,63 @@ internal readonly ref partial struct PageHeader
     [GuestName("pd_checksum")]
     public static partial int ChecksumOffset { get; }
 
+    /// <summary>Where it says, in two bytes, where its free space begins: behind the item pointers, which follow the header.</summary>
+    [GuestName("pd_lower")]
+    public static partial int LowerOffset { get; }
+
     /// <summary>Where it says, in two bytes, where its free space ends: 0 in a page that was never filled.</summary>
     [GuestName("pd_upper")]
     public static partial int UpperOffset { get; }
+}
+
+/// <summary>A pointer to a row in its page: bit fields (storage/itemid.h).</summary>
+[GuestStruct("ItemIdData")]
+internal readonly ref partial struct ItemPointer
+{
+}
+
+/// <summary>What a row begins with (access/htup_details.h).</summary>
+[GuestStruct("HeapTupleHeaderData")]
+internal readonly ref partial struct RowHeader
+{
+    /// <summary>Where it says, in a byte, where its columns begin.</summary>
+    [GuestName("t_hoff")]
+    public static partial int ColumnsOffset { get; }
+}
+
+/// <summary>The fixed columns of a row of pg_type (catalog/pg_type.h).</summary>
+[GuestStruct("FormData_pg_type")]
+internal readonly ref partial struct TypeRow
+{
+#pragma warning disable CS1591, SA1600 // The names are PostgreSQL's own.
+    [GuestName("oid")]
+    public static partial int OidOffset { get; }
+
+    [GuestName("typlen")]
+    public static partial int LengthOffset { get; }
+
+    [GuestName("typbyval")]
+    public static partial int ByValueOffset { get; }
+
+    [GuestName("typalign")]
+    public static partial int AlignmentOffset { get; }
+#pragma warning restore CS1591, SA1600
+}
+
+/// <summary>The fixed columns of a row of pg_attribute (catalog/pg_attribute.h).</summary>
+[GuestStruct("FormData_pg_attribute")]
+internal readonly ref partial struct AttributeRow
+{
+#pragma warning disable CS1591, SA1600 // The names are PostgreSQL's own.
+    [GuestName("attlen")]
+    public static partial int LengthOffset { get; }
+
+    [GuestName("attbyval")]
+    public static partial int ByValueOffset { get; }
+
+    [GuestName("attalign")]
+    public static partial int AlignmentOffset { get; }
+#pragma warning restore CS1591, SA1600
 }
 
 /// <summary>A value of variable length (c.h), with a header of four bytes.</summary>

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using Pocketgres.Copying;
 using Pocketgres.Engine.Data;
+using Pocketgres.Engine.Pg;
 
 namespace Pocketgres.Directories;
 
@@ -11,18 +12,9 @@ namespace Pocketgres.Directories;
 /// </summary>
 internal static class CatalogPages
 {
-    // RelMapFile (utils/cache/relmapper.c): magic, number of mappings, pairs of OID and file, CRC.
-    private const uint MapMagic = 0x592717;
-    private const int MapCountOffset = 4, MapPairsOffset = 8, MapCrcOffset = 520, MapSize = 524;
+    private const int NormalItem = 1; // LP_NORMAL (storage/itemid.h)
 
-    // PageHeaderData, ItemIdData, HeapTupleHeaderData.
-    private const int LowerOffset = 12, ChecksumOffset = 8, HeaderSize = 24, ItemSize = 4, NormalItem = 1, HeaderLengthOffset = 22;
-
-    // FormData_pg_type and FormData_pg_attribute of catalog version 202506291, whose fixed fields come first.
-    private const int TypeOid = 0, TypeLength = 76, TypeByValue = 78, TypeAlignment = 128;
-    private const int AttributeLength = 72, AttributeByValue = 82, AttributeAlignment = 83;
-
-    private static readonly Relation[] s_relations = [new(1247, TypeAlignment + 1, EditType), new(1249, AttributeAlignment + 1, EditAttribute)];
+    private static readonly Relation[] s_relations = [new(1247, TypeRow.AlignmentOffset + 1, EditType), new(1249, AttributeRow.AlignmentOffset + 1, EditAttribute)];
 
     // As long as a pointer: internal, pg_ddl_command.
     private static readonly uint[] s_pointers = [2281, 32];
@@ -41,7 +33,7 @@ internal static class CatalogPages
         var control = ControlFile.Parse(File.ReadAllBytes(controlPath));
         foreach (string database in Databases(directory))
         {
-            var map = ReadMap(Path.Combine(database, "pg_filenode.map"));
+            var map = ReadMap(Path.Combine(database, RelationMapFile.Name));
             foreach (var relation in s_relations)
             {
                 EditRelation(Path.Combine(database, map[relation.Oid].ToString(CultureInfo.InvariantCulture)), control.HasChecksums, relation, to, cancellationToken);
@@ -70,17 +62,17 @@ internal static class CatalogPages
     private static IEnumerable<string> Databases(string directory) =>
         new[] { Path.Combine(directory, "base") }
             .Concat(Directory.EnumerateDirectories(Path.Combine(directory, "pg_tblspc")).SelectMany(Directory.EnumerateDirectories))
-            .SelectMany(Directory.EnumerateDirectories).Where(d => File.Exists(Path.Combine(d, "pg_filenode.map")));
+            .SelectMany(Directory.EnumerateDirectories).Where(d => File.Exists(Path.Combine(d, RelationMapFile.Name)));
 
     private static Dictionary<uint, uint> ReadMap(string path)
     {
         byte[] map = File.ReadAllBytes(path);
-        if (map.Length < MapSize || UInt32(map, 0) != MapMagic || UInt32(map, MapCrcOffset) != Crc32C.Compute(map.AsSpan(0, MapCrcOffset)))
+        if (map.Length < RelationMapFile.Size || UInt32(map, 0) != RelationMapFile.Magic || UInt32(map, RelationMapFile.CrcOffset) != Crc32C.Compute(map.AsSpan(0, RelationMapFile.CrcOffset)))
         {
             throw new CopyException($"not copied: {path} of the copy is damaged: restore a backup");
         }
 
-        return Enumerable.Range(0, (int)UInt32(map, MapCountOffset)).ToDictionary(i => UInt32(map, MapPairsOffset + (8 * i)), i => UInt32(map, MapPairsOffset + (8 * i) + 4));
+        return Enumerable.Range(0, (int)UInt32(map, RelationMapFile.CountOffset)).ToDictionary(i => UInt32(map, RelationMapFile.PairsOffset + (RelationMapFile.PairSize * i)), i => UInt32(map, RelationMapFile.PairsOffset + (RelationMapFile.PairSize * i) + sizeof(uint)));
     }
 
     private static void EditRelation(string path, bool hasChecksums, Relation relation, WordSize to, CancellationToken cancellationToken)
@@ -113,7 +105,7 @@ internal static class CatalogPages
                 {
                     if (hasChecksums)
                     {
-                        BinaryPrimitives.WriteUInt16LittleEndian(page.AsSpan(ChecksumOffset), PageChecksum.Compute(page, block));
+                        BinaryPrimitives.WriteUInt16LittleEndian(page.AsSpan(PageHeader.ChecksumOffset), PageChecksum.Compute(page, block));
                     }
 
                     file.Position -= page.Length;
@@ -126,14 +118,14 @@ internal static class CatalogPages
     // Null when the page is damaged.
     private static bool? EditPage(byte[] page, Relation relation, WordSize to)
     {
-        int lower = BinaryPrimitives.ReadUInt16LittleEndian(page.AsSpan(LowerOffset));
-        if (lower is < HeaderSize or > PageChecksum.PageSize)
+        int lower = BinaryPrimitives.ReadUInt16LittleEndian(page.AsSpan(PageHeader.LowerOffset));
+        if (lower is < PageHeader.Size or > PageChecksum.PageSize)
         {
             return null;
         }
 
         bool isChanged = false;
-        for (int at = HeaderSize; at + ItemSize <= lower; at += ItemSize)
+        for (int at = PageHeader.Size; at + ItemPointer.Size <= lower; at += ItemPointer.Size)
         {
             uint item = UInt32(page, at);
             int offset = (int)(item & 0x7FFF), length = (int)(item >> 17);
@@ -142,12 +134,12 @@ internal static class CatalogPages
                 continue;
             }
 
-            if (offset + length > page.Length || length <= HeaderLengthOffset || page[offset + HeaderLengthOffset] + relation.RowSize > length)
+            if (offset + length > page.Length || length <= RowHeader.ColumnsOffset || page[offset + RowHeader.ColumnsOffset] + relation.RowSize > length)
             {
                 return null;
             }
 
-            int start = offset + page[offset + HeaderLengthOffset];
+            int start = offset + page[offset + RowHeader.ColumnsOffset];
             isChanged |= relation.Edit(page.AsSpan(start, offset + length - start), to);
         }
 
@@ -156,17 +148,17 @@ internal static class CatalogPages
 
     private static bool EditType(Span<byte> row, WordSize to)
     {
-        if (s_pointers.Contains(BinaryPrimitives.ReadUInt32LittleEndian(row[TypeOid..])))
+        if (s_pointers.Contains(BinaryPrimitives.ReadUInt32LittleEndian(row[TypeRow.OidOffset..])))
         {
-            BinaryPrimitives.WriteInt16LittleEndian(row[TypeLength..], (short)to);
-            row[TypeAlignment] = to == WordSize.Eight ? (byte)'d' : (byte)'i';
+            BinaryPrimitives.WriteInt16LittleEndian(row[TypeRow.LengthOffset..], (short)to);
+            row[TypeRow.AlignmentOffset] = to == WordSize.Eight ? (byte)'d' : (byte)'i';
             return true;
         }
 
-        return EditByValue(row, TypeLength, TypeByValue, TypeAlignment, to);
+        return EditByValue(row, TypeRow.LengthOffset, TypeRow.ByValueOffset, TypeRow.AlignmentOffset, to);
     }
 
-    private static bool EditAttribute(Span<byte> row, WordSize to) => EditByValue(row, AttributeLength, AttributeByValue, AttributeAlignment, to);
+    private static bool EditAttribute(Span<byte> row, WordSize to) => EditByValue(row, AttributeRow.LengthOffset, AttributeRow.ByValueOffset, AttributeRow.AlignmentOffset, to);
 
     private static bool EditByValue(Span<byte> row, int length, int byValue, int alignment, WordSize to)
     {
