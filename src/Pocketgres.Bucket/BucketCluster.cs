@@ -288,7 +288,8 @@ internal sealed class BucketCluster : IOpenedCluster
         while (await SleepAsync(s_lookInterval).ConfigureAwait(false) && !Lost.IsCompleted)
         {
             var asked = Volatile.Read(ref _imageAsked);
-            if (_shipper.NotedBytes - bytes < _options.SnapshotBytes && _shipper.Confirmed - records < _options.SnapshotRecords && Volatile.Read(ref _sparse) is null && asked is null)
+            if (_shipper.NotedBytes - bytes < _options.SnapshotBytes && _shipper.Confirmed - records < _options.SnapshotRecords && Volatile.Read(ref _sparse) is null && asked is null
+                && !Files.TakeImageWanted())
             {
                 continue;
             }

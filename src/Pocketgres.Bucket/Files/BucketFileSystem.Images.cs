@@ -104,6 +104,7 @@ internal sealed partial class BucketFileSystem
     {
         lock (_lock)
         {
+            _imageComes = false;
             for (int i = 0; i < places.Count; i++)
             {
                 var (node, page, slot) = frozen.Dirty[i];

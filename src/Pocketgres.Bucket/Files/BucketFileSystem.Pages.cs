@@ -11,6 +11,7 @@ internal sealed partial class BucketFileSystem
 {
     private const int FramesAhead = 8; // of a sequential reader
     private const int FrameReach = 4096; // pages
+    private const int MostRounds = 64; // of a fetch
 
     internal bool IsAbsent(BucketFile file, long offset, long count)
     {
@@ -25,7 +26,7 @@ internal sealed partial class BucketFileSystem
     {
         try
         {
-            while (true)
+            for (int round = 0; round < MostRounds; round++)
             {
                 var wanted = new List<(PageFrame Frame, int Page)>();
                 lock (_lock)
@@ -52,8 +53,17 @@ internal sealed partial class BucketFileSystem
                     }
                 }
 
-                Task.WhenAll(wanted.Select(f => BringAsync(file.Node, f.Frame, f.Page))).GetAwaiter().GetResult();
+                try
+                {
+                    Task.WhenAll(wanted.Select(f => BringAsync(file.Node, f.Frame, f.Page))).GetAwaiter().GetResult();
+                }
+                catch (IOException) when (round < MostRounds - 1 && IsRoomComing())
+                {
+                    Thread.Sleep(RoomPause);
+                }
             }
+
+            return Errno.ENOSPC; // what is brought has to be given up for others at once
         }
         catch (Exception e) when (e is DamagedObjectException or ObjectStoreException or IOException)
         {
@@ -130,15 +140,22 @@ internal sealed partial class BucketFileSystem
 
         lock (_lock)
         {
+            if (!TryLengthen(file, length))
+            {
+                return Errno.ENOSPC;
+            }
+
+            file.Name.Size(out long size);
             var error = file.Name.Truncate(length);
             if (error == Errno.None)
             {
                 file.Node.IsChanged = true;
                 int within = (int)(length % PageSize), last = (int)(length / PageSize);
+                CutZeros(file.Node, size, length);
                 CutPages(file.Node, last + (within > 0 ? 1 : 0));
                 if (within > 0 && last < file.Node.Count && file.Node[last].Slot != 0)
                 {
-                    Change(ref file.Node[last], within, new byte[PageSize - within]);
+                    Change(file.Node, last, within, new byte[PageSize - within], mustFit: true);
                 }
             }
 
@@ -150,7 +167,9 @@ internal sealed partial class BucketFileSystem
     {
         lock (_lock)
         {
-            return file.Name.Size(out long size) == Errno.None && size < offset + length ? file.Name.Truncate(offset + length) : Errno.None;
+            return file.Name.Size(out long size) != Errno.None || size >= offset + length ? Errno.None
+                : TryLengthen(file, offset + length) ? file.Name.Truncate(offset + length)
+                : Errno.ENOSPC;
         }
     }
 
@@ -228,7 +247,7 @@ internal sealed partial class BucketFileSystem
 
             if (place.Slot == 0)
             {
-                place.Slot = WriteNew(pages.AsSpan(place.Skip * PageSize, PageSize));
+                place.Slot = WriteNew(pages.AsSpan(place.Skip * PageSize, PageSize), mustFit: false);
             }
 
             return 1;
@@ -289,9 +308,15 @@ internal sealed partial class BucketFileSystem
     private int WriteHere(BucketFile file, ReadOnlySpan<byte> bytes, long offset)
     {
         var node = file.Node;
+        file.Name.Size(out long size);
         try
         {
-            bool isCatalog = false;
+            if (!TryLengthen(file, offset + bytes.Length))
+            {
+                return -(int)Errno.ENOSPC;
+            }
+
+            bool isCatalog = false, mustFit = !StatePaths.IsRelation(file.OpenedPath);
             if (Log is not null && StatePaths.IsWalSegment(file.OpenedPath))
             {
                 NoteChanged(file, bytes, offset);
@@ -318,7 +343,7 @@ internal sealed partial class BucketFileSystem
                 }
                 else
                 {
-                    Change(ref place, within, part);
+                    Change(node, page, within, part, mustFit);
                 }
 
                 done += n;
@@ -326,11 +351,16 @@ internal sealed partial class BucketFileSystem
 
             node.IsChanged = true;
             node.IsWritten |= Log is not null;
-            file.Name.Size(out long size);
             return offset + bytes.Length <= size || file.Name.Truncate(offset + bytes.Length) == Errno.None ? bytes.Length : -(int)Errno.EFBIG;
         }
         catch (IOException)
         {
+            if (offset + bytes.Length > size)
+            {
+                CutZeros(node, offset + bytes.Length, size);
+                CutPages(node, (int)PagesOf(size));
+            }
+
             return -(int)Errno.ENOSPC;
         }
     }
@@ -378,28 +408,30 @@ internal sealed partial class BucketFileSystem
         }
     }
 
-    private void Change(ref PagePlace place, int within, ReadOnlySpan<byte> bytes)
+    private void Change(BucketNode node, int page, int within, ReadOnlySpan<byte> bytes, bool mustFit)
     {
+        ref var place = ref node[page];
         if (place.Slot == 0 || _pages.IsFrozen(place.Slot))
         {
-            int slot = _pages.Take();
+            int slot;
             if (bytes.Length < PageSize)
             {
-                Span<byte> page = stackalloc byte[PageSize];
-                page.Clear();
+                Span<byte> whole = stackalloc byte[PageSize];
+                whole.Clear();
                 if (place.Slot != 0)
                 {
-                    _pages.Read(place.Slot, 0, page);
+                    _pages.Read(place.Slot, 0, whole);
                 }
 
-                bytes.CopyTo(page[within..]);
-                WriteOrGive(slot, 0, page);
+                bytes.CopyTo(whole[within..]);
+                slot = WriteNew(whole, mustFit);
             }
             else
             {
-                WriteOrGive(slot, 0, bytes);
+                slot = WriteNew(bytes, mustFit);
             }
 
+            Written(node, place);
             if (place.Slot != 0)
             {
                 _pages.Give(place.Slot);
@@ -413,26 +445,6 @@ internal sealed partial class BucketFileSystem
         }
 
         place.Frame = null;
-    }
-
-    private int WriteNew(ReadOnlySpan<byte> page)
-    {
-        int slot = _pages.Take();
-        WriteOrGive(slot, 0, page);
-        return slot;
-    }
-
-    private void WriteOrGive(int slot, int offset, ReadOnlySpan<byte> bytes)
-    {
-        try
-        {
-            _pages.Write(slot, offset, bytes);
-        }
-        catch
-        {
-            _pages.Give(slot);
-            throw;
-        }
     }
 
     private void Drop(ref PagePlace place)
@@ -450,6 +462,12 @@ internal sealed partial class BucketFileSystem
         for (int page = count; page < node.Count; page++)
         {
             Drop(ref node[page]);
+        }
+
+        if (count == 0)
+        {
+            _zeros -= node.Zeros;
+            node.Zeros = 0;
         }
 
         node.Cut(count);

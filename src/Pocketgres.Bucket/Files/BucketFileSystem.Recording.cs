@@ -39,7 +39,7 @@ internal sealed partial class BucketFileSystem
                     var (file, page) = boot.Pages[next];
                     if (_byId.TryGetValue(file, out var node) && page < node.Count && node[page].IsAbsent)
                     {
-                        node[page].Slot = WriteNew(frames[i].AsSpan(k * PageSize, PageSize));
+                        node[page].Slot = WriteNew(frames[i].AsSpan(k * PageSize, PageSize), mustFit: false);
                     }
                 }
             }

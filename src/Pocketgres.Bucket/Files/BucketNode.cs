@@ -43,6 +43,9 @@ internal sealed class BucketNode(long fileId, IReadOnlyList<PageRun> runs)
     /// <summary>Whether it was written in this life.</summary>
     public bool IsWritten { get; set; }
 
+    /// <summary>Pages by which it was lengthened and that are zero: they will want room when they are written.</summary>
+    public long Zeros { get; set; }
+
     /// <summary>How many of its pages are remembered for the next boot pack.</summary>
     public int Recorded { get; set; }
 

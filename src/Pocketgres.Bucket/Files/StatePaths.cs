@@ -49,6 +49,9 @@ internal static class StatePaths
         (path.StartsWith("/base/", StringComparison.Ordinal) || path.StartsWith("/global/", StringComparison.Ordinal))
         && int.TryParse(path.AsSpan(path.LastIndexOf('/') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < FirstNormalObjectId;
 
+    /// <summary>Files of tables, indexes and temporary data, for which a full disk is the error of a statement; for others it is often the end of the server.</summary>
+    public static bool IsRelation(string path) => path.StartsWith("/base/", StringComparison.Ordinal) || path.StartsWith("/pg_tblspc/", StringComparison.Ordinal);
+
     /// <summary>What an image leaves out: the running server's own, and what is made anew at a start.</summary>
     public static bool IsTransient(string path) =>
         path is "/postmaster.pid" or "/postmaster.opts"

@@ -51,7 +51,7 @@ public sealed class WriteAmplificationTests : IDisposable
             }
         });
         double bulk = await MeasureAsync("update of every fifth row", s => s.ExecuteAsync("update t set w = md5(v) where i % 5 = 0"));
-        Assert.All([load, scattered, appended, bulk], ratio => Assert.InRange(ratio, 0.01, 2));
+        Assert.All([load, scattered, appended, bulk], ratio => Assert.InRange(ratio, 0.01, 1)); // twice is what is promised, less than once what compression makes of it
 
         // Whatever is done, a life writes the pages that the next one wants first once more, and the names of all files.
         long before = _store.BytesWritten;

@@ -38,9 +38,9 @@ sealed class CliServer : TestServer
 
     public static new async Task<TestServer> StartAsync(ServerOptions options) => await StartAsync(ServeArguments(options), options);
 
-    /// <summary>Starts `pocketgres` with these arguments, perhaps with few descriptors (`ulimit -n`) or in a cgroup, and waits for its ready line.</summary>
+    /// <summary>Starts `pocketgres` with these arguments, perhaps with few descriptors (`ulimit -n`), in a cgroup, or with a disk for temporary files that nobody else sees, and waits for its ready line.</summary>
     public static async Task<CliServer> StartAsync(IEnumerable<string> arguments, ServerOptions? options = null, int? descriptors = null, IReadOnlyDictionary<string, string>? environment = null,
-        Cgroup? group = null)
+        Cgroup? group = null, (string Directory, int Megabytes)? temporaryDisk = null)
     {
         var server = new CliServer { UnixSocketDirectory = options?.UnixSocketDirectory };
         ProcessStartInfo start = StartInfo(arguments);
@@ -59,6 +59,18 @@ sealed class CliServer : TestServer
             }
 
             start.FileName = "/bin/sh";
+        }
+
+        if (temporaryDisk is { } disk)
+        {
+            start.FileName = "unshare";
+            start.ArgumentList.Clear();
+            foreach (string argument in (string[])["--mount", "sh", "-c", $"mount -t tmpfs -o size={disk.Megabytes}m none \"$0\" && exec dotnet exec \"$@\"", disk.Directory, CliPath, .. arguments])
+            {
+                start.ArgumentList.Add(argument);
+            }
+
+            start.Environment["TMPDIR"] = disk.Directory;
         }
 
         if (options is { CrashesBackends: true })
