@@ -5,6 +5,7 @@
 #   eng/races.sh [SUITE...]     default: isolation
 #   TESTS                       only these tests of a suite, as eng/regress.sh has it
 #   RACES_BUILT=1               with the engine that is in artifacts/races
+#   WITHOUT=i32.atomic.rmw.xchg instructions of this kind order nothing to the checker, which then must find races: so it would notice if they did not
 #
 # Prints eng/regress.sh's lines, and each race between functions that eng/races-accepted.txt does not name: how often, the two functions, where, and the calls that led to the later access;
 # exit code 1 if there is one. All pairs: artifacts/races/pairs.txt, the same columns. A test that differs (timeouts: the code is several times slower) is printed and fails nothing.
@@ -22,9 +23,12 @@ if [[ "${RACES_BUILT:-}" != 1 ]]; then
     build # what is in its place again is the usual one
 fi
 read -r engine <"$directory/bin/pocketgres-engine.path" && [[ -f "$engine/race-sites.txt" ]] || { echo "races: $directory has no engine that tells of its accesses: run without RACES_BUILT" >&2; exit 2; }
+without=0
+[[ -z "${WITHOUT:-}" ]] || without="$(awk -F '\t' -v name="$WITHOUT" '$2 == name { print $1 }' "$engine/race-sites.txt")"
+[[ -n "$without" ]] || { echo "races: the server has no instruction $WITHOUT: report.txt of $engine lists them" >&2; exit 2; }
 rm -rf "$directory/found"
 mkdir "$directory/found"
-POCKETGRES_RACES="$directory/found/races" POCKETGRES_CLI="$directory/bin/pocketgres.dll" POCKETGRES_REGRESS_DIR="$directory/results" eng/regress.sh "${suites[@]}"
+POCKETGRES_RACES="$directory/found/races" POCKETGRES_RACES_WITHOUT="$without" POCKETGRES_CLI="$directory/bin/pocketgres.dll" POCKETGRES_REGRESS_DIR="$directory/results" eng/regress.sh "${suites[@]}"
 compgen -G "$directory/found/races.*" >/dev/null || { echo "races: the server has left no list in $directory/found" >&2; exit 2; }
 
 # Names for numbers, the two sides in the order of their names, sums over the servers; the first column of what is accepted is "-".

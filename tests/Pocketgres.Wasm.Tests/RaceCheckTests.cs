@@ -39,6 +39,10 @@ public sealed class RaceCheckTests
         // The value comes from a call, in which a lock may be taken.
         Assert.Equal(["Trace", "RaceAccess"], Calls("vi", c => c.Get(0).I32(7).Call(0).Memory(I32Store), "trace"));
         Assert.Equal(["Trace", "RaceRelease"], Calls("vi", c => c.Get(0).I32(7).Call(0).Memory(I32AtomicStore), "trace"));
+        Assert.Equal(["Trace", "RaceRelease", "Exchange", "RaceAcquire"], Calls("vi", c => c.Get(0).I32(7).Call(0).Memory(I32AtomicExchange).Op(Drop), "trace"));
+        Assert.Equal(
+            ["RaceAccess", "Trace", "RaceRelease", "CompareExchange", "RaceAcquire"],
+            Calls("vi", c => c.Get(0).Get(0).Memory(I32Load).I32(7).Call(0).Memory(I32AtomicCompareExchange).Op(Drop), "trace"));
     }
 
     [Fact]
@@ -70,11 +74,11 @@ public sealed class RaceCheckTests
     public void FunctionsHaveNumbers()
     {
         var builder = new WasmBuilder();
-        int function = builder.Function("v", _ => { });
+        int function = builder.Function("v", c => c.I32(8).Memory(I32AtomicLoad).Op(Drop));
         builder.Names((function, "a"));
         var sites = Translate(builder, new CodeVariant { CheckRaces = true }).Report.RaceSites;
-        Assert.Equal("a", Assert.Single(sites).Value);
-        Assert.Equal(unchecked((int)0xe40c292c), sites.Keys.Single()); // FNV-1a of "a"
+        Assert.Equal("a", sites[unchecked((int)0xe40c292c)]); // FNV-1a of "a"
+        Assert.Equal(["a", "i32.atomic.load"], sites.Values.Order());
     }
 
     private static string[] Calls(string signature, Action<Code> body, string? import = null, bool is64 = false, string? without = null)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Pocketgres.Kernel.Native;
 
@@ -40,6 +41,11 @@ internal sealed unsafe class RaceChecker
             throw new HostResourceException($"no {size} bytes for the checker of races (errno {Marshal.GetLastPInvokeError()})");
         }
     }
+
+    /// <summary>
+    /// A kind of atomic instruction that shall order nothing, to see that the checker notices: the number (in hexadecimal, as of functions) in POCKETGRES_RACES_WITHOUT. 0: none.
+    /// </summary>
+    public int Ignored { get; } = (int)(uint.TryParse(Environment.GetEnvironmentVariable("POCKETGRES_RACES_WITHOUT"), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out uint kind) ? kind : 0);
 
     /// <summary>What was found.</summary>
     public RaceReport Races { get; } = new();

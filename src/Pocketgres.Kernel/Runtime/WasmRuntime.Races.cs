@@ -18,18 +18,18 @@ public static unsafe partial class WasmRuntime
     }
 
     /// <summary>Before an atomic store or update.</summary>
-    public static void RaceRelease(byte* address, byte* m)
+    public static void RaceRelease(byte* address, byte* m, int kind)
     {
-        if (RaceChecker.Watched is { } checker && checker.TryPlace(Process.From(m), address - m, out var where))
+        if (RaceChecker.Watched is { } checker && kind != checker.Ignored && checker.TryPlace(Process.From(m), address - m, out var where))
         {
             checker.Release(checker.Of(Process.From(m)), where);
         }
     }
 
     /// <summary>After an atomic load or update.</summary>
-    public static void RaceAcquire(byte* address, byte* m)
+    public static void RaceAcquire(byte* address, byte* m, int kind)
     {
-        if (RaceChecker.Watched is { } checker && checker.TryPlace(Process.From(m), address - m, out var where))
+        if (RaceChecker.Watched is { } checker && kind != checker.Ignored && checker.TryPlace(Process.From(m), address - m, out var where))
         {
             checker.Acquire(checker.Of(Process.From(m)), where);
         }

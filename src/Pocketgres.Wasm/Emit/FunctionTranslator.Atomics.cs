@@ -104,7 +104,7 @@ internal sealed partial class FunctionTranslator
                 break;
             case <= WasmOpcode.I64AtomicStore32:
                 Emit(e.B!);
-                CheckRelease(kept);
+                CheckRelease(kept, e.Opcode);
                 Forget(kept);
                 Volatile(isLeftOut);
                 Il.StoreIndirect(StoreOf(bits));
@@ -113,12 +113,9 @@ internal sealed partial class FunctionTranslator
                 EmitPlainUpdate(e, bits);
                 break;
             case < WasmOpcode.I32AtomicCompareExchange:
-                CheckRelease(kept);
-                EmitAtomicUpdate(e, bits);
+                EmitAtomicUpdate(e, bits, kept);
                 break;
             default:
-                CheckRelease(kept);
-
                 // The CLI's method has the new value first.
                 EmitAtomicOperand(e.B!, bits);
                 var type = bits == 64 ? WasmType.I64 : WasmType.I32;
@@ -127,11 +124,12 @@ internal sealed partial class FunctionTranslator
                 EmitAtomicOperand(e.C!, bits);
                 Il.LoadLocal(expected);
                 FreeTemp(expected, type);
+                CheckRelease(kept, e.Opcode);
                 Il.Call(context.Emitter.Helper(RuntimeHelper.AtomicCompareExchange(bits)), -2);
                 break;
         }
 
-        CheckAcquire(kept);
+        CheckAcquire(kept, e.Opcode);
         Forget(kept);
         if (IsWideAtomic(e.Opcode) && bits < 64)
         {
@@ -148,10 +146,11 @@ internal sealed partial class FunctionTranslator
     }
 
     /// <summary>Applies an operation to the address on the IL stack and leaves the value that was there before.</summary>
-    private void EmitAtomicUpdate(Expression e, int bits)
+    private void EmitAtomicUpdate(Expression e, int bits, int kept)
     {
         var operation = (AtomicOperation)((e.Opcode - WasmOpcode.I32AtomicAdd) / FormsOfAnAccess);
         EmitAtomicOperand(e.B!, bits);
+        CheckRelease(kept, e.Opcode);
         if (operation == AtomicOperation.Exchange || (bits >= 32 && operation is AtomicOperation.And or AtomicOperation.Or))
         {
             Il.Call(context.Emitter.Helper(RuntimeHelper.Atomic(operation, bits)), -1);

@@ -12,7 +12,7 @@ internal sealed partial class FunctionTranslator
 
     private bool ChecksRaces => context.Variant.CheckRaces;
 
-    /// <summary>What the checker calls a function: functions of equal names are one.</summary>
+    /// <summary>What the checker calls a function, or a kind of instruction: functions of equal names are one.</summary>
     public static int Site(string name)
     {
         uint hash = 2166136261; // FNV-1a
@@ -59,17 +59,19 @@ internal sealed partial class FunctionTranslator
         }
     }
 
-    private void CheckRelease(int kept) => CheckSynchronisation(kept, RuntimeHelper.RaceRelease);
+    /// <summary>After the operands are computed, which may have been loaded under the lock that this instruction gives back.</summary>
+    private void CheckRelease(int kept, WasmOpcode op) => CheckSynchronisation(kept, op, RuntimeHelper.RaceRelease);
 
-    private void CheckAcquire(int kept) => CheckSynchronisation(kept, RuntimeHelper.RaceAcquire);
+    private void CheckAcquire(int kept, WasmOpcode op) => CheckSynchronisation(kept, op, RuntimeHelper.RaceAcquire);
 
-    private void CheckSynchronisation(int kept, RuntimeHelper helper)
+    private void CheckSynchronisation(int kept, WasmOpcode op, RuntimeHelper helper)
     {
         if (kept >= 0)
         {
             LoadKept(kept);
             Il.LoadArgument(0);
-            Il.Call(context.Emitter.Helper(helper), -2);
+            Il.Int32Constant(Site(AtomicInstructions.Name(op)));
+            Il.Call(context.Emitter.Helper(helper), -3);
         }
     }
 

@@ -23,8 +23,8 @@ internal sealed record RuntimeHelper(HelperOwner Owner, string Method, string Si
     public static readonly RuntimeHelper Interrupted = new(HelperOwner.WasmRuntime, "Interrupted", "vpi");
     public static readonly RuntimeHelper Disturb = new(HelperOwner.WasmRuntime, "Disturb", "v");
     public static readonly RuntimeHelper RaceAccess = new(HelperOwner.WasmRuntime, "RaceAccess", "vppii");
-    public static readonly RuntimeHelper RaceRelease = new(HelperOwner.WasmRuntime, "RaceRelease", "vpp");
-    public static readonly RuntimeHelper RaceAcquire = new(HelperOwner.WasmRuntime, "RaceAcquire", "vpp");
+    public static readonly RuntimeHelper RaceRelease = new(HelperOwner.WasmRuntime, "RaceRelease", "vppi");
+    public static readonly RuntimeHelper RaceAcquire = new(HelperOwner.WasmRuntime, "RaceAcquire", "vppi");
     public static readonly RuntimeHelper RaceCopy = new(HelperOwner.WasmRuntime, "RaceCopy", "vpiiii");
     public static readonly RuntimeHelper RaceFill = new(HelperOwner.WasmRuntime, "RaceFill", "vpiiii");
     public static readonly RuntimeHelper SingleFromBits = new(HelperOwner.WasmRuntime, "SingleFromBits", "fi");

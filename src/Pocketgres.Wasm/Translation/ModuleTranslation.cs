@@ -237,9 +237,8 @@ internal sealed class ModuleTranslation
     private Dictionary<int, string> RaceSites()
     {
         var sites = new Dictionary<int, string>();
-        foreach (var function in options.Variant.CheckRaces ? functions : [])
+        foreach (string name in options.Variant.CheckRaces ? functions.Select(f => linkage.FunctionName(f.Index)).Concat(atomics.Keys) : [])
         {
-            string name = linkage.FunctionName(function.Index);
             int site = FunctionTranslator.Site(name);
             if (!sites.TryAdd(site, name) && sites[site] != name)
             {

@@ -79,7 +79,7 @@ public sealed class TranslationReport
     /// <summary>How often each of <see cref="AtomicInstructions.All"/> occurs that does.</summary>
     public required IReadOnlyDictionary<string, AtomicCount> Atomics { get; init; }
 
-    /// <summary>Names of functions by the numbers that the checker of races has for them (<see cref="CodeVariant.CheckRaces"/>), else empty.</summary>
+    /// <summary>Names of functions and of kinds of atomic instructions by the numbers that the checker of races has for them (<see cref="CodeVariant.CheckRaces"/>), else empty.</summary>
     public required IReadOnlyDictionary<int, string> RaceSites { get; init; }
 
     /// <summary>Every imported function and global and how it was bound.</summary>

@@ -116,10 +116,10 @@ internal sealed class AtomicPrograms : IDisposable
     /// <summary>Whether an attempt sees it.</summary>
     public bool Try() => attempt(this);
 
-    /// <summary>Whether one of many attempts does, that take a minute at most.</summary>
+    /// <summary>Whether one of many attempts does, that take four minutes at most: a busy machine lets two threads run at once now and then only.</summary>
     public bool TryLong()
     {
-        for (long end = Environment.TickCount64 + 60_000; Environment.TickCount64 < end;)
+        for (long end = Environment.TickCount64 + 240_000; Environment.TickCount64 < end;)
         {
             if (Try())
             {
