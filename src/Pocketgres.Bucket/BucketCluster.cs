@@ -210,6 +210,9 @@ internal sealed class BucketCluster : IOpenedCluster
         }
     }
 
+    /// <inheritdoc/>
+    public void GiveUp() => _shipper.GiveUp();
+
     /// <summary>Gives everything back. What was not brought to the bucket is lost, unless <see cref="CloseAsync"/> was called.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -34,6 +34,9 @@ internal interface IOpenedCluster : IAsyncDisposable
     /// <exception cref="BucketException">It cannot be brought: another process has taken the cluster over, or it is closed.</exception>
     Task BringAsync(CancellationToken cancellationToken);
 
+    /// <summary>The server is to end at once: its processes wait no more for what the store does not take.</summary>
+    void GiveUp();
+
     /// <summary>After the server has ended: brings everything to the bucket and gives the cluster up.</summary>
     /// <exception cref="BucketException">Another process has taken it over.</exception>
     Task CloseAsync();

@@ -19,6 +19,7 @@ internal sealed class BucketHome : IAsyncDisposable
     {
         _bucket = bucket;
         _store = store;
+        _giveUp.Token.Register(bucket.GiveUp); // a process that waits for the store does not see that it is to end
     }
 
     /// <summary>Why the server had to stop, once it had to; null before and otherwise.</summary>

@@ -258,6 +258,12 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
             await _interval.DisposeAsync().ConfigureAwait(false);
         }
 
+        GiveUp();
+    }
+
+    /// <summary>Nothing more is sent, and nobody waits any more for what was not stored.</summary>
+    public void GiveUp()
+    {
         lock (_lock)
         {
             _stop.Cancel();

@@ -114,6 +114,12 @@ internal sealed class BucketReplica : IOpenedCluster
     public Task BringAsync(CancellationToken cancellationToken) => Task.CompletedTask; // all that it has is from there
 
     /// <inheritdoc/>
+    public void GiveUp()
+    {
+        // Nothing goes from here to the store, and what is read from there has a patience of its own.
+    }
+
+    /// <inheritdoc/>
     public Task CloseAsync() => Task.CompletedTask; // nothing is its own
 
     /// <inheritdoc/>

@@ -140,6 +140,26 @@ public sealed class BucketServerTests : IDisposable
     }
 
     [Fact]
+    public async Task With_the_network_gone_an_immediate_stop_ends_what_waits_for_the_store()
+    {
+        using var network = CuttingProxy.Start(0, _server.Port, 0, 1);
+        await using (var server = await CliServer.StartAsync(Arguments(port: network.Port)))
+        {
+            await using var session = await server.OpenAsync();
+            await session.ExecuteAsync("create table t as select 1 as i");
+            network.IsAway = true;
+            server.Signal(Signals.Terminate); // the checkpoint of a fast one waits
+            await Wait.UntilAsync(() => network.Lost > 0 && server.Log.Contains("received fast shutdown request"), "the stop waits");
+            server.Signal(Signals.Quit);
+            Assert.Equal(1, await server.ExitAsync());
+        }
+
+        await using var last = await StartAsync(parameters: "&takeover=true");
+        await using var reader = await last.OpenAsync();
+        Assert.Equal(1, await reader.ScalarAsync<long>("select count(*) from t"));
+    }
+
+    [Fact]
     public async Task Without_the_gate_a_kill_loses_what_was_acknowledged()
     {
         var ledger = new Ledger(3);
