@@ -1,3 +1,5 @@
+using Pocketgres.Wasm;
+
 namespace Pocketgres.Build.Tests;
 
 public class BuildOptionsTests
@@ -13,6 +15,14 @@ public class BuildOptionsTests
         Assert.Equal(3, options.Jobs);
         Assert.Equal("linux-arm64", options.RuntimeIdentifier);
         Assert.True(options.ReadyToRun);
+    }
+
+    [Fact]
+    public void Code_that_differs_is_asked_for()
+    {
+        Assert.Equal(CodeVariant.None, BuildOptions.Parse(["translate", "--postgres", "/pg", "--output", "/out"]).Variant);
+        var options = BuildOptions.Parse(["translate", "--postgres", "/pg", "--output", "/out", "--fuzz-schedules", "--check-races", "--without-atomic", "atomic.fence"]);
+        Assert.Equal(new CodeVariant { FuzzSchedules = true, CheckRaces = true, WithoutAtomic = "atomic.fence" }, options.Variant);
     }
 
     [Theory]
