@@ -117,7 +117,8 @@ public sealed class BucketServerTests : IDisposable
     {
         using var network = CuttingProxy.Start(0, _server.Port, 0, 1);
         await using var server = await CliServer.StartAsync(Arguments(port: network.Port));
-        await using var session = await server.OpenAsync();
+        await using var session = new NpgsqlConnection(server.ConnectionString() + ";Command Timeout=0"); // it is the server's patience that counts
+        await session.OpenAsync();
         await using var other = await server.OpenAsync();
         await session.ExecuteAsync("create table t (i int)");
         Assert.Equal(0, await other.ScalarAsync<long>("select count(*) from t"));
