@@ -109,7 +109,8 @@ internal sealed class BucketCluster : IOpenedCluster
         Action<string>? step = null, CancellationToken cancellationToken = default)
     {
         var patient = new RetryingObjectStore(bucket, s_readPatience);
-        var files = new BucketFileSystem(new FrameReader(patient), Path.GetTempPath()) { FetchFailed = report };
+        var frames = new FrameReader(patient);
+        var files = new BucketFileSystem(frames, Path.GetTempPath()) { FetchFailed = report };
         BucketCluster? cluster = null;
         try
         {
@@ -121,6 +122,7 @@ internal sealed class BucketCluster : IOpenedCluster
                 Step = step,
                 ManifestFound = manifest =>
                 {
+                    frames.Cache = FrameCache.Open(options, manifest.Cluster, manifest.Origin, report);
                     files.Load(manifest);
                     boot = manifest.Boot is { } pack ? files.LoadAsync(pack) : boot;
                 },
@@ -149,6 +151,7 @@ internal sealed class BucketCluster : IOpenedCluster
             if (log.Manifest is null)
             {
                 await cluster._images.WriteAsync(withBootPack: false).ConfigureAwait(false);
+                frames.Cache = FrameCache.Open(options, log.Cluster, null, report); // behind the first image, of which the next life reads little
             }
 
             cluster._work = Task.WhenAll(cluster.WriteImagesAsync(report), cluster.ShowLifeAsync(), cluster.CollectAsync(bucket, prefix, report));

@@ -61,6 +61,12 @@ public sealed record BucketOptions
     /// <summary>Each moment since so long ago can be restored; what older ones need is removed.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(7);
 
+    /// <summary>Directory of the host for pages that were read or written, which later lives on this machine then need not ask for; null for none.</summary>
+    public string? CacheDirectory { get; init; }
+
+    /// <summary>Bytes of files there, of all clusters that have it; not much more.</summary>
+    public long CacheBytes { get; init; } = 1L << 30;
+
     /// <summary>How often the holder removes what nothing needs any more.</summary>
     public TimeSpan CollectInterval { get; init; } = TimeSpan.FromHours(24);
 

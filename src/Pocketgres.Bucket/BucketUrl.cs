@@ -7,7 +7,9 @@ namespace Pocketgres.Bucket;
 /// <summary>A cluster in a bucket as people write it: <c>s3://BUCKET/PREFIX?endpoint=http://127.0.0.1:9000&amp;mode=interval</c>, or <c>az://</c>.</summary>
 internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
 {
-    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover", "idle", "create", "retention", "replica", "poll"];
+    private const string Cache = "cache", CacheSize = "cache-size";
+
+    private static readonly string[] s_parameters = ["mode", "interval", "inflight", "puts", "takeover", "idle", "create", "retention", "replica", "poll", Cache, CacheSize];
 
     /// <summary>Reads a URL.</summary>
     /// <param name="text">The URL.</param>
@@ -39,6 +41,12 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
             return false;
         }
 
+        if (options.CacheDirectory is null && store.Parameters.ContainsKey(CacheSize))
+        {
+            error = $"\"{text}\": {CacheSize} is of no cache: add {Cache}=DIR, or leave it out";
+            return false;
+        }
+
         url = new BucketUrl(store, options);
         return true;
     }
@@ -61,6 +69,8 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
         "retention" when Duration(value) is { } time => options with { Retention = time },
         "replica" when value is "true" or "false" => options with { Replica = value == "true" },
         "poll" when Duration(value) is { } time && time > TimeSpan.Zero => options with { Poll = time },
+        Cache when value is not ("" or "true") && !value.Contains('\0', StringComparison.Ordinal) => options with { CacheDirectory = Path.GetFullPath(value) },
+        CacheSize when Size(value) is >= 1 << 20 and { } bytes => options with { CacheBytes = bytes },
         _ when s_parameters.Contains(name) => null,
         _ => options,
     };
@@ -72,10 +82,18 @@ internal sealed record BucketUrl(StoreUrl Store, BucketOptions Options)
         "retention" => "write a time such as 12h or 7d",
         "inflight" => $"write a number from 1 to {BucketOptions.Window}",
         "puts" => "write how many log records a second at most, 0 for no limit",
+        Cache => "write a directory of this machine",
+        CacheSize => "write a size such as 512MB or 10GB, of 1MB at least",
         _ => "write true or false",
     };
 
     private static int? Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
+
+    private static long? Size(string text)
+    {
+        int shift = text.Length < 3 ? 0 : text[^2..] switch { "kB" => 10, "MB" => 20, "GB" => 30, "TB" => 40, _ => 0 };
+        return shift > 0 && Number(text[..^2]) is <= 1 << 20 and { } number ? (long)number << shift : null;
+    }
 
     private static TimeSpan? Duration(string text)
     {

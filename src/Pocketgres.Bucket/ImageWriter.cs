@@ -122,6 +122,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     {
         var places = new List<(PageFrame, int)>(count);
         var pack = new MemoryStream();
+        var frames = new List<PageFrame>();
         string key = NextKey();
         var same = new Dictionary<string, PageFrame>(StringComparer.Ordinal);
         var pages = new byte[PageFrame.MaximumPages * PageFile.PageSize];
@@ -144,6 +145,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
                 frame = new PageFrame(key, (int)pack.Length, compressed.Length, n, Crc32C.Compute(compressed));
                 pack.Write(compressed);
                 same.Add(hash, frame);
+                frames.Add(frame);
             }
 
             for (int k = 0; k < n; k++)
@@ -154,8 +156,9 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
             i += n;
             if (pack.Length >= MaximumPack || (i == count && pack.Length > 0))
             {
-                await CreateAsync(key, pack).ConfigureAwait(false);
+                await CreateAsync(key, pack, frames).ConfigureAwait(false);
                 pack = new MemoryStream();
+                frames.Clear();
                 key = NextKey();
             }
         }
@@ -181,7 +184,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
             pack.Write(compressed);
         }
 
-        await CreateAsync(key, pack).ConfigureAwait(false);
+        await CreateAsync(key, pack, frames).ConfigureAwait(false);
         return new BootPack(key, frames, [.. recorded.Select(p => (p.FileId, p.Page))]);
     }
 
@@ -227,11 +230,13 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
 
     private string NextKey() => Keys.Pack(log.Token, _nextPack++);
 
-    private async Task CreateAsync(string key, MemoryStream content)
+    private async Task CreateAsync(string key, MemoryStream content, List<PageFrame> frames)
     {
         if (!await store.CreateAsync(key, content.GetBuffer().AsMemory(0, (int)content.Length)).ConfigureAwait(false))
         {
             throw new DamagedObjectException(key, "is there already: two writers have one token");
         }
+
+        files.Keep(frames, content.GetBuffer().AsSpan(0, (int)content.Length));
     }
 }

@@ -134,6 +134,9 @@ internal sealed partial class BucketFileSystem
     /// <summary>Reads a frame from the bucket.</summary>
     public Task<byte[]> ReadAsync(PageFrame frame) => _frames.ReadAsync(frame);
 
+    /// <summary>Keeps frames of a pack that is in the bucket now for the next life on this machine.</summary>
+    public void Keep(IEnumerable<PageFrame> frames, ReadOnlySpan<byte> pack) => _frames.Keep(frames, pack);
+
     /// <summary>Reads a frozen page.</summary>
     public void Read(DirtyPage page, Span<byte> bytes) => _pages.Read(page.Slot, 0, bytes);
 

@@ -83,10 +83,12 @@ internal sealed class BucketReplica : IOpenedCluster
     /// <exception cref="BucketException">It cannot be opened.</exception>
     public static async Task<BucketReplica> OpenAsync(IObjectStore bucket, BucketOptions options, Action<string>? report, CancellationToken cancellationToken)
     {
-        var files = new BucketFileSystem(new FrameReader(new RetryingObjectStore(bucket, s_readPatience)), Path.GetTempPath()) { FetchFailed = report, IsRecording = false };
+        var frames = new FrameReader(new RetryingObjectStore(bucket, s_readPatience));
+        var files = new BucketFileSystem(frames, Path.GetTempPath()) { FetchFailed = report, IsRecording = false };
         try
         {
             var opened = await new ReplicaOpening(new RetryingObjectStore(bucket, s_openPatience)).OpenAsync(cancellationToken).ConfigureAwait(false);
+            frames.Cache = FrameCache.Open(options, opened.Cluster, opened.Manifest.Origin, report);
             files.Load(opened.Manifest);
             var boot = opened.Manifest.Boot is { } pack ? files.LoadAsync(pack) : Task.CompletedTask;
             var replica = new BucketReplica(new RetryingObjectStore(bucket, Timeout.InfiniteTimeSpan), opened, options, files);
