@@ -176,7 +176,31 @@ public sealed class FrameCacheTests : IDisposable
             await _bucket.PutAsync("a/" + pack, new byte[bytes.Length]);
         }
 
-        await Assert.ThrowsAnyAsync<Exception>(() => ReadAsync("a/", manifest, 1));
+        var frames = new FrameReader(new PrefixedObjectStore(_bucket, "a/", ownsInner: false)) { Cache = Open(manifest) };
+        await Assert.ThrowsAsync<DamagedObjectException>(() => frames.ReadPackAsync(manifest.Boot!.Pack, manifest.Boot.Frames));
+        foreach (var frame in manifest.Entries.SelectMany(e => e.Runs).Select(r => r.Frame).Distinct())
+        {
+            await Assert.ThrowsAsync<DamagedObjectException>(() => frames.ReadAsync(frame));
+        }
+
+        Assert.Empty(Kept);
+    }
+
+    [Fact]
+    public void Files_of_one_length_that_were_exchanged_are_not_taken()
+    {
+        var cache = FrameCache.Open(Options, Guid.NewGuid(), null, _reports.Add)!;
+        PageFrame first = new("pack/1", 0, 100, 1, 7), second = first with { Offset = 100 };
+        cache.Add(first, new byte[100]);
+        cache.Add(second, Enumerable.Repeat((byte)1, 100).ToArray());
+        Assert.NotNull(cache.Read(first));
+        Assert.NotNull(cache.Read(second));
+        string[] files = Kept;
+        byte[] other = File.ReadAllBytes(files[1]);
+        File.Copy(files[0], files[1], overwrite: true);
+        File.WriteAllBytes(files[0], other);
+        Assert.Null(cache.Read(first));
+        Assert.Null(cache.Read(second));
         Assert.Empty(Kept);
     }
 
