@@ -14,14 +14,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 suites=("$@")
 ((${#suites[@]})) || suites=(isolation)
 directory="$PWD/artifacts/races"
-mkdir -p "$directory"
-build() { dotnet build src/Pocketgres.Cli -c Release -v q -nologo -nodeReuse:false "$@" >"$directory/build.log" 2>&1 || { cat "$directory/build.log" >&2; exit 2; }; }
-if [[ "${RACES_BUILT:-}" != 1 ]]; then
-    build -p:PocketgresCheckRaces=true -p:PocketgresReadyToRun=false
-    rm -rf "$directory/bin"
-    cp -a src/Pocketgres.Cli/bin/Release/net10.0 "$directory/bin"
-    build # what is in its place again is the usual one
-fi
+source eng/variant.sh
+[[ "${RACES_BUILT:-}" == 1 ]] || variant "$directory" -p:PocketgresCheckRaces=true -p:PocketgresReadyToRun=false
 read -r engine <"$directory/bin/pocketgres-engine.path" && [[ -f "$engine/race-sites.txt" ]] || { echo "races: $directory has no engine that tells of its accesses: run without RACES_BUILT" >&2; exit 2; }
 without=0
 [[ -z "${WITHOUT:-}" ]] || without="$(awk -F '\t' -v name="$WITHOUT" '$2 == name { print $1 }' "$engine/race-sites.txt")"

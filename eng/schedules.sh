@@ -13,12 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 minutes="${1:-10}" seed="${SEED:-1}" result=0
 last=$((seed + ${SEEDS:-1000000})) parts="${PARTS:-3}"
 directory="$PWD/artifacts/schedules"
-mkdir -p "$directory"
-build() { dotnet build src/Pocketgres.Cli -c Release -v q -nologo -nodeReuse:false "$@" >"$directory/build.log" 2>&1 || { cat "$directory/build.log" >&2; exit 2; }; }
-build -p:PocketgresFuzzSchedules=true -p:PocketgresProfile=false
-rm -rf "$directory/bin"
-cp -a src/Pocketgres.Cli/bin/Release/net10.0 "$directory/bin"
-build # what is in its place again is the usual one
+source eng/variant.sh
+variant "$directory" -p:PocketgresFuzzSchedules=true -p:PocketgresProfile=false
 engine="${PocketgresPostgres:-$(eng/engine.sh)}" || exit 2
 mapfile -t isolation < <(sed -n 's/^test: //p' "$engine"/../src/postgresql-*/src/test/isolation/isolation_schedule)
 ((${#isolation[@]})) || { echo "schedules: no isolation tests beside $engine" >&2; exit 2; }

@@ -14,9 +14,7 @@ namespace Pocketgres.Engine.Connections;
 /// </summary>
 internal sealed class StartupPackets : AcceptFilter
 {
-    private const int Header = 4, MaximumLength = 10_000 + Header; // MAX_STARTUP_PACKET_LENGTH (libpq/pqcomm.h)
-    private const int SslRequest = 80877103, GssRequest = 80877104; // NEGOTIATE_SSL_CODE, NEGOTIATE_GSS_CODE
-    private const byte TlsHandshake = 0x16;
+    private const int Header = 4, MaximumLength = FirstMessages.MaximumLength + Header;
     private const int TlsHeader = 5; // type, version (2), length (2): RFC 8446, 5.1
     private const int UnixFamily = 1; // AF_UNIX, which has no TLS
     private const int SslSeen = 1, GssSeen = 2, TlsGranted = 4, TlsAwaited = 8; // states of a connection
@@ -50,7 +48,7 @@ internal sealed class StartupPackets : AcceptFilter
 
     /// <summary>Keeps from a backend what is not encrypted although TLS was granted: it would take it.</summary>
     /// <inheritdoc/>
-    public override bool MayGoOn(int state, byte first) => (state & TlsAwaited) == 0 || first == TlsHandshake;
+    public override bool MayGoOn(int state, byte first) => (state & TlsAwaited) == 0 || first == FirstMessages.TlsHandshake;
 
     /// <inheritdoc/>
     public override void Ended(int state)
@@ -66,7 +64,7 @@ internal sealed class StartupPackets : AcceptFilter
     {
         answer = (byte)'N';
         bool hasTls = PostgresProcess.Of(process).Tls.Context is not null && BinaryPrimitives.ReadUInt16LittleEndian(address) != UnixFamily;
-        if (received[0] == TlsHandshake)
+        if (received[0] == FirstMessages.TlsHandshake)
         {
             return hasTls && received.Length < MaximumRequest && !HasRecord(received) ? AcceptVerdict.Wait : AcceptVerdict.Accept;
         }
@@ -95,8 +93,8 @@ internal sealed class StartupPackets : AcceptFilter
         // Each kind once, and nothing behind it.
         int kind = length != 2 * Header || received.Length != length ? 0 : BinaryPrimitives.ReadInt32BigEndian(received[Header..]) switch
         {
-            SslRequest => SslSeen,
-            GssRequest => GssSeen,
+            FirstMessages.SslRequest => SslSeen,
+            FirstMessages.GssRequest => GssSeen,
             _ => 0,
         };
         if (kind == 0)

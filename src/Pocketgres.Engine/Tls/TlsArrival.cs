@@ -1,4 +1,5 @@
 using System.Net.Security;
+using Pocketgres.Engine.Connections;
 using Pocketgres.Kernel.Net;
 
 namespace Pocketgres.Engine.Tls;
@@ -10,7 +11,7 @@ namespace Pocketgres.Engine.Tls;
 internal sealed class TlsArrival : IDisposable
 {
     // The first byte of TLS, by which PostgreSQL sees that the client begins with it; it asks for nothing more before it calls be_tls_open_server.
-    private static readonly byte[] s_tlsHandshake = [0x16];
+    private static readonly byte[] s_tlsHandshake = [FirstMessages.TlsHandshake];
 
     private readonly TlsContext _context;
     private readonly PeerCheck _check;

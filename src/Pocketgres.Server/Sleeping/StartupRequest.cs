@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Pocketgres.Engine.Connections;
 
 namespace Pocketgres.Server.Sleeping;
 
@@ -25,9 +26,7 @@ internal enum RequestKind
 /// <param name="Parameters">Of a startup packet, in their order: user, database and others.</param>
 internal sealed record StartupRequest(RequestKind Kind, byte[] Packet, IReadOnlyList<(string Name, string Value)> Parameters)
 {
-    private const int Header = 4, MinimumLength = 8, MaximumLength = 10_000; // MAX_STARTUP_PACKET_LENGTH (libpq/pqcomm.h)
-    private const int CancelCode = 80877102, SslCode = 80877103, GssCode = 80877104; // libpq/pqcomm.h
-    private const byte TlsHandshake = 0x16; // of a record: RFC 8446, 5.1
+    private const int Header = 4, MinimumLength = 8;
     private static readonly byte[] s_no = [(byte)'N'];
     private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -52,20 +51,20 @@ internal sealed record StartupRequest(RequestKind Kind, byte[] Packet, IReadOnly
                 return null;
             }
 
-            if (packet[0] == TlsHandshake && hasTls && refused == 0)
+            if (packet[0] == FirstMessages.TlsHandshake && hasTls && refused == 0)
             {
                 return new StartupRequest(RequestKind.DirectTls, packet, []);
             }
 
             int length = BinaryPrimitives.ReadInt32BigEndian(packet), code = BinaryPrimitives.ReadInt32BigEndian(packet.AsSpan(Header));
-            if (length is < MinimumLength or > MaximumLength + Header)
+            if (length is < MinimumLength or > FirstMessages.MaximumLength + Header)
             {
                 return null;
             }
 
-            if (length == MinimumLength && code is SslCode or GssCode)
+            if (length == MinimumLength && code is FirstMessages.SslRequest or FirstMessages.GssRequest)
             {
-                if (code == SslCode && hasTls)
+                if (code == FirstMessages.SslRequest && hasTls)
                 {
                     return new StartupRequest(RequestKind.Tls, packet, []);
                 }
@@ -85,7 +84,7 @@ internal sealed record StartupRequest(RequestKind Kind, byte[] Packet, IReadOnly
                 return null;
             }
 
-            return code == CancelCode ? new StartupRequest(RequestKind.Cancel, packet, [])
+            return code == FirstMessages.Cancel ? new StartupRequest(RequestKind.Cancel, packet, [])
                 : code >> 16 == 3 && Read(packet.AsSpan(MinimumLength)) is { } parameters ? new StartupRequest(RequestKind.Startup, packet, parameters)
                 : null;
         }
