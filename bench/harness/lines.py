@@ -50,6 +50,7 @@ CREATE FUNCTION spin(n int) RETURNS bigint LANGUAGE plpgsql AS
   $$ DECLARE s bigint := 0; BEGIN FOR i IN 1..n LOOP s := s + i * 3 % 7; END LOOP; RETURN s; END $$;
 CREATE FUNCTION exceptions(n int) RETURNS int LANGUAGE plpgsql AS
   $$ DECLARE c int := 0; BEGIN FOR i IN 1..n LOOP BEGIN PERFORM 1 / (i % 2); EXCEPTION WHEN division_by_zero THEN c := c + 1; END; END LOOP; RETURN c; END $$;
+CREATE TABLE wide AS SELECT i % 1000 AS g, i * 1000000007::bigint AS n, timestamptz '2026-01-01 00:00:00Z' + i * interval '7 seconds' AS at FROM generate_series(1, {rows}) i;
 CREATE TABLE inserted (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, k int, t text);
 VACUUM ANALYZE;
 """
@@ -134,6 +135,8 @@ LINES = [
     sql("aggregate", "bulk", "group {rows} rows", "SELECT count(*) FROM (SELECT g, count(*), sum(k), avg(id), min(t) FROM big GROUP BY g) x", smoke=True),
     sql("aggregate-parallel", "bulk", "group {rows} rows, 2 parallel workers", "SELECT count(*) FROM (SELECT g, count(*), sum(k), avg(id), min(t) FROM big GROUP BY g) x",
         before="SET max_parallel_workers_per_gather = 2", ratio_goal=None),
+    sql("aggregate-wide", "bulk", "group {rows} rows: bigint and timestamps",
+        "SELECT count(*) FROM (SELECT g, sum(n), min(n), max(n), min(at), max(at) FROM wide GROUP BY g) x"),
     rate("aggregate-c2", "bulk", "group {rows} rows, 2 clients", "aggregate", clients=2, jobs=2, database="work"),
     rate("sort-int-c2", "bulk", "sort {rows} rows by integer, 2 clients", "sort-int", clients=2, jobs=2, database="work"),
     rate("scan-c2", "bulk", "count with a filter, {rows} rows, 2 clients", "scan", clients=2, jobs=2, database="work"),

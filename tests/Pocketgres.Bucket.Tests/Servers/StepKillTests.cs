@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.Tests.Stores;
 using Pocketgres.Durability.Tests.Ledgers;
 using Pocketgres.ObjectStore;
@@ -93,7 +94,15 @@ public sealed class StepKillTests : IDisposable
         bool isCommit = s_commit.Contains(step), isClose = s_close.Contains(step);
         if (step == "merge")
         {
-            await MakeOlderAsync(); // the server that has the cluster collects once a day, and finds packs that are hardly read
+            // The server that has the cluster collects once a day, but not at once one that never was, and writes what is left of packs that are hardly
+            // read once more.
+            await _kept.PutAsync("bucket/cluster/" + Keys.Collected, new byte[1]);
+            await MakeOlderAsync("""
+                DROP TABLE IF EXISTS kept, gone;
+                CREATE TABLE kept AS SELECT 1 AS one;
+                CREATE TABLE gone AS SELECT md5(i::text) AS t FROM generate_series(1, 20000) i
+                """);
+            await MakeOlderAsync("DROP TABLE gone");
         }
 
         await using var server = await CliServer.StartAsync(Arguments(), environment: Hooks(isCommit ? $"{step}:{_random.Next(5, 60)}" : step));
@@ -135,10 +144,17 @@ public sealed class StepKillTests : IDisposable
         Assert.True(whole.ExitCode == 0, whole.Output + whole.Error);
     }
 
-    async Task MakeOlderAsync()
+    async Task MakeOlderAsync(string? change = null)
     {
         await using var server = await StartAsync();
         await VerifyAsync(server);
+        if (change is not null)
+        {
+            await using var session = await server.OpenAsync();
+            await using var command = new NpgsqlCommand(change, session);
+            await command.ExecuteNonQueryAsync();
+        }
+
         await WorkAsync(server, 0.3);
         Assert.Equal(0, await server.StopAsync());
         _now += TimeSpan.FromDays(3);
