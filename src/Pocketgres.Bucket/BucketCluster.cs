@@ -120,6 +120,7 @@ internal sealed class BucketCluster : IOpenedCluster
             {
                 Report = report,
                 Step = step,
+                BootPackHinted = options.CacheDirectory is null ? frames.Expect : null, // much of it may be there
                 ManifestFound = manifest =>
                 {
                     frames.Cache = FrameCache.Open(options, manifest.Cluster, manifest.Origin, report);

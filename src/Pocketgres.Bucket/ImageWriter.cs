@@ -56,7 +56,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     private async Task WriteHeadAsync(bool isClosed)
     {
         Step?.Invoke("head");
-        await store.PutAsync(Keys.Head, LogOpening.WriteHead(_newest, isClosed)).ConfigureAwait(false);
+        await store.PutAsync(Keys.Head, LogOpening.WriteHead(_newest, isClosed, _boot?.Pack)).ConfigureAwait(false);
         Step?.Invoke("done");
     }
 

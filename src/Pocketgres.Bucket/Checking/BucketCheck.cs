@@ -63,8 +63,9 @@ internal sealed class BucketCheck(IObjectStore store, Action<string>? found)
             throw new BucketException(BucketError.Damaged, $"{store.Name}: {e.Message}", e);
         }
 
-        var all = new Inventory(await store.ListAsync("", null, cancellationToken).ConfigureAwait(false));
+        // Before the listing: a cluster that is at work makes new images meanwhile.
         long hint = await store.GetAsync(Keys.Head, null, cancellationToken).ConfigureAwait(false) is { } head ? LogOpening.ReadHead(head.Content).Sequence : 0;
+        var all = new Inventory(await store.ListAsync("", null, cancellationToken).ConfigureAwait(false));
         if (all.Images.Count == 0 || hint > all.Images[^1].Number)
         {
             Tell(all.Images.Count == 0 ? "there is no image" : $"the newest image ({Keys.Manifest(hint)}) is missing");

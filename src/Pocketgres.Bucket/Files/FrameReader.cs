@@ -10,6 +10,8 @@ internal sealed class FrameReader(IObjectStore store)
 {
     private readonly ConcurrentDictionary<PageFrame, Lazy<Task<byte[]>>> _reading = new();
 
+    private (string Pack, Task<StoredObject?> Reading)? _expected;
+
     /// <summary>Frames that are kept on this machine; null for none. Set once it is known which cluster they are of.</summary>
     public FrameCache? Cache { get; set; }
 
@@ -29,6 +31,9 @@ internal sealed class FrameReader(IObjectStore store)
         }
     }
 
+    /// <summary>Begins to read a pack that will most likely be asked for whole. One at most; should it not come, nobody need know.</summary>
+    public void Expect(string pack) => _expected = (pack, store.GetAsync(pack));
+
     /// <summary>The frames of a whole pack, in order.</summary>
     public async Task<IReadOnlyList<byte[]>> ReadPackAsync(string pack, IReadOnlyList<PageFrame> frames)
     {
@@ -37,7 +42,9 @@ internal sealed class FrameReader(IObjectStore store)
             return kept;
         }
 
-        var found = await store.GetAsync(pack).ConfigureAwait(false) ?? throw Missing(pack);
+        var reading = _expected is { } expected && expected.Pack == pack ? expected.Reading : store.GetAsync(pack);
+        _expected = null;
+        var found = await reading.ConfigureAwait(false) ?? throw Missing(pack);
         List<byte[]> read = [.. frames.Select(f => Decode(f, found.Content.AsMemory(
             Math.Min(f.Offset, found.Content.Length), Math.Clamp(found.Content.Length - f.Offset, 0, f.Length))))];
         Keep(frames, found.Content);

@@ -24,6 +24,9 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
     /// <summary>Called as soon as the newest manifest is known, while the log is still being read and fenced.</summary>
     public Action<Manifest>? ManifestFound { get; init; }
 
+    /// <summary>Called with the key of the newest boot pack as the hint has it, before the manifest is known, which decides.</summary>
+    public Action<string>? BootPackHinted { get; init; }
+
     /// <summary>Says why it takes long.</summary>
     public Action<string>? Report { get; init; }
 
@@ -40,11 +43,18 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         var cluster = format is null ? await CreateAsync(cancellationToken).ConfigureAwait(false) : FormatObject.Decode(format.Content).Cluster;
 
         // A hint that says too much or too little costs requests only: what is listed decides.
-        var (hint, saysClosed) = await head.ConfigureAwait(false) is { } found ? ReadHead(found.Content) : default;
+        var (hint, saysClosed, bootPack) = await head.ConfigureAwait(false) is { } found ? ReadHead(found.Content) : default;
         var hinted = hint > 0 ? store.GetAsync(Keys.Manifest(hint), null, cancellationToken) : Task.FromResult<StoredObject?>(null);
         var manifests = store.ListAsync(Keys.Manifests, hint > 0 ? Keys.Manifest(hint) : null, cancellationToken);
         var log = store.ListAsync(Keys.Log, hint > 0 ? Keys.LogRecord(hint) : null, cancellationToken);
         var live = saysClosed ? null : store.ListAsync(Keys.Live, null, cancellationToken);
+        if (bootPack is not null)
+        {
+            BootPackHinted?.Invoke(bootPack);
+        }
+
+        // Behind a close the number is known before the listings say that nobody has opened it since: who has, has created that fence.
+        var fence = saysClosed ? CreateFenceAsync(cluster, hint + 2, cancellationToken) : null;
         var manifest = await ReadManifestAsync(cluster, hint, await hinted.ConfigureAwait(false), (await manifests.ConfigureAwait(false)).Entries, cancellationToken)
             .ConfigureAwait(false);
         if (manifest is not null)
@@ -54,10 +64,18 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
 
         long start = (manifest?.Sequence ?? 0) + 1;
         var listed = await log.ConfigureAwait(false);
-        if (saysClosed && start == hint + 1 && listed.Entries is [var last] && last.Key == Keys.LogRecord(start))
+        bool isMine = fence is not null && await fence.ConfigureAwait(false);
+        if (saysClosed && start == hint + 1 && listed.Entries.Any(e => e.Key == Keys.LogRecord(start))
+            && (isMine || listed.Entries.All(e => e.Key == Keys.LogRecord(start))))
         {
-            // Nobody has opened it since, or a fence would be behind: neither who is alive is of interest, nor what the record says.
-            return await FenceAsync(cluster, manifest, start + 1, start + 1, isClosed: true, cancellationToken).ConfigureAwait(false);
+            // Nobody has opened it since: neither who is alive is of interest, nor what the record says. Or somebody does at this moment.
+            return await FenceAsync(cluster, manifest, start + 1, start + 1, isMine, isClosed: true, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (isMine)
+        {
+            // The hint is out of date, and what was behind it is removed. Nothing was written behind this fence, and nothing will be.
+            await store.DeleteAsync(Keys.LogRecord(hint + 2), cancellationToken).ConfigureAwait(false);
         }
 
         var holders = await (live ?? store.ListAsync(Keys.Live, null, cancellationToken)).ConfigureAwait(false);
@@ -78,22 +96,23 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
             }
         }
 
-        return await FenceAsync(cluster, manifest, start, first, isClosed: false, cancellationToken).ConfigureAwait(false);
+        return await FenceAsync(cluster, manifest, start, first, isMine: false, isClosed: false, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The object <c>head</c>.</summary>
+    /// <summary>The object <c>head</c>: the number, whether the log is closed, and on a line of its own the boot pack.</summary>
     /// <param name="sequence">Of the newest image.</param>
     /// <param name="isClosed">Whether the record behind it closes the log, and is stored.</param>
-    internal static byte[] WriteHead(long sequence, bool isClosed) =>
-        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{sequence}{(isClosed ? ClosedMark : "")}"));
+    /// <param name="bootPack">Key of the image's boot pack; null for none.</param>
+    internal static byte[] WriteHead(long sequence, bool isClosed, string? bootPack) =>
+        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{sequence}{(isClosed ? ClosedMark : "")}{(bootPack is null ? "" : "\n" + bootPack)}"));
 
     /// <summary>What the object <c>head</c> says; 0 when it makes no sense.</summary>
-    internal static (long Sequence, bool IsClosed) ReadHead(byte[] content)
+    internal static (long Sequence, bool IsClosed, string? BootPack) ReadHead(byte[] content)
     {
-        string text = Encoding.UTF8.GetString(content);
-        bool isClosed = text.EndsWith(ClosedMark, StringComparison.Ordinal);
-        return long.TryParse(isClosed ? text[..^ClosedMark.Length] : text, NumberStyles.None, CultureInfo.InvariantCulture, out long sequence) && sequence > 0
-            ? (sequence, isClosed)
+        string[] lines = Encoding.UTF8.GetString(content).Split('\n', 2);
+        bool isClosed = lines[0].EndsWith(ClosedMark, StringComparison.Ordinal);
+        return long.TryParse(isClosed ? lines[0][..^ClosedMark.Length] : lines[0], NumberStyles.None, CultureInfo.InvariantCulture, out long sequence) && sequence > 0
+            ? (sequence, isClosed, lines.Length > 1 ? lines[1] : null)
             : default;
     }
 
@@ -148,16 +167,21 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         return hinted is null ? null : Manifest.Decode(hinted.Content, cluster, hint);
     }
 
-    private async Task<OpenedLog> FenceAsync(Guid cluster, Manifest? manifest, long start, long first, bool isClosed, CancellationToken cancellationToken)
+    private Task<bool> CreateFenceAsync(Guid cluster, long sequence, CancellationToken cancellationToken)
+    {
+        Step?.Invoke("fence");
+        return store.CreateAsync(Keys.LogRecord(sequence), new LogRecord(LogRecordKind.Fence, cluster, sequence, sequence, DateTime.UtcNow, []).Encode(), cancellationToken);
+    }
+
+    private async Task<OpenedLog> FenceAsync(
+        Guid cluster, Manifest? manifest, long start, long first, bool isMine, bool isClosed, CancellationToken cancellationToken)
     {
         var reading = ReadAsync(cluster, "", start, first, cancellationToken);
         var origin = manifest?.Origin;
         var readingOrigin = origin is null
             ? Task.FromResult(new List<LogRecord>())
             : ReadAsync(origin.Cluster, origin.Prefix, origin.First, origin.Last + 1, cancellationToken);
-        var fence = new LogRecord(LogRecordKind.Fence, cluster, first, first, DateTime.UtcNow, []);
-        Step?.Invoke("fence");
-        bool isMine = await store.CreateAsync(Keys.LogRecord(first), fence.Encode(), cancellationToken).ConfigureAwait(false);
+        isMine = isMine || await CreateFenceAsync(cluster, first, cancellationToken).ConfigureAwait(false);
         var tail = await reading.ConfigureAwait(false);
         while (!isMine)
         {
@@ -169,8 +193,7 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
 
             tail.Add(other);
             first++;
-            fence = new LogRecord(LogRecordKind.Fence, cluster, first, first, DateTime.UtcNow, []);
-            isMine = await store.CreateAsync(Keys.LogRecord(first), fence.Encode(), cancellationToken).ConfigureAwait(false);
+            isMine = await CreateFenceAsync(cluster, first, cancellationToken).ConfigureAwait(false);
         }
 
         long next = first + 1;

@@ -20,6 +20,11 @@ public class LogTests(ITestOutputHelper output)
         for (int round = 0; round < races / Openers; round++)
         {
             var store = new MemoryObjectStore();
+            if (round % 2 == 1)
+            {
+                await MakeClosedAsync(store);
+            }
+
             var writers = await Task.WhenAll(Enumerable.Range(0, Openers).Select(i => Task.Run(() => TryOpenAsync(store, seed: (round * 10) + i))));
             var shippers = writers.OfType<OpenedLog>().Select(log => (Log: log, Shipper: new LogShipper(store, log, s_options))).ToList();
             var durable = new List<string>();
@@ -205,6 +210,53 @@ public class LogTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Behind_a_close_everything_that_the_hint_tells_is_asked_for_at_once()
+    {
+        var store = new MemoryObjectStore();
+        long image = await MakeClosedAsync(store);
+        var held = new HeldStore(store, "GET " + Keys.Manifest(image), "LIST " + Keys.Manifests, "LIST " + Keys.Log, "CREATE " + Keys.LogRecord(image + 2), "GET pack/boot");
+        var log = await new LogOpening(held, s_options) { BootPackHinted = pack => _ = held.GetAsync(pack) }.OpenAsync(default);
+        Assert.Equal((image + 2, image + 3), (log.Token, log.NextSequence));
+    }
+
+    [Fact]
+    public async Task A_hint_from_before_what_was_removed_leaves_no_fence()
+    {
+        var store = new MemoryObjectStore();
+        long old = await MakeClosedAsync(store);
+        byte[] hint = (await store.GetAsync(Keys.Head))!.Content;
+        long image = await MakeClosedAsync(store);
+        Assert.True(image > old + 2);
+        foreach (var entry in (await store.ListAsync(Keys.Log)).Entries.Where(e => Keys.NumberIn(e.Key, Keys.Log) <= image))
+        {
+            await store.DeleteAsync(entry.Key); // as a collection does
+        }
+
+        await store.PutAsync(Keys.Head, hint);
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        Assert.Equal(image, log.Manifest!.Sequence);
+        Assert.Equal(image + 2, log.Token);
+        Assert.All((await store.ListAsync(Keys.Log)).Entries, e => Assert.InRange(Keys.NumberIn(e.Key, Keys.Log), image + 1, image + 2));
+    }
+
+    [Fact]
+    public async Task A_close_that_is_missing_behind_the_image_that_the_hint_names_costs_nothing()
+    {
+        var store = new MemoryObjectStore();
+        long image = await MakeClosedAsync(store);
+        await store.DeleteAsync(Keys.LogRecord(image + 1));
+        var first = await new LogOpening(store, s_options).OpenAsync(default);
+        Assert.Equal(image + 1, first.Token);
+        await using (var shipper = new LogShipper(store, first, s_options))
+        {
+            shipper.Note(new LogPart.Removed("kept"));
+            Assert.True(await Task.Run(() => shipper.WaitUntilDurable(shipper.Seal())));
+        }
+
+        Assert.Equal(["kept"], Texts(await new LogOpening(store, s_options).OpenAsync(default)));
+    }
+
+    [Fact]
     public async Task Who_is_alive_is_not_taken_over_unless_asked()
     {
         var store = new MemoryObjectStore();
@@ -231,6 +283,21 @@ public class LogTests(ITestOutputHelper output)
         var error = await Assert.ThrowsAsync<DamagedObjectException>(() => new LogOpening(store, s_options).OpenAsync(default));
         Assert.Equal(Keys.Manifest(7), error.Key);
         Assert.Equal(1, log.Token);
+    }
+
+    // As a clean stop leaves it: an image, a record that closes the log, and the hint. Returns the image's number.
+    static async Task<long> MakeClosedAsync(MemoryObjectStore store)
+    {
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        await using var shipper = new LogShipper(store, log, s_options);
+        shipper.Note(new LogPart.Removed("before"));
+        long image = shipper.Cut();
+        await shipper.ConfirmedAsync(image);
+        var manifest = new Manifest(log.Cluster, image, log.Token, DateTime.UtcNow, 1, 1, [], null);
+        Assert.True(await store.CreateAsync(Keys.Manifest(image), manifest.Encode()));
+        Assert.Equal(image + 1, await shipper.CloseAsync());
+        await store.PutAsync(Keys.Head, LogOpening.WriteHead(image, isClosed: true, "pack/boot"));
+        return image;
     }
 
     static List<string> Texts(OpenedLog log) => [.. log.Tail.SelectMany(r => r.Parts).OfType<LogPart.Removed>().Select(p => p.Path)];

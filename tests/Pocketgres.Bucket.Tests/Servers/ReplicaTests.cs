@@ -1,8 +1,10 @@
 using System.Globalization;
 using Pocketgres.Bucket.Tests.Stores;
+using Pocketgres.Durability.Tests.Ledgers;
 using Pocketgres.ObjectStore;
 using Pocketgres.ObjectStore.S3;
 using Pocketgres.Server.Tests.Infrastructure;
+using Xunit.Abstractions;
 
 namespace Pocketgres.Bucket.Tests.Servers;
 
@@ -12,9 +14,11 @@ public sealed class ReplicaTests : IDisposable
     readonly MemoryObjectStore _kept = new();
     readonly MeteredObjectStore _seen;
     readonly S3Server _server, _ofReplicas;
+    readonly ITestOutputHelper _output;
 
-    public ReplicaTests()
+    public ReplicaTests(ITestOutputHelper output)
     {
+        _output = output;
         _seen = new MeteredObjectStore(_kept);
         _server = TestCredentials.Serve(_kept);
         _ofReplicas = TestCredentials.Serve(_seen);
@@ -87,6 +91,88 @@ public sealed class ReplicaTests : IDisposable
         Assert.Equal(0, await one.StopAsync());
         Assert.Equal(0, await again.StopAsync());
         Assert.DoesNotContain("waiting for WAL", one.Log.Tail, StringComparison.Ordinal);
+    }
+
+    // The long form works for so many seconds, with a kill every quarter of a minute.
+    [Fact]
+    public async Task Replicas_show_whole_transactions_while_writers_work_and_are_killed()
+    {
+        double length = double.TryParse(Environment.GetEnvironmentVariable("POCKETGRES_REPLICA_SECONDS"), CultureInfo.InvariantCulture, out double wanted) ? wanted : 4;
+        var ledger = new Ledger(new Random().Next(), writers: 8);
+        var server = await StartAsync("main");
+        await using (var session = await server.OpenAsync())
+        {
+            await ledger.CreateAsync(session);
+        }
+
+        await using var one = await StartReplicaAsync("main");
+        await using var two = await StartReplicaAsync("main");
+        using var end = new CancellationTokenSource();
+        int looks = 0, kills = 0;
+        Task[] readers = [.. new[] { one, two }.Select(replica => Task.Run(async () =>
+        {
+            await using var reader = await replica.OpenAsync();
+            for (; !end.IsCancellationRequested; Interlocked.Increment(ref looks))
+            {
+                await LookAsync(reader);
+            }
+        }))];
+        var began = DateTime.UtcNow;
+        for (double left = length; left > 0; left = length - (DateTime.UtcNow - began).TotalSeconds, kills++)
+        {
+            using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(Math.Min(left, 15)));
+            var load = ledger.RunAsync(() => server.OpenAsync(), CancellationToken.None);
+            await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, stop.Token), load, Task.WhenAny(readers));
+            await server.KillAsync();
+            await load;
+            await server.DisposeAsync();
+            server = await StartAsync("main");
+        }
+
+        await using (server)
+        {
+            await using var session = await server.OpenAsync();
+            await ledger.VerifyAsync(session);
+            long written = await session.ScalarAsync<long>("select count(*) from transfers");
+            await end.CancelAsync();
+            await Task.WhenAll(readers);
+            foreach (var replica in new[] { one, two })
+            {
+                await using var reader = await replica.OpenAsync();
+                await Wait.UntilAsync(async () => await reader.ScalarAsync<long>("select count(*) from transfers") == written, "a replica has all transactions");
+                await LookAsync(reader);
+            }
+
+            await session.CloseAsync();
+            Assert.Equal(0, await server.StopAsync());
+            _output.WriteLine($"{kills} kills, {written} transactions kept, replicas read {looks} times, all of them whole");
+        }
+
+        Assert.Equal(0, _seen.Puts);
+
+        // One look is of one moment: sums and numbers agree in it, or a transaction is there by half.
+        static async Task LookAsync(NpgsqlConnection reader)
+        {
+            try
+            {
+                await reader.ExecuteAsync("begin isolation level repeatable read");
+                long rows = await reader.ScalarAsync<long>("select count(*) from accounts");
+                Assert.True(rows is 0 or 50);
+                Assert.Empty(await reader.ColumnAsync<int>("""
+                    select a.id from accounts a where a.balance <> 1000 + coalesce((select sum(amount) from transfers where target = a.id), 0)
+                        - coalesce((select sum(amount) from transfers where source = a.id), 0)
+                    """));
+                Assert.Empty(await reader.ColumnAsync<int>("select writer from transfers group by writer having count(*) <> max(n)"));
+            }
+            catch (PostgresException e) when (e.SqlState is "40001")
+            {
+                // Cancelled, for the log that is to be replayed removes what it would see.
+            }
+            finally
+            {
+                await reader.ExecuteAsync("rollback");
+            }
+        }
     }
 
     [Fact]
