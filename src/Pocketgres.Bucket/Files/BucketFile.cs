@@ -7,6 +7,8 @@ namespace Pocketgres.Bucket.Files;
 /// <summary>An open regular file of a <see cref="BucketFileSystem"/>.</summary>
 internal sealed unsafe class BucketFile : OpenFile
 {
+    private const int WillNeed = 3; // POSIX_FADV_WILLNEED
+
     private readonly BucketFileSystem _fileSystem;
 
     public BucketFile(BucketFileSystem fileSystem, BucketNode node, OpenFile name, string path)
@@ -53,6 +55,16 @@ internal sealed unsafe class BucketFile : OpenFile
     public override Errno Allocate(long offset, long length) => _fileSystem.Allocate(this, offset, length);
 
     public override Errno Sync(bool dataOnly) => _fileSystem.Sync(this);
+
+    public override Errno Advise(long offset, long length, int advice)
+    {
+        if (advice == WillNeed && offset >= 0 && length >= 0)
+        {
+            _fileSystem.Prefetch(this, offset, length == 0 ? long.MaxValue / 2 : length);
+        }
+
+        return Errno.None;
+    }
 
     public override Errno Status(out FileStatus status) => _fileSystem.Status(this, out status);
 

@@ -107,6 +107,9 @@ internal static unsafe partial class HostCalls
     [LibraryImport("libc", SetLastError = true)]
     public static partial int fallocate(int fd, int mode, long offset, long length);
 
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int sync_file_range(int fd, long offset, long length, uint flags);
+
     [LibraryImport("libc")]
     public static partial int posix_fadvise(int fd, long offset, long length, int advice);
 

@@ -258,7 +258,19 @@ internal sealed unsafe class HostFile : OpenFile
             : syncfs(_fd) < 0 ? HostErrno.Last() : Errno.None;
     }
 
-    public override Errno Advise(long offset, long length, int advice) => HostErrno.Map(posix_fadvise(_fd, offset, length, advice));
+    // What is not needed any more is not dropped, for others may need it, but its writing begins: PostgreSQL means that (pg_flush_data), for want of sync_file_range(2).
+    public override Errno Advise(long offset, long length, int advice)
+    {
+        const int DontNeed = 4;
+        const uint Write = 2; // SYNC_FILE_RANGE_WRITE
+        if (advice != DontNeed)
+        {
+            return HostErrno.Map(posix_fadvise(_fd, offset, length, advice));
+        }
+
+        _ = sync_file_range(_fd, offset, length, Write); // a hint, which not every file system takes
+        return Errno.None;
+    }
 
     public override Errno ChangeMode(int mode) => fchmod(_fd, mode & 0xFFF) < 0 ? HostErrno.Last() : Errno.None;
 

@@ -76,7 +76,9 @@ public static unsafe class MemoryCalls
     public static long HeapMaximum64(byte* m) => DataModel.Lp64.MaximumMemory;
 
     /// <summary>
-    /// mmap(2) of a file. A writable shared mapping becomes memory that other processes map too; any other mapping is a private copy.
+    /// mmap(2) of a file. A writable shared mapping becomes memory that other processes map too; a private mapping is a copy. A shared one that is only read
+    /// is refused (ENODEV), as by file systems that cannot map: who asks for one expects that nothing is read yet. PostgreSQL, which maps every file of the
+    /// data directory so after a crash to have it written soon (pg_flush_data), goes on to posix_fadvise.
     /// </summary>
     [HostFunction("_mmap_js")]
     public static int MapFile(byte* m, int length, int protection, int flags, int fd, long offset, int allocated, int address)
@@ -114,6 +116,11 @@ public static unsafe class MemoryCalls
         if (access == OpenFlags.WriteOnly || (shared && access != OpenFlags.ReadWrite))
         {
             return -(int)Errno.EACCES;
+        }
+
+        if ((flags & MapShared) != 0 && !shared)
+        {
+            return -(int)Errno.ENODEV;
         }
 
         int descriptor = shared && offset == 0 ? file.ShareAsMemory(size) : -1;

@@ -114,6 +114,51 @@ public class BucketFileSystemTests
     }
 
     [Fact]
+    public async Task What_is_advised_comes_before_it_is_read()
+    {
+        const int WillNeed = 3, DontNeed = 4;
+        var store = new MemoryObjectStore();
+        using var directory = new TemporaryDirectory();
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        var files = new BucketFileSystem(new FrameReader(store), directory.Path);
+        await using var shipper = new LogShipper(store, log, s_options);
+        files.Log = shipper;
+        FileTree.WriteAll(files, "/a", Filled(1, 2_000_000), 0x180, sync: false);
+        FileTree.WriteAll(files, "/b", Filled(2, 30_000), 0x180, sync: false);
+        var images = new ImageWriter(store, log, files, shipper);
+        await images.WriteAsync(withBootPack: false);
+        files.Free();
+        var counted = new MeteredObjectStore(store);
+        var read = new BucketFileSystem(new FrameReader(counted), directory.Path);
+        read.Load(Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest));
+        Assert.Equal(Kernel.Errno.None, read.Open("/a", OpenFlags.ReadOnly, 0, out var a));
+        Assert.Equal(Kernel.Errno.None, read.Open("/b", OpenFlags.ReadOnly, 0, out var b));
+        Assert.Equal(Kernel.Errno.None, a!.Advise(0, 0, DontNeed));
+        Assert.Equal(Kernel.Errno.None, a.Advise(1L << 40, PageFile.PageSize, WillNeed)); // behind its end
+        Assert.Equal(0, counted.Gets);
+        Assert.True(a.MustFetch(0, 2_000_000));
+        Assert.Equal(Kernel.Errno.None, a.Advise(0, 0, WillNeed)); // to its end
+        await Wait.UntilAsync(() => !a.MustFetch(0, 2_000_000), "all pages are here");
+        long gets = counted.Gets;
+        Assert.InRange(gets, 2, 1000);
+        Assert.Equal(Filled(1, 2_000_000), FileTree.ReadAll(read, "/a"));
+        Assert.Equal(gets, counted.Gets);
+
+        // What cannot be had is an error where it is read, and not before.
+        foreach (var entry in (await store.ListAsync(Keys.Packs)).Entries)
+        {
+            await store.DeleteAsync(entry.Key);
+        }
+
+        Assert.Equal(Kernel.Errno.None, b!.Advise(0, 30_000, WillNeed));
+        await Wait.UntilAsync(() => counted.Gets > gets, "it was asked for");
+        Assert.Equal(Kernel.Errno.EIO, b.Fetch(0, 30_000));
+        a.Release();
+        b.Release();
+        read.Free();
+    }
+
+    [Fact]
     public async Task A_damaged_or_missing_pack_is_an_error_and_never_other_bytes()
     {
         var store = new MemoryObjectStore();
