@@ -140,6 +140,8 @@ public sealed class StepKillTests : IDisposable
         await MakeOlderAsync();
         await MakeOlderAsync();
         Assert.Equal(128 + 9, (await CliServer.RunToEndAsync(Hooks($"remove:{_random.Next(1, 8)}"), "gc", Url("cluster") + "&retention=0s")).ExitCode);
+        var rest = await CliServer.RunToEndAsync("gc", Url("cluster") + "&retention=0s"); // the next one goes on, and the bucket stays as small as a check can read in a minute
+        Assert.True(rest.ExitCode == 0, rest.Output + rest.Error);
         var whole = await CliServer.RunToEndAsync("check", Url("cluster"));
         Assert.True(whole.ExitCode == 0, whole.Output + whole.Error);
     }
