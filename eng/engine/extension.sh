@@ -1,8 +1,8 @@
 #!/bin/bash
 # Compiles one extension. extension.sh NAME SOURCE WORK OUT ARGUMENTS...: SOURCE is copied to WORK, changed as NAME.sed says if there is one, and
 # compiled there as its makefile (PGXS), CMakeLists.txt or meson.build says, with further arguments for make, cmake or meson; OUT gets lib/postgresql and
-# share/postgresql. POCKET_SDK, POCKET_PREFIX, POCKET_SERVER, POCKET_SYSROOT and the toolchain are the caller's. A library that imports what neither
-# the server nor the kernel has is an error.
+# share/postgresql. POCKET_SDK, POCKET_PREFIX, POCKET_SERVER, POCKET_SYSROOT, TOOLCHAIN_SYSTEM and the toolchain are the caller's. A library that imports what neither
+# the server nor the kernel has is an error. NAME-build.sh, if there is one, is what to do in place of calling make.
 set -euo pipefail
 name="$1" source="$2" work="$3" out="$4"; shift 4
 port="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -12,6 +12,11 @@ cp -r "$source/." "$work/"
 [[ ! -f "$port/$name.sed" ]] || find "$work" -name '*.c' -exec sed -i -f "$port/$name.sed" {} +
 export PG_CONFIG="$port/pg_config" USE_PGXS=1 POCKET_PATHS="${POCKET_PATHS:-} -ffile-prefix-map=$work=/pocketgres/extensions/$name"
 cd "$work"
+# C++ that throws has another compiler and another library, which the first such extension waits for.
+if [[ -f "$port/$name-build.sh" ]] || grep -rqwE 'throw|catch' --include=*.{cc,cpp,cxx,C,hh,hpp} --exclude-dir=.git "$work"; then
+    make -s -j"${POCKETGRES_JOBS:-$(nproc)}" -f "$port/cxx.mk" AR=llvm-ar "OUT=$POCKET_SYSROOT/cxx" "PORT=$port" "SYSTEM=$TOOLCHAIN_SYSTEM"
+    PATH="$port/cxx:$PATH"; export PATH
+fi
 needs() { local program; for program in "$@"; do command -v "$program" >/dev/null || { echo "error: $program is not on the PATH: install it" >&2; exit 1; }; done; }
 pgxs() {
     make "PG_CONFIG=$PG_CONFIG" with_llvm=no OPTFLAGS= "$@"
@@ -33,7 +38,8 @@ with_meson() {
     ninja -C "$work/.build"
     DESTDIR="$work/.root" meson install -C "$work/.build" --no-rebuild
 }
-if [[ -n "$(ls GNUmakefile makefile Makefile 2>/dev/null)" || " $* " == *" -C "* || " $* " == *" -f "* ]]; then pgxs "$@"
+if [[ -f "$port/$name-build.sh" ]]; then source "$port/$name-build.sh"
+elif [[ -n "$(ls GNUmakefile makefile Makefile 2>/dev/null)" || " $* " == *" -C "* || " $* " == *" -f "* ]]; then pgxs "$@"
 elif [[ -f CMakeLists.txt ]]; then with_cmake "$@"
 elif [[ -f meson.build ]]; then with_meson "$@"
 else echo "error: $source has no Makefile, CMakeLists.txt or meson.build" >&2; exit 1

@@ -47,5 +47,7 @@ sub names # of imports, of exports
 
 my ($server_imports, $server_exports) = names($ARGV[0]);
 my ($imports, $exports) = names($ARGV[1]);
-my %known = map { ($_ => 1) } @$server_imports, @$server_exports, @$exports, qw(memory __memory_base __table_base __stack_pointer __indirect_function_table);
+# Those of the kernel that the server does not use
+my @host = qw(pocket_throw_exception pocket_thrown_exception);
+my %known = map { ($_ => 1) } @$server_imports, @$server_exports, @$exports, @host, qw(memory __memory_base __table_base __stack_pointer __indirect_function_table);
 print map { "$_\n" } grep { !$known{$_} && !/^invoke_/ } do { my %seen; grep { !$seen{$_}++ } @$imports };

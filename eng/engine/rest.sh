@@ -74,7 +74,7 @@ install_tests() {
 # ---- extensions ----
 
 # Headers, PGXS and libpq for those that are compiled outside PostgreSQL's tree
-export POCKET_SDK="$base/build/sdk$prefix" POCKET_PREFIX="$prefix" POCKET_SERVER="$build/src/backend/postgres"
+export POCKET_SDK="$base/build/sdk$prefix" POCKET_PREFIX="$prefix" POCKET_SERVER="$build/src/backend/postgres" TOOLCHAIN_SYSTEM
 sdk() {
     local d
     rm -rf "$base/build/sdk"

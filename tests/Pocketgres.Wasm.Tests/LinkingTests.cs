@@ -110,6 +110,37 @@ public class LinkingTests
         Assert.Equal(1, instance.I32(0x350));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void OnlyAModuleThatLooksForHandlersCatchesCppExceptions(bool looks)
+    {
+        using var instance = new TestInstance(MainModule());
+        var side = Side();
+        int invoke = side.ImportFunction("invoke_v", "vi");
+        int raise = side.ImportFunction("pocket_throw_exception", "v");
+        if (looks)
+        {
+            side.ImportFunction("pocket_thrown_exception", "i");
+        }
+
+        side.Dylink(0, 0, 1);
+        int callee = side.Function("v", c => c.Call(raise));
+        side.Elements(0, [callee], baseGlobal: 1);
+        side.Function("v", c => c.Op(GlobalGet, 1).Call(invoke), "side_run");
+        instance.LoadSide(Translate(side, instance.Main));
+        if (looks)
+        {
+            instance.Invoke("side_run");
+        }
+        else
+        {
+            Assert.Throws<CppException>(() => instance.Invoke("side_run"));
+        }
+
+        Assert.Equal(looks ? 1 : 0, instance.I32(0x350)); // setThrew(1, 0)
+    }
+
     [Fact]
     public void UnresolvedAndMismatchedImports()
     {

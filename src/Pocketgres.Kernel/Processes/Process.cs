@@ -87,6 +87,8 @@ public sealed unsafe partial class Process
     /// <summary>The one longjmp exception this process throws: control flow needs no stack trace or allocation.</summary>
     private LongjmpException Longjmp { get; } = new();
 
+    /// <summary>Address of the C++ exception that was thrown last. Its own thread; read where it arrives, so a fork need not know of it.</summary>
+    internal int ThrownException { get; set; }
 
     internal DynamicLinker Linker { get; private set; } = null!;
 

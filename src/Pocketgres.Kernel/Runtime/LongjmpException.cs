@@ -5,7 +5,7 @@ namespace Pocketgres.Kernel;
 /// the jump buffer; caught only by the translated <c>invoke_*</c> thunks, which restore the shadow stack pointer and call
 /// <c>setThrew(1, 0)</c>. It is control flow, not an error.
 /// </summary>
-public sealed class LongjmpException : Exception
+public sealed class LongjmpException : UnwindException
 {
     /// <summary>Creates the exception.</summary>
     public LongjmpException()

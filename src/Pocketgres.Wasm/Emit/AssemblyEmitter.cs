@@ -44,8 +44,9 @@ internal sealed class AssemblyEmitter
         DefineType("", "<Module>", 1, 0);
     }
 
-    /// <summary>The exception type that <c>invoke_*</c> thunks catch.</summary>
-    public TypeReferenceHandle LongjmpException => Type(Assembly(RuntimeAssembly, runtimeVersion), "Pocketgres.Kernel", "LongjmpException");
+    /// <summary>The exception type that <c>invoke_*</c> thunks catch: a longjmp, or also a C++ exception.</summary>
+    public TypeReferenceHandle UnwindException(bool alsoCpp) =>
+        Type(Assembly(RuntimeAssembly, runtimeVersion), "Pocketgres.Kernel", alsoCpp ? "UnwindException" : "LongjmpException");
 
     /// <summary>The base of all exceptions, which guards catch.</summary>
     public TypeReferenceHandle Exception => Type(systemRuntime, "System", "Exception");

@@ -11,6 +11,9 @@ namespace Pocketgres.Wasm.Translation;
 /// </summary>
 internal sealed class ImportBinder
 {
+    /// <summary>The host function that code asks where a C++ exception arrives.</summary>
+    private const string ThrownException = "pocket_thrown_exception";
+
     private readonly AssemblyEmitter emitter;
     private readonly TranslationOptions options;
     private readonly ModuleLinkage self;
@@ -23,6 +26,7 @@ internal sealed class ImportBinder
         this.options = options;
         this.self = self;
         var module = options.Module;
+        HasCppExceptions = module.FunctionImports.Any(i => i.Name == ThrownException);
         handles = new EntityHandle[module.FunctionImports.Count];
         for (int i = 0; i < handles.Length; i++)
         {
@@ -69,6 +73,9 @@ internal sealed class ImportBinder
 
     /// <summary>emscripten's <c>invoke_*</c>: a call through the table that a longjmp may end.</summary>
     public static bool IsInvoke(string import) => import.StartsWith("invoke_", StringComparison.Ordinal);
+
+    /// <summary>Whether the module has C++ code that catches exceptions. Others must not catch one: <c>setThrew(1, 0)</c> is nothing to code that knows of longjmp only, which would go on.</summary>
+    public bool HasCppExceptions { get; }
 
     private ImportBinding Bind(int import)
     {

@@ -125,7 +125,7 @@ internal sealed class ThunkBuilder(ModuleContext context)
 
     /// <summary>
     /// emscripten's <c>invoke_*(index, arguments...)</c>: calls through the table; if the callee longjmps, restores the shadow stack pointer,
-    /// calls <c>setThrew(1, 0)</c> and returns 0. Catches nothing else: exit and traps must pass.
+    /// calls <c>setThrew(1, 0)</c> and returns 0. In a module that can look for a handler of a C++ exception, the same for that. Catches nothing else: exit and traps must pass.
     /// </summary>
     private int Invoke(string name, FunctionType type)
     {
@@ -187,7 +187,7 @@ internal sealed class ThunkBuilder(ModuleContext context)
 
         il.Return();
         il.ResolveLabels();
-        return emitter.AddBody(il, locals, new ProtectedRegion(tryStart, tryEnd, handlerEnd, emitter.LongjmpException));
+        return emitter.AddBody(il, locals, new ProtectedRegion(tryStart, tryEnd, handlerEnd, emitter.UnwindException(context.Imports.HasCppExceptions)));
     }
 
     private static void StackPointer(IlWriter il)

@@ -50,6 +50,12 @@ public static unsafe class TestHost
     [HostFunction("_emscripten_throw_longjmp", Locking = KernelLocking.None)]
     public static void ThrowLongjmp(byte* m) => throw new LongjmpException();
 
+    [HostFunction("pocket_throw_exception", Locking = KernelLocking.None)]
+    public static void ThrowCpp(byte* m) => throw new CppException();
+
+    [HostFunction("pocket_thrown_exception", Locking = KernelLocking.None)]
+    public static int ThrownCpp(byte* m) => 8;
+
     [HostFunction("fail", Locking = KernelLocking.None)]
     public static void Fail(byte* m) => throw new InvalidOperationException("not a longjmp");
 
