@@ -1,7 +1,7 @@
 # Sourced by engine.sh: archives of sources, by their lines in eng/engine/sources and eng/engine/extensions. The caller's: repository, port, base, downloads, say, die, failed.
 source "$repository/eng/debian.sh"
 # A line of eng/engine/sources or eng/engine/extensions: NAME VERSION SHA256 DIRECTORY/FILE of Debian's pool, ...
-source_line() { grep -hE "^$1 " "$port/sources" "$port/extensions" || die "eng/engine/sources and eng/engine/extensions have no line for $1"; }
+source_line() { grep -hE "^$1 " "$port/sources" "$port/libraries-of-extensions" "$port/extensions" || die "eng/engine/sources and eng/engine/extensions have no line for $1"; }
 checked() { [[ -f "$1" && "$(sha256sum "$1" | cut -d' ' -f1)" == "$2" ]]; }
 
 download() { # address, file: 0 if it is there afterwards
