@@ -19,7 +19,7 @@ $(OUT)/libcxxabi/src/private_typeinfo.cpp.o: flags += -D__cxa_get_exception_ptr=
 $(OUT)/libc++.a: $(objects)
 	rm -f $@
 	$(AR) rcs $@ $^
-$(OUT)/%.cpp.o: $(SYSTEM)/lib/%.cpp $(PORT)/cxx/wasm-cc
+$(OUT)/%.cpp.o: $(SYSTEM)/lib/%.cpp $(PORT)/cxx/wasm-cc $(PORT)/cxx/longjmp.h
 	@mkdir -p $(@D)
 	$(CXX) $(flags) -c $< -o $@
 $(OUT)/exceptions.cpp.o: $(PORT)/exceptions.cpp $(PORT)/cxx/wasm-cc
