@@ -329,6 +329,7 @@ public sealed unsafe class ProcessLifeTests
             ("division overflow", p => ((delegate*<byte*, int, int, int>)p.Export("divide"))(p.Memory, int.MinValue, -1), typeof(OverflowException)),
             ("abort", p => ProcessCalls.Abort(p.Memory), typeof(TrapException)),
             ("longjmp without setjmp", p => ProcessCalls.ThrowLongjmp(p.Memory), typeof(LongjmpException)),
+            ("C++ exception that nobody catches", p => ExceptionCalls.Throw(p.Memory, 0, 0, 0), typeof(CppException)),
             ("host function", _ => throw new InvalidOperationException("mine"), typeof(InvalidOperationException)),
         };
         foreach (var (what, body, exception) in crashes)
