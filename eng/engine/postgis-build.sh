@@ -35,6 +35,7 @@ printf '#!/bin/sh\ncase "$*" in --atleast-pkgconfig-version* | *json-c*) ;; *) e
 chmod +x "$work/.config"/*
 export "PROJ_VERSION=$proj" "JSONC_CFLAGS=-I$libraries/include/json-c" "JSONC_LIBS=-L$libraries/lib -ljson-c"
 export ac_cv_lib_proj_pj_get_release=no ac_cv_lib_proj_proj_info=yes ac_cv_lib_geos_c_initGEOS=yes ac_cv_lib_xml2_xmlInitParser=yes ac_cv_lib_pq_PQserverVersion=yes
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-315532800}" # postgis_lib_build_date(); equal inputs are equal bytes
 flags="-O2 -fPIC -w"
 ./configure --host=wasm64-unknown-emscripten --build=x86_64-pc-linux-gnu CC=wasm-cc CXX=wasm-c++ AR=llvm-ar RANLIB=llvm-ranlib STRIP=llvm-strip "CPP=wasm-cc -E" CPPFLAGS= "CFLAGS=$flags" \
     "CXXFLAGS=$flags -fvisibility=hidden" LDFLAGS= "PKG_CONFIG=$work/.config/pkg-config" "--with-pgconfig=$PG_CONFIG" "--with-geosconfig=$libraries/bin/geos-config" \
