@@ -136,7 +136,7 @@ public sealed class RetentionTests : IDisposable
 
     static async Task RunAsync(params string[] arguments)
     {
-        var done = await CliServer.RunToEndAsync(arguments);
+        var done = await CliServer.RunToEndAsync(TimeSpan.FromMinutes(10), arguments); // after an hour there is much to check
         Assert.True(done.ExitCode == 0, string.Join(' ', arguments) + ": " + done.Output + done.Error);
     }
 

@@ -71,7 +71,7 @@ public sealed class StepKillTests : IDisposable
             Assert.Equal(0, await last.StopAsync());
         }
 
-        var whole = await CliServer.RunToEndAsync("check", Url("cluster"));
+        var whole = await CliServer.RunToEndAsync(TimeSpan.FromMinutes(10), "check", Url("cluster"));
         Assert.True(whole.ExitCode == 0, whole.Output + whole.Error);
         _output.WriteLine($"{_kills} kills, {_ledger.Acknowledged} transactions kept");
     }
@@ -140,9 +140,9 @@ public sealed class StepKillTests : IDisposable
         await MakeOlderAsync();
         await MakeOlderAsync();
         Assert.Equal(128 + 9, (await CliServer.RunToEndAsync(Hooks($"remove:{_random.Next(1, 8)}"), "gc", Url("cluster") + "&retention=0s")).ExitCode);
-        var rest = await CliServer.RunToEndAsync("gc", Url("cluster") + "&retention=0s"); // the next one goes on, and the bucket stays as small as a check can read in a minute
+        var rest = await CliServer.RunToEndAsync(TimeSpan.FromMinutes(10), "gc", Url("cluster") + "&retention=0s"); // the next one goes on, and the bucket stays as small as a check can read in a minute
         Assert.True(rest.ExitCode == 0, rest.Output + rest.Error);
-        var whole = await CliServer.RunToEndAsync("check", Url("cluster"));
+        var whole = await CliServer.RunToEndAsync(TimeSpan.FromMinutes(10), "check", Url("cluster"));
         Assert.True(whole.ExitCode == 0, whole.Output + whole.Error);
     }
 

@@ -125,6 +125,10 @@ sealed class CliServer : TestServer
     public static Task<ToolResult> RunToEndAsync(params string[] arguments) =>
         Tool.RunAsync("dotnet", ["exec", CliPath, .. arguments], deadline: StartDeadline);
 
+    /// <summary>Runs `pocketgres` to its end, for commands that have much to read.</summary>
+    public static Task<ToolResult> RunToEndAsync(TimeSpan deadline, params string[] arguments) =>
+        Tool.RunAsync("dotnet", ["exec", CliPath, .. arguments], deadline: deadline);
+
     public static IReadOnlyList<string> ServeArguments(ServerOptions options)
     {
         List<string> arguments = ["serve", options.DataDirectory is null ? "memory:" : "file:" + options.DataDirectory, "--port", "0"];
