@@ -7,8 +7,6 @@ namespace Pocketgres.Bucket.Files;
 /// <summary>An open regular file of a <see cref="BucketFileSystem"/>.</summary>
 internal sealed unsafe class BucketFile : OpenFile
 {
-    private const int WillNeed = 3; // POSIX_FADV_WILLNEED
-
     private readonly BucketFileSystem _fileSystem;
 
     public BucketFile(BucketFileSystem fileSystem, BucketNode node, OpenFile name, string path)

@@ -29,7 +29,7 @@ internal sealed partial class BucketFileSystem
                     last = frame;
                     Interlocked.Increment(ref _prefetching);
                     int wanted = page;
-                    _ = Task.Run(() => PrefetchAsync(node, frame, wanted)); // whoever asks may hold the big kernel lock
+                    _ = Task.Run(() => PrefetchAsync(node, frame, wanted));
                 }
             }
         }
@@ -41,9 +41,9 @@ internal sealed partial class BucketFileSystem
         {
             await BringAsync(node, frame, page).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is DamagedObjectException or ObjectStoreException or IOException)
+        catch (Exception e) when (e is DamagedObjectException or ObjectStoreException or IOException or ObjectDisposedException)
         {
-            // Whoever reads the page is told.
+            // Whoever reads the page is told; nobody does when the cluster has ended meanwhile.
         }
         finally
         {

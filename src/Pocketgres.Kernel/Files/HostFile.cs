@@ -261,7 +261,6 @@ internal sealed unsafe class HostFile : OpenFile
     // What is not needed any more is not dropped, for others may need it, but its writing begins: PostgreSQL means that (pg_flush_data), for want of sync_file_range(2).
     public override Errno Advise(long offset, long length, int advice)
     {
-        const int DontNeed = 4;
         const uint Write = 2; // SYNC_FILE_RANGE_WRITE
         if (advice != DontNeed)
         {

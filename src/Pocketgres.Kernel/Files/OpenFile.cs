@@ -172,7 +172,10 @@ public abstract unsafe class OpenFile
     /// <summary>futimens(3), times in nanoseconds since 1970; null leaves a time as it is.</summary>
     public virtual Errno SetTimes(long? accessed, long? modified) => Errno.None;
 
-    /// <summary>posix_fadvise(2): a hint, with the host's numbers for <paramref name="advice"/> (WILLNEED 3, DONTNEED 4).</summary>
+    /// <summary>POSIX_FADV_WILLNEED and POSIX_FADV_DONTNEED, of the C library's and of the host's.</summary>
+    public const int WillNeed = 3, DontNeed = 4;
+
+    /// <summary>posix_fadvise(2): a hint, with the host's numbers for <paramref name="advice"/>. May be called without the kernel's lock.</summary>
     public virtual Errno Advise(long offset, long length, int advice) => Errno.None;
 
     /// <summary>The directory's entries including "." and "..", read anew on each call; ENOTDIR when this is no directory.</summary>

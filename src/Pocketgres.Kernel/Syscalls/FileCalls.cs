@@ -86,10 +86,27 @@ public static unsafe class FileCalls
 
     /// <summary>posix_fadvise(2).</summary>
     [HostFunction("__syscall_fadvise64")]
-    public static int Advise(byte* m, int fd, long offset, long length, int advice) =>
-        !Process.From(m).Files.TryGet(fd, out var file) ? -(int)Errno.EBADF
-        : !file.IsSeekable ? -(int)Errno.ESPIPE
-        : -(int)file.Advise(offset, length, advice);
+    public static int Advise(byte* m, int fd, long offset, long length, int advice)
+    {
+        var process = Process.From(m);
+        if (!process.Files.TryGet(fd, out var file) || !file.IsSeekable)
+        {
+            return -(int)(file is null ? Errno.EBADF : Errno.ESPIPE);
+        }
+
+        // A host's disk that has much to write makes who advises it wait: other processes run meanwhile. Our own reference keeps the description open.
+        file.AddReference();
+        process.EnterBlocking();
+        try
+        {
+            return -(int)file.Advise(offset, length, advice);
+        }
+        finally
+        {
+            process.LeaveBlocking();
+            file.Release();
+        }
+    }
 
     /// <summary>fsync(2).</summary>
     [HostFunction("fd_sync")]

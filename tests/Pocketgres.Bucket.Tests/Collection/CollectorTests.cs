@@ -1,7 +1,7 @@
 using System.Globalization;
 using Pocketgres.Bucket.History;
 using Pocketgres.Bucket.Log;
-using Pocketgres.ObjectStore;
+using Pocketgres.Bucket.Tests.Stores;
 using Xunit.Abstractions;
 
 namespace Pocketgres.Bucket.Tests.Collection;
@@ -322,44 +322,4 @@ public class CollectorTests(ITestOutputHelper output)
         int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int value) ? value : otherwise;
 
     sealed class KilledException : Exception;
-
-    /// <summary>Tells before each request, which may be made to wait or to fail.</summary>
-    sealed class WatchedStore(IObjectStore inner, Func<string, string, Task> before) : IObjectStore
-    {
-        public string Name => inner.Name;
-
-        public async Task<StoredObject?> GetAsync(string key, ByteRange? range, CancellationToken cancellationToken)
-        {
-            await before("get", key);
-            return await inner.GetAsync(key, range, cancellationToken);
-        }
-
-        public async Task<bool> CreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
-        {
-            await before("create", key);
-            return await inner.CreateAsync(key, content, cancellationToken);
-        }
-
-        public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
-        {
-            await before("put", key);
-            await inner.PutAsync(key, content, cancellationToken);
-        }
-
-        public async Task<ObjectList> ListAsync(string prefix, string? after, CancellationToken cancellationToken)
-        {
-            await before("list", prefix);
-            return await inner.ListAsync(prefix, after, cancellationToken);
-        }
-
-        public async Task DeleteAsync(string key, CancellationToken cancellationToken)
-        {
-            await before("delete", key);
-            await inner.DeleteAsync(key, cancellationToken);
-        }
-
-        public void Dispose()
-        {
-        }
-    }
 }

@@ -91,17 +91,9 @@ public class BucketFileSystemTests
     {
         var store = new MemoryObjectStore();
         using var directory = new TemporaryDirectory();
-        var log = await new LogOpening(store, s_options).OpenAsync(default);
-        var files = new BucketFileSystem(new FrameReader(store), directory.Path);
-        await using var shipper = new LogShipper(store, log, s_options);
-        files.Log = shipper;
-        FileTree.WriteAll(files, "/a", Filled(1, 900_000), 0x180, sync: false);
-        FileTree.WriteAll(files, "/b", Filled(2, 30_000), 0x180, sync: false);
-        var images = new ImageWriter(store, log, files, shipper);
-        await images.WriteAsync(withBootPack: false);
-        files.Free();
+        var image = await ImageAsync(store, directory, Filled(1, 900_000), Filled(2, 30_000));
         var read = new BucketFileSystem(new FrameReader(store), directory.Path);
-        read.Load(Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest));
+        read.Load(image);
         await read.BringAllAsync(default);
         foreach (var entry in (await store.ListAsync("")).Entries)
         {
@@ -116,28 +108,19 @@ public class BucketFileSystemTests
     [Fact]
     public async Task What_is_advised_comes_before_it_is_read()
     {
-        const int WillNeed = 3, DontNeed = 4;
         var store = new MemoryObjectStore();
         using var directory = new TemporaryDirectory();
-        var log = await new LogOpening(store, s_options).OpenAsync(default);
-        var files = new BucketFileSystem(new FrameReader(store), directory.Path);
-        await using var shipper = new LogShipper(store, log, s_options);
-        files.Log = shipper;
-        FileTree.WriteAll(files, "/a", Filled(1, 2_000_000), 0x180, sync: false);
-        FileTree.WriteAll(files, "/b", Filled(2, 30_000), 0x180, sync: false);
-        var images = new ImageWriter(store, log, files, shipper);
-        await images.WriteAsync(withBootPack: false);
-        files.Free();
+        var image = await ImageAsync(store, directory, Filled(1, 2_000_000), Filled(2, 30_000));
         var counted = new MeteredObjectStore(store);
         var read = new BucketFileSystem(new FrameReader(counted), directory.Path);
-        read.Load(Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest));
+        read.Load(image);
         Assert.Equal(Kernel.Errno.None, read.Open("/a", OpenFlags.ReadOnly, 0, out var a));
         Assert.Equal(Kernel.Errno.None, read.Open("/b", OpenFlags.ReadOnly, 0, out var b));
-        Assert.Equal(Kernel.Errno.None, a!.Advise(0, 0, DontNeed));
-        Assert.Equal(Kernel.Errno.None, a.Advise(1L << 40, PageFile.PageSize, WillNeed)); // behind its end
+        Assert.Equal(Kernel.Errno.None, a!.Advise(0, 0, OpenFile.DontNeed));
+        Assert.Equal(Kernel.Errno.None, a.Advise(1L << 40, PageFile.PageSize, OpenFile.WillNeed)); // behind its end
         Assert.Equal(0, counted.Gets);
         Assert.True(a.MustFetch(0, 2_000_000));
-        Assert.Equal(Kernel.Errno.None, a.Advise(0, 0, WillNeed)); // to its end
+        Assert.Equal(Kernel.Errno.None, a.Advise(0, 0, OpenFile.WillNeed)); // to its end
         await Wait.UntilAsync(() => !a.MustFetch(0, 2_000_000), "all pages are here");
         long gets = counted.Gets;
         Assert.InRange(gets, 2, 1000);
@@ -150,7 +133,7 @@ public class BucketFileSystemTests
             await store.DeleteAsync(entry.Key);
         }
 
-        Assert.Equal(Kernel.Errno.None, b!.Advise(0, 30_000, WillNeed));
+        Assert.Equal(Kernel.Errno.None, b!.Advise(0, 30_000, OpenFile.WillNeed));
         await Wait.UntilAsync(() => counted.Gets > gets, "it was asked for");
         Assert.Equal(Kernel.Errno.EIO, b.Fetch(0, 30_000));
         a.Release();
@@ -163,14 +146,7 @@ public class BucketFileSystemTests
     {
         var store = new MemoryObjectStore();
         using var directory = new TemporaryDirectory();
-        var log = await new LogOpening(store, s_options).OpenAsync(default);
-        var files = new BucketFileSystem(new FrameReader(store), directory.Path);
-        await using var shipper = new LogShipper(store, log, s_options);
-        files.Log = shipper;
-        FileTree.WriteAll(files, "/a", Filled(1, 30_000), 0x180, sync: false);
-        var images = new ImageWriter(store, log, files, shipper);
-        await images.WriteAsync(withBootPack: false);
-        var image = Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest);
+        var image = await ImageAsync(store, directory, Filled(1, 30_000));
         string pack = image.Entries.Single(e => e.Path == "/a").Runs[0].Frame.Pack;
         byte[] bytes = (await store.GetAsync(pack))!.Content;
         foreach (byte[]? damaged in new byte[]?[] { [.. bytes.Select((b, i) => i == 20 ? (byte)(b ^ 1) : b)], bytes[..^5], [], null })
@@ -188,8 +164,6 @@ public class BucketFileSystemTests
             Assert.Contains(pack, Assert.Single(errors), StringComparison.Ordinal);
             read.Free();
         }
-
-        files.Free();
     }
 
     [Fact]
@@ -270,6 +244,24 @@ public class BucketFileSystemTests
         Assert.True(FileTree.ReadAll(files, path).AsSpan(0, Pages * page.Length).SequenceEqual(FileTree.ReadAll(copy, path).AsSpan(0, Pages * page.Length)));
         copy.Free();
         files.Free();
+    }
+
+    // The image of a cluster of its own with these files: /a, /b and so on.
+    static async Task<Manifest> ImageAsync(MemoryObjectStore store, TemporaryDirectory directory, params byte[][] contents)
+    {
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        var files = new BucketFileSystem(new FrameReader(store), directory.Path);
+        await using var shipper = new LogShipper(store, log, s_options);
+        files.Log = shipper;
+        for (int i = 0; i < contents.Length; i++)
+        {
+            FileTree.WriteAll(files, $"/{(char)('a' + i)}", contents[i], 0x180, sync: false);
+        }
+
+        var images = new ImageWriter(store, log, files, shipper);
+        await images.WriteAsync(withBootPack: false);
+        files.Free();
+        return Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest);
     }
 
     static byte[] Filled(byte value, int length) => [.. Enumerable.Range(0, length).Select(i => (byte)(value + (i / 1000)))];

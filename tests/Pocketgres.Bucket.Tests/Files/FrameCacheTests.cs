@@ -311,7 +311,7 @@ public sealed class FrameCacheTests : IDisposable
     async Task<int> ReadAsync(string prefix, Manifest manifest, int seed, BucketOptions? options = null, Action? midway = null)
     {
         var reads = new PackReads(new PrefixedObjectStore(_bucket, prefix, ownsInner: false));
-        var frames = new FrameReader(reads) { Cache = FrameCache.Open(options ?? Options, manifest.Cluster, manifest.Origin, _reports.Add) };
+        var frames = new FrameReader(reads.Store) { Cache = FrameCache.Open(options ?? Options, manifest.Cluster, manifest.Origin, _reports.Add) };
         var files = new BucketFileSystem(frames, _directory.Path);
         try
         {

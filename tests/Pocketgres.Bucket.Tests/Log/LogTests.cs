@@ -1,8 +1,10 @@
 using System.Globalization;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.Log;
+using Pocketgres.Bucket.Tests.Stores;
 using Pocketgres.ObjectStore;
 using Pocketgres.ObjectStore.Testing;
+using Pocketgres.Server.Tests.Infrastructure;
 using Xunit.Abstractions;
 
 namespace Pocketgres.Bucket.Tests.Log;
@@ -214,7 +216,26 @@ public class LogTests(ITestOutputHelper output)
     {
         var store = new MemoryObjectStore();
         long image = await MakeClosedAsync(store);
-        var held = new HeldStore(store, "GET " + Keys.Manifest(image), "LIST " + Keys.Manifests, "LIST " + Keys.Log, "CREATE " + Keys.LogRecord(image + 2), "GET pack/boot");
+        HashSet<(string, string)> together =
+            [("get", Keys.Manifest(image)), ("list", Keys.Manifests), ("list", Keys.Log), ("create", Keys.LogRecord(image + 2)), ("get", "pack/boot")], missing = [.. together];
+        var allMade = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var held = new WatchedStore(store, async (request, key) =>
+        {
+            if (!together.Contains((request, key)))
+            {
+                return;
+            }
+
+            lock (missing)
+            {
+                if (missing.Remove((request, key)) && missing.Count == 0)
+                {
+                    allMade.SetResult();
+                }
+            }
+
+            await Wait.ForAsync(allMade.Task, "all of them are asked for");
+        });
         var log = await new LogOpening(held, s_options) { BootPackHinted = pack => _ = held.GetAsync(pack) }.OpenAsync(default);
         Assert.Equal((image + 2, image + 3), (log.Token, log.NextSequence));
     }

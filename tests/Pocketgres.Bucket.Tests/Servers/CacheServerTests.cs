@@ -14,20 +14,22 @@ public sealed class CacheServerTests : IDisposable
     const long Expected = (20000 * 500) + (20000L * 20001 / 2);
 
     readonly ITestOutputHelper _output;
-    readonly PackReads _store = new(new MemoryObjectStore());
+    readonly MemoryObjectStore _kept = new();
+    readonly PackReads _store;
     readonly S3Server _server;
     readonly TemporaryDirectory _directory = new();
 
     public CacheServerTests(ITestOutputHelper output)
     {
         _output = output;
-        _server = TestCredentials.Serve(_store);
+        _store = new(_kept);
+        _server = TestCredentials.Serve(_store.Store);
     }
 
     public void Dispose()
     {
         _server.Dispose();
-        _store.Dispose();
+        _kept.Dispose();
         _directory.Dispose();
     }
 
