@@ -10,12 +10,14 @@ internal sealed partial class BucketFileSystem
     private const int MaximumRecorded = 1024;
     private const int MaximumRecordedOfFile = 64; // who reads more of one reads on, which is prefetched
     private const int MaximumRecordedWrites = 128; // a database that is made writes all of its catalogs
+    private const int MaximumCarried = 128; // what earlier lives have read and this one has not: some 0.2 MB
 
     // A B-tree's first page (access/nbtree.h): where its content begins, and in it the magic number and the root's page.
     private const int MaximumIndexes = 64, ContentOffset = 24, RootOffset = 8;
     private const uint IndexMagic = 0x053162;
 
     private readonly HashSet<(long FileId, int Page)> _recorded = [];
+    private IReadOnlyList<(long FileId, int Page)> _booted = []; // the boot pack's pages
     private int _recordedWrites;
     private (BucketNode Node, int Page)? _logEnd; // the page of the write-ahead log that was written last
 
@@ -31,6 +33,7 @@ internal sealed partial class BucketFileSystem
         var frames = await _frames.ReadPackAsync(boot.Pack, boot.Frames).ConfigureAwait(false);
         lock (_lock)
         {
+            _booted = boot.Pages;
             int next = 0;
             for (int i = 0; i < frames.Count; i++)
             {
@@ -46,7 +49,11 @@ internal sealed partial class BucketFileSystem
         }
     }
 
-    /// <summary>The pages that were read first, and those that a start is known to read, of files that are still there; with their contents. Recording ends.</summary>
+    /// <summary>
+    /// The pages that were read first, and those that a start is known to read, of files that are still there; with their contents. Behind them, some of the
+    /// boot pack's that this life did not read, those of the life before first: a life that was only asked for its health does not make the next one slow.
+    /// Recording ends.
+    /// </summary>
     public IReadOnlyList<(long FileId, int Page, byte[] Content)> TakeRecorded()
     {
         lock (_lock)
@@ -54,18 +61,16 @@ internal sealed partial class BucketFileSystem
             RecordWhatStartsRead();
             RecordIndexes();
             IsRecording = false;
-            var pages = new List<(long, int, byte[])>();
-            foreach (var (file, page) in _recorded.Order())
-            {
-                if (_byId.TryGetValue(file, out var node) && page >= 0 && page < node.Count && node[page].Slot != 0)
-                {
-                    var content = new byte[PageSize];
-                    _pages.Read(node[page].Slot, 0, content);
-                    pages.Add((file, page, content));
-                }
-            }
+            return [.. _recorded.Order().Where(IsHere).Concat(_booted.Where(p => !_recorded.Contains(p) && IsHere(p)).Take(MaximumCarried)).Select(Content)];
+        }
 
-            return pages;
+        bool IsHere((long File, int Page) at) => _byId.TryGetValue(at.File, out var node) && at.Page >= 0 && at.Page < node.Count && node[at.Page].Slot != 0;
+
+        (long, int, byte[]) Content((long File, int Page) at)
+        {
+            var content = new byte[PageSize];
+            _pages.Read(_byId[at.File][at.Page].Slot, 0, content);
+            return (at.File, at.Page, content);
         }
     }
 
