@@ -10,7 +10,7 @@ internal sealed partial class BucketFileSystem
     private const int MaximumRecorded = 1024;
     private const int MaximumRecordedOfFile = 64; // who reads more of one reads on, which is prefetched
     private const int MaximumRecordedWrites = 128; // a database that is made writes all of its catalogs
-    private const int MaximumCarried = 128; // what earlier lives have read and this one has not: some 0.2 MB
+    private const int EnoughPages = 256; // for which the boot pack is filled with what earlier lives have read: some 0.5 MB
 
     // A B-tree's first page (access/nbtree.h): where its content begins, and in it the magic number and the root's page.
     private const int MaximumIndexes = 64, ContentOffset = 24, RootOffset = 8;
@@ -61,7 +61,9 @@ internal sealed partial class BucketFileSystem
             RecordWhatStartsRead();
             RecordIndexes();
             IsRecording = false;
-            return [.. _recorded.Order().Where(IsHere).Concat(_booted.Where(p => !_recorded.Contains(p) && IsHere(p)).Take(MaximumCarried)).Select(Content)];
+            List<(long, int)> pages = [.. _recorded.Order().Where(IsHere)];
+            pages.AddRange(_booted.Where(p => !_recorded.Contains(p) && IsHere(p)).Take(Math.Max(0, EnoughPages - pages.Count)));
+            return [.. pages.Select(Content)];
         }
 
         bool IsHere((long File, int Page) at) => _byId.TryGetValue(at.File, out var node) && at.Page >= 0 && at.Page < node.Count && node[at.Page].Slot != 0;

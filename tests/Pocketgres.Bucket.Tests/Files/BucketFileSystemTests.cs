@@ -146,7 +146,7 @@ public class BucketFileSystemTests
     {
         var store = new MemoryObjectStore();
         using var directory = new TemporaryDirectory();
-        var image = await ImageAsync(store, directory, [.. Enumerable.Repeat(Filled(1, 60 * PageFile.PageSize), 5)]);
+        var image = await ImageAsync(store, directory, [.. Enumerable.Repeat(Filled(1, 60 * PageFile.PageSize), 9)]);
         image = await LifeAsync(files => Assert.Equal(30_000, Read(files, "/a", 30_000)));
         var a = image.Entries.Single(e => e.Path == "/a");
         Assert.Equal([(a.FileId, 0), (a.FileId, 1), (a.FileId, 2), (a.FileId, 3)], image.Boot!.Pages);
@@ -162,9 +162,10 @@ public class BucketFileSystemTests
             FileTree.Remove(files, "/b");
         });
         Assert.Equal(180 + 4, image.Boot!.Pages.Count);
-        image = await LifeAsync(_ => { });
-        Assert.Equal(128, image.Boot!.Pages.Count);
-        Assert.DoesNotContain((a.FileId, 0), image.Boot.Pages); // of the older life
+        image = await LifeAsync(files => Assert.All("fghi", file => Read(files, $"/{file}", 60 * PageFile.PageSize)));
+        Assert.Equal(256, image.Boot!.Pages.Count);
+        Assert.DoesNotContain((a.FileId, 0), image.Boot.Pages); // of the oldest life
+        Assert.Contains((image.Entries.Single(e => e.Path == "/c").FileId, 0), image.Boot.Pages);
 
         async Task<Manifest> LifeAsync(Action<BucketFileSystem> live)
         {
