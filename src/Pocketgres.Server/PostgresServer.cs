@@ -148,6 +148,7 @@ public sealed class PostgresServer : IAsyncDisposable
     private static async Task<PostgresServer> StartInBucketAsync(ServerOptions options, CancellationToken cancellationToken)
     {
         var bucket = await BucketHome.OpenAsync(options, cancellationToken).ConfigureAwait(false);
+        using var hurry = cancellationToken.Register(bucket.Hurry); // a process that waits for the store, as the one that recovers, would do so for ever
         var trimmer = options.TrimMemory ? new MemoryTrimmer() : null;
         PostgresCluster cluster;
         try

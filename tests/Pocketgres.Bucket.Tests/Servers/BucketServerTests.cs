@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.Tests.Stores;
 using Pocketgres.Durability.Tests.Ledgers;
 using Pocketgres.ObjectStore;
@@ -153,6 +154,53 @@ public sealed class BucketServerTests : IDisposable
             await Wait.UntilAsync(() => network.Lost > 0 && server.Log.Contains("received fast shutdown request"), "the stop waits");
             server.Signal(Signals.Quit);
             Assert.Equal(1, await server.ExitAsync());
+        }
+
+        await using var last = await StartAsync(parameters: "&takeover=true");
+        await using var reader = await last.OpenAsync();
+        Assert.Equal(1, await reader.ScalarAsync<long>("select count(*) from t"));
+    }
+
+    [Fact]
+    public async Task A_start_that_waits_for_the_store_can_be_stopped()
+    {
+        await using (var killed = await StartAsync())
+        {
+            await using var session = await killed.OpenAsync();
+            await session.ExecuteAsync("create table t as select 1 as i");
+            await killed.KillAsync();
+        }
+
+        // The fence and the fillers are stored, and nothing of what the recovery writes.
+        const string prefix = "bucket/cluster/";
+        long fence = 0;
+        var waits = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var held = TestCredentials.Serve(new WatchedStore(_kept, async (request, key) =>
+        {
+            if (request == "create" && key.StartsWith(prefix + Keys.Log, StringComparison.Ordinal))
+            {
+                long number = Keys.NumberIn(key[prefix.Length..], Keys.Log);
+                fence = fence == 0 ? number : fence;
+                if (number >= fence + BucketOptions.Window)
+                {
+                    waits.TrySetResult();
+                    await goOn.Task;
+                }
+            }
+        }));
+        using var process = CliServer.StartProcess([.. Arguments(port: held.Port)]);
+        try
+        {
+            await Wait.ForAsync(waits.Task, "the recovery waits for the store");
+            Signals.Send(process.Id, Signals.Terminate);
+            await Wait.ForAsync(process.WaitForExitAsync(), "the start is given up");
+            Assert.Equal(0, process.ExitCode);
+        }
+        finally
+        {
+            goOn.SetResult();
+            process.Kill();
         }
 
         await using var last = await StartAsync(parameters: "&takeover=true");
