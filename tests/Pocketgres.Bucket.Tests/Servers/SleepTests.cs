@@ -46,12 +46,7 @@ public sealed class SleepTests : IDisposable
             Assert.Equal(requests, _store.Requests);
 
             // Many at once, while it wakes, over both kinds of sockets.
-            await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
-            {
-                await using var session = i % 2 == 0 ? await OpenAsync("127.0.0.1", server.Port) : await OpenAsync(sockets.Path, server.Port);
-                Assert.Equal(1000, await session.ScalarAsync<long>("select count(*) from t"));
-                await session.CloseAsync();
-            }));
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(i => CountAsync(i % 2 == 0 ? "127.0.0.1" : sockets.Path)));
         }
 
         await using (var last = await OpenAsync("127.0.0.1", server.Port))
@@ -66,6 +61,21 @@ public sealed class SleepTests : IDisposable
         Assert.Equal(0, await server.StopAsync());
         Assert.Equal(before, _store.Requests);
         Assert.Empty(Directory.GetFileSystemEntries(sockets.Path));
+
+        // On a busy machine, who has connected may get to its statement so late that it was idle for long enough; it is told, and comes again.
+        async Task CountAsync(string host, int attempt = 0)
+        {
+            try
+            {
+                await using var session = await OpenAsync(host, server.Port);
+                Assert.Equal(1000, await session.ScalarAsync<long>("select count(*) from t"));
+                await session.CloseAsync();
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.AdminShutdown && attempt < 10)
+            {
+                await CountAsync(host, attempt + 1);
+            }
+        }
     }
 
     [Fact]
