@@ -162,7 +162,16 @@ public sealed class PostgresServer : IAsyncDisposable
             throw;
         }
 
-        return await FinishStartAsync(cluster, bucket, options, trimmer, cancellationToken).ConfigureAwait(false);
+        var server = await FinishStartAsync(cluster, bucket, options, trimmer, cancellationToken).ConfigureAwait(false);
+        await hurry.DisposeAsync().ConfigureAwait(false);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // It was just ready. But its bucket will be given up, so nobody may have it.
+            await server.DisposeAsync().ConfigureAwait(false);
+            throw new OperationCanceledException(cancellationToken);
+        }
+
+        return server;
     }
 
     private static async Task<PostgresServer> FinishStartAsync(

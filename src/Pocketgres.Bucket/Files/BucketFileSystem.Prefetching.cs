@@ -22,14 +22,14 @@ internal sealed partial class BucketFileSystem
             var node = file.Node;
             long end = Math.Min((offset + Clip(file, offset, length) + PageSize - 1) / PageSize, node.Count);
             PageFrame? last = null;
-            for (int page = (int)(offset / PageSize); page < end && _prefetching < MostPrefetched; page++)
+            for (long next = offset / PageSize; next < end && _prefetching < MostPrefetched; next++)
             {
+                int page = (int)next; // of the file, of which the range may be far behind
                 if (node[page].IsAbsent && node[page].Frame is { } frame && frame != last)
                 {
                     last = frame;
                     Interlocked.Increment(ref _prefetching);
-                    int wanted = page;
-                    _ = Task.Run(() => PrefetchAsync(node, frame, wanted));
+                    _ = Task.Run(() => PrefetchAsync(node, frame, page));
                 }
             }
         }
