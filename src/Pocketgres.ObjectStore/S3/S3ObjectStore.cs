@@ -58,6 +58,7 @@ internal sealed class S3ObjectStore : IObjectStore
         }
 
         await ThrowUnlessDoneAsync(response, "GET " + key, cancellationToken).ConfigureAwait(false);
+        ThrowUnlessFromStore(response, "GET " + key);
         byte[] content = await ReadAsync(response, cancellationToken).ConfigureAwait(false);
         if (range is { } part && response.StatusCode != HttpStatusCode.PartialContent)
         {
@@ -78,6 +79,7 @@ internal sealed class S3ObjectStore : IObjectStore
         }
 
         await ThrowUnlessDoneAsync(response, "PUT " + key, cancellationToken).ConfigureAwait(false);
+        ThrowUnlessFromStore(response, "PUT " + key);
         return true;
     }
 
@@ -86,6 +88,7 @@ internal sealed class S3ObjectStore : IObjectStore
     {
         using var response = await SendAsync(HttpMethod.Put, key, "", content, null, create: false, cancellationToken).ConfigureAwait(false);
         await ThrowUnlessDoneAsync(response, "PUT " + key, cancellationToken).ConfigureAwait(false);
+        ThrowUnlessFromStore(response, "PUT " + key);
     }
 
     /// <inheritdoc/>
@@ -111,7 +114,8 @@ internal sealed class S3ObjectStore : IObjectStore
                 + (token is null && after is not null ? $"&start-after={SignatureV4.Encode(after, keepSlashes: false)}" : "");
             using var response = await SendAsync(HttpMethod.Get, "", query, default, null, create: false, cancellationToken).ConfigureAwait(false);
             await ThrowUnlessDoneAsync(response, "LIST " + prefix, cancellationToken).ConfigureAwait(false);
-            token = Read(await ReadAsync(response, cancellationToken).ConfigureAwait(false), entries);
+            byte[] page = await ReadAsync(response, cancellationToken).ConfigureAwait(false);
+            token = page.Length > 0 ? Read(page, entries) : throw NotFromStore("LIST " + prefix);
             if (token is null)
             {
                 // Who has a cluster, and what may be removed, is decided by one clock.
@@ -254,6 +258,18 @@ internal sealed class S3ObjectStore : IObjectStore
             _ => new ObjectStoreException(ObjectStoreError.Unsupported, $"{text}: the store does not do what a cluster needs"),
         };
     }
+
+    // A proxy, or a server that is being shut down, may answer anything with an empty 200, and a commit must not count as stored for it. Stores tell each object's tag.
+    private void ThrowUnlessFromStore(HttpResponseMessage response, string request)
+    {
+        if (!response.Headers.NonValidated.Contains("ETag"))
+        {
+            throw NotFromStore(request);
+        }
+    }
+
+    private ObjectStoreException NotFromStore(string request) => new(ObjectStoreError.Unavailable,
+        $"{Name}: {request}: the answer is not that of an object store (it has no ETag, or nothing in it): see whether a proxy answers in its place, or correct the endpoint");
 
     private static string? Region(HttpResponseMessage response) =>
         response.Headers.TryGetValues("x-amz-bucket-region", out var values) ? values.FirstOrDefault() : null;

@@ -87,6 +87,8 @@ internal sealed class S3Server : IDisposable
                 return;
             }
 
+            // What is not answered when the listener is closed, it answers with the status that stands here: never with a success that was none.
+            context.Response.StatusCode = (int)HttpStatusCode.ServiceUnavailable;
             _ = Task.Run(() => AnswerAsync(context));
         }
     }
@@ -332,6 +334,7 @@ internal sealed class S3Server : IDisposable
     private static async Task<(HttpStatusCode, string?)> AnswerAsync(HttpListenerResponse response, string type, string text)
     {
         byte[] body = Encoding.UTF8.GetBytes(text);
+        response.StatusCode = (int)HttpStatusCode.OK;
         response.ContentType = type;
         response.ContentLength64 = body.Length;
         await response.OutputStream.WriteAsync(body).ConfigureAwait(false);

@@ -118,6 +118,60 @@ public class S3Tests
     }
 
     [Fact]
+    public async Task A_success_that_is_not_the_stores_is_none()
+    {
+        // As a proxy answers for a server that is gone, or HttpListener when it is closed.
+        using var listener = new System.Net.HttpListener();
+        int port = FreePort();
+        listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+        listener.Start();
+        var answering = Task.Run(async () =>
+        {
+            while (true)
+            {
+                (await listener.GetContextAsync()).Response.Close();
+            }
+        });
+        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri($"http://127.0.0.1:{port}") }, TestCredentials.Environment);
+        foreach (var request in new Func<Task>[] { () => store.CreateAsync("a", new byte[1]), () => store.PutAsync("a", new byte[1]), () => store.GetAsync("a"), () => store.ListAsync("") })
+        {
+            var error = await Assert.ThrowsAsync<ObjectStoreException>(request);
+            Assert.True(error.IsTransient);
+            Assert.Contains("not that of an object store", error.Message, StringComparison.Ordinal);
+        }
+
+        listener.Close();
+        await Assert.ThrowsAnyAsync<Exception>(() => answering); // it was there until now
+    }
+
+    [Fact]
+    public async Task A_development_server_that_is_closed_acknowledges_nothing_that_it_did_not_do()
+    {
+        using var kept = new MemoryObjectStore();
+        TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously), answer = new();
+        using var slow = new WatchedStore(kept, (_, _) =>
+        {
+            asked.SetResult();
+            return answer.Task;
+        });
+        using var server = S3Server.Start(slow, 0);
+        using var http = new HttpClient();
+        using var content = new ByteArrayContent(new byte[1]);
+        var put = http.PutAsync(new Uri(server.Endpoint + "/bucket/a"), content);
+        await asked.Task;
+        server.Dispose();
+        try
+        {
+            using var response = await put;
+            Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        }
+        catch (HttpRequestException)
+        {
+            // No answer is as good.
+        }
+    }
+
+    [Fact]
     public async Task Without_credentials_it_says_what_to_set()
     {
         using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri("http://127.0.0.1:1") },
