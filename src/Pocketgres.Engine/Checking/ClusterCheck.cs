@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Pocketgres.Engine.Checking;
 using Pocketgres.Engine.Data;
+using Pocketgres.Engine.Pg;
 using Pocketgres.Kernel;
 using Pocketgres.Kernel.Files;
 using Pocketgres.Installation;
@@ -189,7 +190,7 @@ public sealed partial class ClusterCheck
         string map = $"{directory}/{RelationMapFile.Name}";
         if (_view.IsFile(map))
         {
-            CheckRelationMap(map, _view.ReadAll(map, RelationMapFile.Size), isDatabase: directory != "global");
+            CheckRelationMap(map, _view.ReadAll(map, RelationMap.Size), isDatabase: directory != "global");
         }
         else if (directory == "global")
         {
@@ -206,12 +207,11 @@ public sealed partial class ClusterCheck
         }
     }
 
-    /// <summary>RelMapFile: magic, number of mappings, 64 mappings of 8 bytes, checksum (utils/cache/relmapper.c).</summary>
     private void CheckRelationMap(string name, byte[] bytes, bool isDatabase)
     {
-        bool whole = bytes.Length == RelationMapFile.Size;
-        if (!whole || BitConverter.ToUInt32(bytes) != RelationMapFile.Magic
-            || BitConverter.ToUInt32(bytes, RelationMapFile.CrcOffset) != Crc32C.Compute(bytes.AsSpan(0, RelationMapFile.CrcOffset)))
+        bool whole = bytes.Length == RelationMap.Size;
+        if (!whole || BitConverter.ToUInt32(bytes, RelationMap.MagicOffset) != RelationMapFile.Magic
+            || BitConverter.ToUInt32(bytes, RelationMap.CrcOffset) != Crc32C.Compute(bytes.AsSpan(0, RelationMap.CrcOffset)))
         {
             _uncertain |= !whole && isDatabase && _live is null; // CREATE DATABASE may have been copying it
             Report($"{name}: damaged");

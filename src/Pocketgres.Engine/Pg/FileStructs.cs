@@ -77,6 +77,81 @@ internal readonly ref partial struct PageHeader
     /// <summary>Where it says, in two bytes, where its free space ends: 0 in a page that was never filled.</summary>
     [GuestName("pd_upper")]
     public static partial int UpperOffset { get; }
+
+    /// <summary>Where it says, in two bytes, where the part begins that the access method has at the end of the page.</summary>
+    [GuestName("pd_special")]
+    public static partial int SpecialOffset { get; }
+}
+
+/// <summary>What a page of a B-tree ends with (access/nbtree.h).</summary>
+[GuestStruct("BTPageOpaqueData")]
+internal readonly ref partial struct IndexPageEnd
+{
+    /// <summary>Where it says, in four bytes, how far above the leaves it is.</summary>
+    [GuestName("btpo_level")]
+    public static partial int LevelOffset { get; }
+}
+
+/// <summary>What a B-tree's first page has behind its header (access/nbtree.h).</summary>
+[GuestStruct("BTMetaPageData")]
+internal readonly ref partial struct IndexMeta
+{
+    /// <summary>Where BTREE_MAGIC is, four bytes.</summary>
+    [GuestName("btm_magic")]
+    public static partial int MagicOffset { get; }
+}
+
+/// <summary>pg_filenode.map: which files the catalogs have that pg_class does not tell of (utils/cache/relmapper.c).</summary>
+[GuestStruct("RelMapFile")]
+internal readonly ref partial struct RelationMap
+{
+    /// <summary>Where RELMAPPER_FILEMAGIC is, four bytes.</summary>
+    [GuestName("magic")]
+    public static partial int MagicOffset { get; }
+
+    /// <summary>Where the number of mappings is, four bytes.</summary>
+    [GuestName("num_mappings")]
+    public static partial int CountOffset { get; }
+
+    /// <summary>Where the mappings begin.</summary>
+    [GuestName("mappings")]
+    public static partial int MappingsOffset { get; }
+
+    /// <summary>Where the checksum of all before it is.</summary>
+    [GuestName("crc")]
+    public static partial int CrcOffset { get; }
+}
+
+/// <summary>One catalog's file (utils/cache/relmapper.c).</summary>
+[GuestStruct("RelMapping")]
+internal readonly ref partial struct RelationMapping
+{
+    /// <summary>Where the catalog's OID is.</summary>
+    [GuestName("mapoid")]
+    public static partial int OidOffset { get; }
+
+    /// <summary>Where the file's number is.</summary>
+    [GuestName("mapfilenumber")]
+    public static partial int FileOffset { get; }
+}
+
+/// <summary>A dimension of a list of most common values, as it is stored (statistics/statistics_internal.h).</summary>
+[GuestStruct("DimensionInfo")]
+internal readonly ref partial struct StatisticsDimension
+{
+#pragma warning disable CS1591, SA1600 // The names are PostgreSQL's own.
+    [GuestName("nvalues")]
+    public static partial int ValuesOffset { get; }
+
+    [GuestName("nbytes_aligned")]
+    public static partial int AlignedOffset { get; }
+
+    [GuestName("typlen")]
+    public static partial int LengthOffset { get; }
+
+    [GuestName("typbyval")]
+    public static partial int ByValueOffset { get; }
+#pragma warning restore CS1591, SA1600
 }
 
 /// <summary>A pointer to a row in its page: bit fields (storage/itemid.h).</summary>

@@ -67,12 +67,13 @@ internal static class CatalogPages
     private static Dictionary<uint, uint> ReadMap(string path)
     {
         byte[] map = File.ReadAllBytes(path);
-        if (map.Length < RelationMapFile.Size || UInt32(map, 0) != RelationMapFile.Magic || UInt32(map, RelationMapFile.CrcOffset) != Crc32C.Compute(map.AsSpan(0, RelationMapFile.CrcOffset)))
+        if (map.Length < RelationMap.Size || UInt32(map, RelationMap.MagicOffset) != RelationMapFile.Magic || UInt32(map, RelationMap.CrcOffset) != Crc32C.Compute(map.AsSpan(0, RelationMap.CrcOffset)))
         {
             throw new CopyException($"not copied: {path} of the copy is damaged: restore a backup");
         }
 
-        return Enumerable.Range(0, (int)UInt32(map, RelationMapFile.CountOffset)).ToDictionary(i => UInt32(map, RelationMapFile.PairsOffset + (RelationMapFile.PairSize * i)), i => UInt32(map, RelationMapFile.PairsOffset + (RelationMapFile.PairSize * i) + sizeof(uint)));
+        return Enumerable.Range(0, (int)UInt32(map, RelationMap.CountOffset)).Select(i => RelationMap.MappingsOffset + (i * RelationMapping.Size))
+            .ToDictionary(at => UInt32(map, at + RelationMapping.OidOffset), at => UInt32(map, at + RelationMapping.FileOffset));
     }
 
     private static void EditRelation(string path, bool hasChecksums, Relation relation, WordSize to, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Pocketgres.Engine.Pg;
 
 namespace Pocketgres.Directories;
 
@@ -6,10 +7,9 @@ namespace Pocketgres.Directories;
 internal static class McvList
 {
     private const uint Magic = 0xE1A651C2;
-    private const int DimensionsOffset = 12, TypesOffset = 14;
 
-    // DimensionInfo: nvalues, nbytes, nbytes_aligned, typlen, typbyval.
-    private const int DimensionSize = 20, AlignedOffset = 8, LengthOffset = 12, ByValueOffset = 16;
+    // A form that PostgreSQL's function writes value by value, without gaps: magic, type, number of items, then these.
+    private const int DimensionsOffset = 3 * sizeof(uint), TypesOffset = DimensionsOffset + sizeof(ushort);
 
     /// <summary>Converts a value.</summary>
     /// <returns>Whether something was changed.</returns>
@@ -22,7 +22,7 @@ internal static class McvList
         }
 
         int dimensions = BinaryPrimitives.ReadUInt16LittleEndian(value[DimensionsOffset..]), infos = TypesOffset + (4 * dimensions);
-        if (value.Length < infos + (DimensionSize * dimensions))
+        if (value.Length < infos + (StatisticsDimension.Size * dimensions))
         {
             throw new FormatException("extended statistics are cut off");
         }
@@ -30,13 +30,13 @@ internal static class McvList
         bool isChanged = false;
         for (int i = 0; i < dimensions; i++)
         {
-            var info = value[(infos + (DimensionSize * i))..];
+            var info = value[(infos + (StatisticsDimension.Size * i))..];
             uint type = BinaryPrimitives.ReadUInt32LittleEndian(value[(TypesOffset + (4 * i))..]);
             byte wanted = to == WordSize.Eight ? (byte)1 : (byte)0;
-            if (BinaryPrimitives.ReadInt32LittleEndian(info[LengthOffset..]) == 8 && info[ByValueOffset] != wanted && types.TryGetValue(type, out var found) && found.IsEightBytesAligned)
+            if (BinaryPrimitives.ReadInt32LittleEndian(info[StatisticsDimension.LengthOffset..]) == 8 && info[StatisticsDimension.ByValueOffset] != wanted && types.TryGetValue(type, out var found) && found.IsEightBytesAligned)
             {
-                info[ByValueOffset] = wanted;
-                BinaryPrimitives.WriteInt32LittleEndian(info[AlignedOffset..], wanted == 1 ? 0 : BinaryPrimitives.ReadInt32LittleEndian(info) * 8);
+                info[StatisticsDimension.ByValueOffset] = wanted;
+                BinaryPrimitives.WriteInt32LittleEndian(info[StatisticsDimension.AlignedOffset..], wanted == 1 ? 0 : BinaryPrimitives.ReadInt32LittleEndian(info[StatisticsDimension.ValuesOffset..]) * 8);
                 isChanged = true;
             }
         }
