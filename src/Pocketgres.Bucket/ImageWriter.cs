@@ -18,6 +18,7 @@ namespace Pocketgres.Bucket;
 internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileSystem files, LogShipper shipper)
 {
     private const int MaximumPack = 8 << 20;
+    private const int MaximumInner = 128 << 10; // of a boot pack, pages of indexes above the leaves: 5 to 90 bytes of them are 8 KiB
 
     private long _nextPack = log.Manifest?.NextPack ?? 1;
     private long _newest = log.Manifest?.Sequence ?? 0;
@@ -141,9 +142,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
             string hash = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(content.Span));
             if (!same.TryGetValue(hash, out var frame))
             {
-                byte[] compressed = Compression.Deflate(content.Span);
-                frame = new PageFrame(key, (int)pack.Length, compressed.Length, n, Crc32C.Compute(compressed));
-                pack.Write(compressed);
+                frame = Append(key, pack, content);
                 same.Add(hash, frame);
                 frames.Add(frame);
             }
@@ -168,24 +167,43 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
 
     private async Task<BootPack?> WriteBootPackAsync()
     {
-        var recorded = files.TakeRecorded();
-        if (recorded.Count == 0)
+        var (recorded, inner) = files.TakeRecorded();
+        var frames = new List<PageFrame>();
+        var pages = new List<(long, int)>();
+        var pack = new MemoryStream();
+        string key = NextKey();
+        foreach (var chunk in recorded.Chunk(PageFrame.MaximumPages))
+        {
+            Add(chunk);
+        }
+
+        long end = pack.Length + MaximumInner;
+        foreach (var chunk in inner.Chunk(PageFrame.MaximumPages).TakeWhile(_ => pack.Length < end))
+        {
+            Add(chunk);
+        }
+
+        if (pages.Count == 0)
         {
             return null;
         }
 
-        var frames = new List<PageFrame>();
-        var pack = new MemoryStream();
-        string key = NextKey();
-        for (int i = 0; i < recorded.Count; i += PageFrame.MaximumPages)
-        {
-            byte[] pages = [.. recorded.Skip(i).Take(PageFrame.MaximumPages).SelectMany(p => p.Content)], compressed = Compression.Deflate(pages);
-            frames.Add(new PageFrame(key, (int)pack.Length, compressed.Length, pages.Length / PageFile.PageSize, Crc32C.Compute(compressed)));
-            pack.Write(compressed);
-        }
-
         await CreateAsync(key, pack, frames).ConfigureAwait(false);
-        return new BootPack(key, frames, [.. recorded.Select(p => (p.FileId, p.Page))]);
+        return new BootPack(key, frames, pages);
+
+        void Add(RecordedPage[] chunk)
+        {
+            frames.Add(Append(key, pack, chunk.SelectMany(p => p.Content).ToArray()));
+            pages.AddRange(chunk.Select(p => (p.FileId, p.Page)));
+        }
+    }
+
+    private static PageFrame Append(string key, MemoryStream pack, ReadOnlyMemory<byte> pages)
+    {
+        byte[] compressed = PageCompression.Compress(pages.Span);
+        var frame = new PageFrame(key, (int)pack.Length, compressed.Length, pages.Length / PageFile.PageSize, Crc32C.Compute(compressed));
+        pack.Write(compressed);
+        return frame;
     }
 
     private static BootPack? StillGood(BootPack? boot, IReadOnlyList<DirtyPage> dirty)

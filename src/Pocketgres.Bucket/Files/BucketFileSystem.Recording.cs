@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
 using Pocketgres.Bucket.Formats;
+using Pocketgres.Engine.Data;
 using static Pocketgres.Bucket.Files.PageFile;
 
 namespace Pocketgres.Bucket.Files;
@@ -12,9 +12,8 @@ internal sealed partial class BucketFileSystem
     private const int MaximumRecordedWrites = 128; // a database that is made writes all of its catalogs
     private const int EnoughPages = 256; // for which the boot pack is filled with what earlier lives have read: some 0.5 MB
 
-    // A B-tree's first page (access/nbtree.h): where its content begins, and in it the magic number and the root's page.
-    private const int MaximumIndexes = 64, ContentOffset = 24, RootOffset = 8;
-    private const uint IndexMagic = 0x053162;
+    private const int MaximumIndexes = 64;
+    private const int MaximumInnerPages = 1024; // of a primary key of ten million rows
 
     private readonly HashSet<(long FileId, int Page)> _recorded = [];
     private IReadOnlyList<(long FileId, int Page)> _booted = []; // the boot pack's pages
@@ -52,27 +51,29 @@ internal sealed partial class BucketFileSystem
     /// <summary>
     /// The pages that were read first, and those that a start is known to read, of files that are still there; with their contents. Behind them, some of the
     /// boot pack's that this life did not read, those of the life before first: a life that was only asked for its health does not make the next one slow.
+    /// And, for look-ups to take as many round trips in large indexes as in small ones, what lies above the leaves in indexes that are used.
     /// Recording ends.
     /// </summary>
-    public IReadOnlyList<(long FileId, int Page, byte[] Content)> TakeRecorded()
+    /// <returns>The pages, and those of indexes, the uppermost first.</returns>
+    public (IReadOnlyList<RecordedPage> Pages, IReadOnlyList<RecordedPage> Inner) TakeRecorded()
     {
         lock (_lock)
         {
             RecordWhatStartsRead();
-            RecordIndexes();
+            var inner = RecordIndexes();
             IsRecording = false;
             List<(long, int)> pages = [.. _recorded.Order().Where(IsHere)];
-            pages.AddRange(_booted.Where(p => !_recorded.Contains(p) && IsHere(p)).Take(Math.Max(0, EnoughPages - pages.Count)));
-            return [.. pages.Select(Content)];
+            pages.AddRange(_booted.Where(p => !_recorded.Contains(p) && !inner.Contains(p) && IsHere(p)).Take(Math.Max(0, EnoughPages - pages.Count)));
+            return ([.. pages.Select(Content)], [.. inner.Where(p => !_recorded.Contains(p)).Select(Content)]);
         }
 
         bool IsHere((long File, int Page) at) => _byId.TryGetValue(at.File, out var node) && at.Page >= 0 && at.Page < node.Count && node[at.Page].Slot != 0;
 
-        (long, int, byte[]) Content((long File, int Page) at)
+        RecordedPage Content((long File, int Page) at)
         {
             var content = new byte[PageSize];
             _pages.Read(_byId[at.File][at.Page].Slot, 0, content);
-            return (at.File, at.Page, content);
+            return new RecordedPage(at.File, at.Page, content);
         }
     }
 
@@ -96,24 +97,46 @@ internal sealed partial class BucketFileSystem
         }
     }
 
-    // Where look-ups begin in the indexes that this life has written, which it need not have read.
-    private void RecordIndexes()
+    // Where look-ups in indexes go through: the first page of those that this life has written, which it need not have read, and what is here of the pages above
+    // the leaves, the newest index first, the uppermost page of all first.
+    private HashSet<(long FileId, int Page)> RecordIndexes()
     {
-        Span<byte> content = stackalloc byte[RootOffset + sizeof(uint)];
+        var inner = new List<(uint Level, long FileId, int Page)>();
+        Span<byte> bytes = stackalloc byte[Math.Max(IndexPage.FirstBytes, IndexPage.LevelBytes)];
         int found = 0;
-        foreach (var node in _byId.Values.OrderByDescending(n => n.FileId)) // the newest ones first
+        foreach (var node in _byId.Values.Where(n => n.UntouchedRuns is null).OrderByDescending(n => n.FileId))
         {
-            if (found < MaximumIndexes && node is { IsWritten: true, Count: > 0 } && node[0].Slot != 0)
+            if (found == MaximumIndexes || node.Count == 0 || node[0].Slot == 0)
             {
-                _pages.Read(node[0].Slot, ContentOffset, content);
-                if (BinaryPrimitives.ReadUInt32LittleEndian(content) == IndexMagic)
+                continue;
+            }
+
+            _pages.Read(node[0].Slot, 0, bytes[..IndexPage.FirstBytes]);
+            if (!IndexPage.IsFirst(bytes))
+            {
+                continue;
+            }
+
+            found++;
+            if (node.IsWritten)
+            {
+                _recorded.Add((node.FileId, 0));
+            }
+
+            for (int page = 1; page < node.Count; page++)
+            {
+                if (node[page].Slot is not 0 and var slot)
                 {
-                    _recorded.Add((node.FileId, 0));
-                    _recorded.Add((node.FileId, (int)BinaryPrimitives.ReadUInt32LittleEndian(content[RootOffset..])));
-                    found++;
+                    _pages.Read(slot, IndexPage.LevelOffset, bytes[..IndexPage.LevelBytes]);
+                    if (IndexPage.Level(bytes) is not 0 and var level)
+                    {
+                        inner.Add((level, node.FileId, page));
+                    }
                 }
             }
         }
+
+        return [.. inner.OrderByDescending(p => p.Level).Take(MaximumInnerPages).Select(p => (p.FileId, p.Page))];
     }
 
     private bool Record(BucketNode node, int page)
@@ -123,3 +146,9 @@ internal sealed partial class BucketFileSystem
         return isNew;
     }
 }
+
+/// <summary>A page of the next boot pack.</summary>
+/// <param name="FileId">Its file's number.</param>
+/// <param name="Page">Its number in the file.</param>
+/// <param name="Content">Its bytes.</param>
+internal readonly record struct RecordedPage(long FileId, int Page, byte[] Content);

@@ -112,7 +112,7 @@ internal sealed class FrameReader(IObjectStore store)
             throw new DamagedObjectException(frame.Pack, bytes.Length != frame.Length ? "is cut off" : "is damaged (wrong checksum)");
         }
 
-        return Compression.Inflate(frame.Pack, bytes, frame.Pages * PageFile.PageSize);
+        return PageCompression.Decompress(frame.Pack, bytes, frame.Pages * PageFile.PageSize);
     }
 
     private static DamagedObjectException Missing(string pack) => new(pack, "is missing: it was deleted");

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using Pocketgres.Engine.Data;
 
 namespace Pocketgres.Bucket.Formats;
@@ -14,7 +13,8 @@ namespace Pocketgres.Bucket.Formats;
 /// </remarks>
 internal sealed record Envelope(uint Magic, ushort Kind, Guid Cluster, long Sequence, long Token, DateTime Time, ReadOnlyMemory<byte> Content)
 {
-    private const byte Format = 1, Deflated = 1;
+    // 2: pages' frames may hold differences (PageCompression).
+    private const byte Format = 2, Deflated = 1;
     private const int HeaderSize = 52, WorthDeflating = 256, MaximumContent = 1 << 30;
 
     /// <summary>The object's bytes.</summary>
@@ -79,38 +79,5 @@ internal sealed record Envelope(uint Magic, ushort Kind, Guid Cluster, long Sequ
             magic, BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(6)), owner, number, BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(32)),
             new DateTime(BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(40)), DateTimeKind.Utc),
             (bytes[5] & Deflated) == 0 ? stored : Compression.Inflate(key, stored, length));
-    }
-}
-
-/// <summary>Deflate of whole buffers.</summary>
-internal static class Compression
-{
-    /// <summary>Compresses.</summary>
-    public static byte[] Deflate(ReadOnlySpan<byte> bytes)
-    {
-        var output = new MemoryStream(64 + (bytes.Length / 2));
-        using (var stream = new DeflateStream(output, CompressionLevel.Fastest, leaveOpen: true))
-        {
-            stream.Write(bytes);
-        }
-
-        return output.ToArray();
-    }
-
-    /// <summary>Decompresses to exactly <paramref name="length"/> bytes.</summary>
-    /// <exception cref="DamagedObjectException">It is not possible.</exception>
-    public static byte[] Inflate(string key, ReadOnlyMemory<byte> bytes, int length)
-    {
-        var output = new byte[length];
-        try
-        {
-            using var stream = new DeflateStream(new MemoryStream(bytes.ToArray()), CompressionMode.Decompress);
-            stream.ReadExactly(output);
-            return stream.ReadByte() < 0 ? output : throw new InvalidDataException("too long");
-        }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
-        {
-            throw new DamagedObjectException(key, "cannot be decompressed", e);
-        }
     }
 }

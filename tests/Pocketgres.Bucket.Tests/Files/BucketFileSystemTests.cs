@@ -142,55 +142,6 @@ public class BucketFileSystemTests
     }
 
     [Fact]
-    public async Task What_earlier_lives_read_stays_in_the_boot_pack_for_a_while()
-    {
-        var store = new MemoryObjectStore();
-        using var directory = new TemporaryDirectory();
-        var image = await ImageAsync(store, directory, [.. Enumerable.Repeat(Filled(1, 60 * PageFile.PageSize), 9)]);
-        image = await LifeAsync(files => Assert.Equal(30_000, Read(files, "/a", 30_000)));
-        var a = image.Entries.Single(e => e.Path == "/a");
-        Assert.Equal([(a.FileId, 0), (a.FileId, 1), (a.FileId, 2), (a.FileId, 3)], image.Boot!.Pages);
-        image = await LifeAsync(files => Assert.Equal(100, Read(files, "/b", 100)));
-        var b = image.Entries.Single(e => e.Path == "/b");
-        (long, int)[] both = [(b.FileId, 0), (a.FileId, 0), (a.FileId, 1), (a.FileId, 2), (a.FileId, 3)];
-        Assert.Equal(both, image.Boot!.Pages);
-        image = await LifeAsync(_ => { });
-        Assert.Equal(both, image.Boot!.Pages);
-        image = await LifeAsync(files =>
-        {
-            Assert.All("cde", file => Read(files, $"/{file}", 60 * PageFile.PageSize));
-            FileTree.Remove(files, "/b");
-        });
-        Assert.Equal(180 + 4, image.Boot!.Pages.Count);
-        image = await LifeAsync(files => Assert.All("fghi", file => Read(files, $"/{file}", 60 * PageFile.PageSize)));
-        Assert.Equal(256, image.Boot!.Pages.Count);
-        Assert.DoesNotContain((a.FileId, 0), image.Boot.Pages); // of the oldest life
-        Assert.Contains((image.Entries.Single(e => e.Path == "/c").FileId, 0), image.Boot.Pages);
-
-        async Task<Manifest> LifeAsync(Action<BucketFileSystem> live)
-        {
-            var log = await new LogOpening(store, s_options).OpenAsync(default);
-            var files = new BucketFileSystem(new FrameReader(store), directory.Path);
-            files.Load(log.Manifest!);
-            if (log.Manifest!.Boot is { } boot)
-            {
-                await files.LoadAsync(boot);
-            }
-
-            await using var shipper = new LogShipper(store, log, s_options);
-            files.Log = shipper;
-            live(files);
-            shipper.Note(new LogPart.Removed("/something to have an image for"));
-            var images = new ImageWriter(store, log, files, shipper);
-            await images.WriteAsync(withBootPack: true);
-            files.Free();
-            return Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest);
-        }
-
-        static int Read(BucketFileSystem files, string path, int length) => FileTree.ReadAll(files, path, length).Length;
-    }
-
-    [Fact]
     public async Task A_damaged_or_missing_pack_is_an_error_and_never_other_bytes()
     {
         var store = new MemoryObjectStore();
@@ -296,7 +247,7 @@ public class BucketFileSystemTests
     }
 
     // The image of a cluster of its own with these files: /a, /b and so on.
-    static async Task<Manifest> ImageAsync(MemoryObjectStore store, TemporaryDirectory directory, params byte[][] contents)
+    internal static async Task<Manifest> ImageAsync(MemoryObjectStore store, TemporaryDirectory directory, params byte[][] contents)
     {
         var log = await new LogOpening(store, s_options).OpenAsync(default);
         var files = new BucketFileSystem(new FrameReader(store), directory.Path);
@@ -313,9 +264,9 @@ public class BucketFileSystemTests
         return Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest);
     }
 
-    static byte[] Filled(byte value, int length) => [.. Enumerable.Range(0, length).Select(i => (byte)(value + (i / 1000)))];
+    internal static byte[] Filled(byte value, int length) => [.. Enumerable.Range(0, length).Select(i => (byte)(value + (i / 1000)))];
 
-    static unsafe void Write(BucketFileSystem files, string path, byte[] bytes, long offset)
+    internal static unsafe void Write(BucketFileSystem files, string path, byte[] bytes, long offset)
     {
         Assert.Equal(Kernel.Errno.None, files.Open(path, OpenFlags.ReadWrite | OpenFlags.Create, 0x180, out var file));
         fixed (byte* p = bytes)

@@ -77,6 +77,40 @@ public class FormatTests
         Assert.Equal(manifest.Boot.Frames, read.Boot.Frames);
     }
 
+    [Theory]
+    [InlineData(0, false)] // zero
+    [InlineData(1, false)] // random
+    [InlineData(2, false)] // text
+    [InlineData(3, true)] // entries of an index on a number
+    [InlineData(4, false)] // equal words
+    public void Pages_are_read_as_they_were_compressed(int kind, bool isRegular)
+    {
+        var random = new Random(kind);
+        var pages = new byte[random.Next(1, 33) * 8192];
+        for (int i = 0; i < pages.Length; i++)
+        {
+            pages[i] = kind switch
+            {
+                0 => 0,
+                1 => (byte)random.Next(256),
+                2 => (byte)"select balance from accounts where id = "[i % 40],
+                3 => (byte)(i % 16 < 8 ? (i / 16 * 367) >> (i % 4 * 8) : 0),
+                _ => (byte)(i % 4),
+            };
+        }
+
+        byte[] bytes = PageCompression.Compress(pages);
+        Assert.Equal(pages, PageCompression.Decompress("k", bytes, pages.Length));
+        Assert.Equal(isRegular, bytes.Length < Compression.Deflate(pages).Length / 3);
+        for (int length = 0; length < bytes.Length; length += 1 + (bytes.Length / 50))
+        {
+            Assert.Throws<DamagedObjectException>(() => PageCompression.Decompress("k", bytes.AsMemory(0, length), pages.Length));
+        }
+
+        Assert.Throws<DamagedObjectException>(() => PageCompression.Decompress("k", bytes, pages.Length + 8192));
+        Assert.Throws<DamagedObjectException>(() => PageCompression.Decompress("k", bytes, pages.Length - 8192));
+    }
+
     static Manifest Example()
     {
         var first = new PageFrame("pack/1", 0, 100, 32, 7);

@@ -1,0 +1,147 @@
+using Pocketgres.Bucket.Files;
+using Pocketgres.Bucket.Formats;
+using Pocketgres.Bucket.Log;
+using Pocketgres.Engine.Data;
+using Pocketgres.Engine.Pg;
+using Pocketgres.Kernel.Files;
+using Pocketgres.ObjectStore;
+using Pocketgres.Server.Tests.Infrastructure;
+
+namespace Pocketgres.Bucket.Tests.Files;
+
+/// <summary>Which pages a life leaves for the next one to have at once.</summary>
+public class BootPackTests
+{
+    static readonly BucketOptions s_options = new() { PutsPerSecond = 0, TakeOver = true };
+
+    [Fact]
+    public async Task What_earlier_lives_read_stays_in_the_boot_pack_for_a_while()
+    {
+        var store = new MemoryObjectStore();
+        using var directory = new TemporaryDirectory();
+        var image = await BucketFileSystemTests.ImageAsync(store, directory, [.. Enumerable.Repeat(BucketFileSystemTests.Filled(1, 60 * PageFile.PageSize), 9)]);
+        image = await LifeAsync(store, directory, files => Assert.Equal(30_000, Read(files, "/a", 30_000)));
+        var a = image.Entries.Single(e => e.Path == "/a");
+        Assert.Equal([(a.FileId, 0), (a.FileId, 1), (a.FileId, 2), (a.FileId, 3)], image.Boot!.Pages);
+        image = await LifeAsync(store, directory, files => Assert.Equal(100, Read(files, "/b", 100)));
+        var b = image.Entries.Single(e => e.Path == "/b");
+        (long, int)[] both = [(b.FileId, 0), (a.FileId, 0), (a.FileId, 1), (a.FileId, 2), (a.FileId, 3)];
+        Assert.Equal(both, image.Boot!.Pages);
+        image = await LifeAsync(store, directory, _ => { });
+        Assert.Equal(both, image.Boot!.Pages);
+        image = await LifeAsync(store, directory, files =>
+        {
+            Assert.All("cde", file => Read(files, $"/{file}", 60 * PageFile.PageSize));
+            FileTree.Remove(files, "/b");
+        });
+        Assert.Equal(180 + 4, image.Boot!.Pages.Count);
+        image = await LifeAsync(store, directory, files => Assert.All("fghi", file => Read(files, $"/{file}", 60 * PageFile.PageSize)));
+        Assert.Equal(256, image.Boot!.Pages.Count);
+        Assert.DoesNotContain((a.FileId, 0), image.Boot.Pages); // of the oldest life
+        Assert.Contains((image.Entries.Single(e => e.Path == "/c").FileId, 0), image.Boot.Pages);
+    }
+
+    [Fact]
+    public async Task What_lies_above_the_leaves_of_an_index_is_there_at_once()
+    {
+        const int Pages = 3000, OfInner = 100;
+        var store = new MemoryObjectStore();
+        using var directory = new TemporaryDirectory();
+        await BucketFileSystemTests.ImageAsync(store, directory, BucketFileSystemTests.Filled(1, 300 * PageFile.PageSize));
+        byte[] index = Index(Pages, OfInner);
+        var image = await LifeAsync(store, directory, files => BucketFileSystemTests.Write(files, "/index", index, 0));
+        long file = image.Entries.Single(e => e.Path == "/index").FileId;
+        List<int> expected = [0, 2, .. Enumerable.Range(1, (Pages - 1) / OfInner).Select(i => i * OfInner)];
+        Assert.Equal(expected.Order(), Kept());
+
+        // Lives that do not use it keep it, and so do those that read much else.
+        image = await LifeAsync(store, directory, _ => { });
+        Assert.Equal(expected.Order(), Kept());
+        image = await LifeAsync(store, directory, files => Read(files, "/a", 300 * PageFile.PageSize));
+        Assert.Equal(expected.Order(), Kept());
+
+        // Nothing of them is asked of the store, and they are what they were.
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        var counted = new MeteredObjectStore(store);
+        var files = new BucketFileSystem(new FrameReader(counted), directory.Path);
+        files.Load(log.Manifest!);
+        await files.LoadAsync(log.Manifest!.Boot!);
+        long gets = counted.Gets;
+        Assert.Equal(Kernel.Errno.None, files.Open("/index", OpenFlags.ReadOnly, 0, out var opened));
+        foreach (int page in expected)
+        {
+            Assert.True(ReadPage(opened!, page).AsSpan().SequenceEqual(index.AsSpan(page * PageFile.PageSize, PageFile.PageSize)));
+        }
+
+        Assert.Equal(gets, counted.Gets);
+        ReadPage(opened!, 1);
+        Assert.Equal(gets + 1, counted.Gets);
+        opened!.Release();
+        files.Free();
+        Assert.InRange((await store.GetAsync(image.Boot!.Pack))!.Content.Length, 1, 100_000);
+
+        IEnumerable<int> Kept() => image.Boot!.Pages.Where(p => p.FileId == file).Select(p => p.Page).Order();
+    }
+
+    // A B-tree's pages as far as anybody looks at them here: the first one, one below it as the root, an inner one each so many, and leaves; entries of 16 bytes.
+    static byte[] Index(int pages, int ofInner)
+    {
+        byte[] index = new byte[pages * PageFile.PageSize];
+        for (int i = 0; i < pages; i++)
+        {
+            var page = index.AsSpan(i * PageFile.PageSize, PageFile.PageSize);
+            if (i == 0)
+            {
+                BitConverter.TryWriteBytes(page[PageHeader.Size..], 0x053162u);
+                Assert.True(IndexPage.IsFirst(page));
+                continue;
+            }
+
+            for (int at = 1000; at < 8000; at += 16)
+            {
+                BitConverter.TryWriteBytes(page[at..], (((i * 1000) + at) << 16) | 1);
+                BitConverter.TryWriteBytes(page[(at + 8)..], (i * 300_000) + at);
+            }
+
+            BitConverter.TryWriteBytes(page[IndexPage.LevelOffset..], i == 2 ? 2 : i % ofInner == 0 ? 1 : 0);
+        }
+
+        return index;
+    }
+
+    static int Read(BucketFileSystem files, string path, int length) => FileTree.ReadAll(files, path, length).Length;
+
+    static unsafe byte[] ReadPage(OpenFile file, int page)
+    {
+        byte[] content = new byte[PageFile.PageSize];
+        long offset = (long)page * PageFile.PageSize;
+        Assert.Equal(Kernel.Errno.None, file.Fetch(offset, content.Length));
+        fixed (byte* p = content)
+        {
+            Assert.Equal(content.Length, file.ReadAt(p, content.Length, offset));
+        }
+
+        return content;
+    }
+
+    // A life of the cluster that ends with an image and a boot pack.
+    static async Task<Manifest> LifeAsync(MemoryObjectStore store, TemporaryDirectory directory, Action<BucketFileSystem> live)
+    {
+        var log = await new LogOpening(store, s_options).OpenAsync(default);
+        var files = new BucketFileSystem(new FrameReader(store), directory.Path);
+        files.Load(log.Manifest!);
+        if (log.Manifest!.Boot is { } boot)
+        {
+            await files.LoadAsync(boot);
+        }
+
+        await using var shipper = new LogShipper(store, log, s_options);
+        files.Log = shipper;
+        live(files);
+        shipper.Note(new LogPart.Removed("/something to have an image for"));
+        var images = new ImageWriter(store, log, files, shipper);
+        await images.WriteAsync(withBootPack: true);
+        files.Free();
+        return Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest);
+    }
+}
