@@ -73,7 +73,7 @@ public class CallTests
         Assert.Equal(7, instance.Call("value", 0L));
         var manifest = instance.Main.Manifest;
         Assert.Equal(start, manifest.StartFunction);
-        Assert.Equal(new Abi.ModuleManifest.FunctionExport(exported, 3, "ij"), manifest.Functions["value"]);
+        Assert.Equal(new Abi.ModuleManifest.FunctionExport(exported, 3), manifest.Functions["value"]);
         Assert.Equal(4, manifest.TableEnd);
     }
 

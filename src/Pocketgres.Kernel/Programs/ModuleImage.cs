@@ -40,12 +40,7 @@ public sealed class ModuleImage
     /// <exception cref="FileNotFoundException">One of the three is missing.</exception>
     public static ModuleImage Load(string directory, string name)
     {
-        ModuleManifest manifest;
-        using (var stream = new FileStream(Path.Combine(directory, name + ".manifest"), FileMode.Open, FileAccess.Read, FileShare.Read, 65536))
-        {
-            manifest = ModuleManifest.Load(stream);
-        }
-
+        var manifest = ModuleManifest.Load(MappedFile.Open(Path.Combine(directory, name + ".manifest")));
         var assembly = AssemblyLoadContext.Default.LoadFromAssemblyPath(Path.GetFullPath(Path.Combine(directory, name + ".dll")));
         return new ModuleImage(assembly, manifest, Path.Combine(directory, name + ".mem"));
     }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 
 namespace Pocketgres.Wasm.Abi;
@@ -8,7 +9,8 @@ namespace Pocketgres.Wasm.Abi;
 /// </summary>
 internal sealed class ModuleManifest
 {
-    private const uint Magic = 0x344D5047; // "GPM4"
+    private const uint Magic = 0x354D5047; // "GPM5"
+    private const int FirstByte = 8;
 
     /// <summary>Simple name of the translated assembly, also the namespace of its types.</summary>
     public required string AssemblyName { get; init; }
@@ -59,10 +61,10 @@ internal sealed class ModuleManifest
     public int TableBaseSlot { get; init; }
 
     /// <summary>Exported functions by name.</summary>
-    public Dictionary<string, FunctionExport> Functions { get; } = new(StringComparer.Ordinal);
+    public required IReadOnlyDictionary<string, FunctionExport> Functions { get; init; }
 
     /// <summary>Exported globals that hold addresses of C variables: main absolute, side relative to its memory base.</summary>
-    public Dictionary<string, int> Variables { get; } = new(StringComparer.Ordinal);
+    public required IReadOnlyDictionary<string, int> Variables { get; init; }
 
     /// <summary>Initial values of mutable globals, by slot.</summary>
     public List<GlobalInit> Globals { get; } = [];
@@ -76,8 +78,8 @@ internal sealed class ModuleManifest
     /// <summary>Imports that nothing supplies; calling one raises <c>UnresolvedImportException</c> with the name.</summary>
     public List<string> Unresolved { get; } = [];
 
-    /// <summary>An exported function: its index, its table slot (relative for side modules) or -1, its signature ("iij": result, parameters).</summary>
-    public sealed record FunctionExport(int Index, int TableSlot, string Signature);
+    /// <summary>An exported function: its index, its table slot (relative for side modules) or -1.</summary>
+    public readonly record struct FunctionExport(int Index, int TableSlot);
 
     /// <summary>Initial value of a mutable global; <paramref name="Is64"/> for i64 and f64.</summary>
     public sealed record GlobalInit(int Slot, bool Is64, long Value);
@@ -85,11 +87,48 @@ internal sealed class ModuleManifest
     /// <summary>A GOT.mem or GOT.func import: the slot to fill with the address or table index of the named symbol.</summary>
     public sealed record GotEntry(int Slot, bool IsFunction, string Name, bool Weak);
 
-    /// <summary>Writes the manifest.</summary>
+    /// <summary>Writes the manifest: the length of what comes first, that, and the tables of functions and variables.</summary>
     public void Save(Stream stream)
     {
-        using var w = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
-        w.Write(Magic);
+        var head = new MemoryStream();
+        using (var w = new BinaryWriter(head, Encoding.UTF8, leaveOpen: true))
+        {
+            WriteHead(w);
+        }
+
+        using var all = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
+        all.Write(Magic);
+        all.Write((int)head.Length);
+        all.Write(head.ToArray());
+        all.Write(SymbolTable<FunctionExport>.Encode(Functions, static (w, f) =>
+        {
+            w.Write(f.Index);
+            w.Write(f.TableSlot);
+        }));
+        all.Write(SymbolTable<int>.Encode(Variables, static (w, value) => w.Write(value)));
+    }
+
+    /// <summary>Reads a manifest written by <see cref="Save"/>.</summary>
+    /// <param name="bytes">The manifest, which stays as it is: symbols are looked up there.</param>
+    /// <exception cref="InvalidDataException">It is not a manifest of this build.</exception>
+    public static ModuleManifest Load(ReadOnlyMemory<byte> bytes)
+    {
+        var span = bytes.Span;
+        if (span.Length < FirstByte || BinaryPrimitives.ReadUInt32LittleEndian(span) != Magic)
+        {
+            throw new InvalidDataException("not a module manifest of this version: rebuild the translated modules");
+        }
+
+        int length = BinaryPrimitives.ReadInt32LittleEndian(span[sizeof(uint)..]);
+        var functions = new SymbolTable<FunctionExport>(bytes[(FirstByte + length)..], static f =>
+            new FunctionExport(BinaryPrimitives.ReadInt32LittleEndian(f), BinaryPrimitives.ReadInt32LittleEndian(f[sizeof(int)..])));
+        var variables = new SymbolTable<int>(bytes[(FirstByte + length + functions.Length)..], static v => BinaryPrimitives.ReadInt32LittleEndian(v));
+        using var r = new BinaryReader(new MemoryStream(span.Slice(FirstByte, length).ToArray()));
+        return ReadHead(r, functions, variables);
+    }
+
+    private void WriteHead(BinaryWriter w)
+    {
         w.Write(AssemblyName);
         w.Write(IsSideModule);
         w.Write(IsMemory64);
@@ -97,22 +136,6 @@ internal sealed class ModuleManifest
             InitialPages, MemoryStart, StartFunction, TableParts, TableRow, MemoryBaseSlot, TableBaseSlot])
         {
             w.Write(v);
-        }
-
-        w.Write(Functions.Count);
-        foreach (var (name, f) in Functions)
-        {
-            w.Write(name);
-            w.Write(f.Index);
-            w.Write(f.TableSlot);
-            w.Write(f.Signature);
-        }
-
-        w.Write(Variables.Count);
-        foreach (var (name, value) in Variables)
-        {
-            w.Write(name);
-            w.Write(value);
         }
 
         w.Write(Globals.Count);
@@ -139,16 +162,8 @@ internal sealed class ModuleManifest
         }
     }
 
-    /// <summary>Reads a manifest written by <see cref="Save"/>.</summary>
-    /// <exception cref="InvalidDataException">The stream is not a manifest of this build.</exception>
-    public static ModuleManifest Load(Stream stream)
+    private static ModuleManifest ReadHead(BinaryReader r, SymbolTable<FunctionExport> functions, SymbolTable<int> variables)
     {
-        using var r = new BinaryReader(stream, Encoding.UTF8, leaveOpen: true);
-        if (r.ReadUInt32() != Magic)
-        {
-            throw new InvalidDataException("not a module manifest of this version: rebuild the translated modules");
-        }
-
         var m = new ModuleManifest
         {
             AssemblyName = r.ReadString(),
@@ -167,17 +182,9 @@ internal sealed class ModuleManifest
             TableRow = r.ReadInt32(),
             MemoryBaseSlot = r.ReadInt32(),
             TableBaseSlot = r.ReadInt32(),
+            Functions = functions,
+            Variables = variables,
         };
-        for (int n = r.ReadInt32(); n > 0; n--)
-        {
-            m.Functions[r.ReadString()] = new FunctionExport(r.ReadInt32(), r.ReadInt32(), r.ReadString());
-        }
-
-        for (int n = r.ReadInt32(); n > 0; n--)
-        {
-            m.Variables[r.ReadString()] = r.ReadInt32();
-        }
-
         for (int n = r.ReadInt32(); n > 0; n--)
         {
             m.Globals.Add(new GlobalInit(r.ReadInt32(), r.ReadBoolean(), r.ReadInt64()));

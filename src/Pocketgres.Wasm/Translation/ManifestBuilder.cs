@@ -11,6 +11,26 @@ internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linka
     public ModuleManifest Build(int tableParts, int memoryStart)
     {
         var slots = TableSlots(out int tableEnd);
+        var functions = new Dictionary<string, ModuleManifest.FunctionExport>(StringComparer.Ordinal);
+        var variables = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (name, index) in linkage.Exports)
+        {
+            // Re-exported imports are somebody else's functions: there is no method of this module to resolve.
+            if (module.IsDefinedFunction(index))
+            {
+                functions[name] = new ModuleManifest.FunctionExport(index, slots.GetValueOrDefault(index, -1));
+            }
+        }
+
+        foreach (var export in module.Exports)
+        {
+            // Exported immutable globals hold addresses of C variables.
+            if (export.Kind == ExternalKind.Global && module.Globals[export.Index] is { Mutable: false, IsImported: false } global && global.Type == (module.IsMemory64 ? WasmType.I64 : WasmType.I32))
+            {
+                variables[export.Name] = (int)global.Initial.Value;
+            }
+        }
+
         var manifest = new ModuleManifest
         {
             AssemblyName = linkage.AssemblyName,
@@ -29,25 +49,9 @@ internal sealed class ManifestBuilder(ModuleContext context, ModuleLinkage linka
             TableRow = context.NextOutlinedRow,
             MemoryBaseSlot = context.Globals.MemoryBaseSlot,
             TableBaseSlot = context.Globals.TableBaseSlot,
+            Functions = functions,
+            Variables = variables,
         };
-        foreach (var (name, index) in linkage.Exports)
-        {
-            // Re-exported imports are somebody else's functions: there is no method of this module to resolve.
-            if (module.IsDefinedFunction(index))
-            {
-                manifest.Functions[name] = new ModuleManifest.FunctionExport(index, slots.GetValueOrDefault(index, -1), module.FunctionSignature(index));
-            }
-        }
-
-        foreach (var export in module.Exports)
-        {
-            // Exported immutable globals hold addresses of C variables.
-            if (export.Kind == ExternalKind.Global && module.Globals[export.Index] is { Mutable: false, IsImported: false } global && global.Type == (module.IsMemory64 ? WasmType.I64 : WasmType.I32))
-            {
-                manifest.Variables[export.Name] = (int)global.Initial.Value;
-            }
-        }
-
         manifest.Globals.AddRange(context.Globals.Initial);
         manifest.Got.AddRange(context.Globals.Got);
         manifest.Needed.AddRange(module.Needed);
