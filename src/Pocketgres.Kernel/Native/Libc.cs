@@ -45,6 +45,9 @@ internal static unsafe partial class Libc
     /// <summary>MADV_DONTNEED: private pages become zeroes and take no memory.</summary>
     public const int AdviseDontNeed = 4;
 
+    /// <summary>MADV_REMOVE: pages of a shared mapping become zeroes and take no memory.</summary>
+    public const int AdviseRemove = 9;
+
     /// <summary>MADV_POPULATE_WRITE: as if each page were written now (Linux 5.14).</summary>
     public const int PopulateWrite = 23;
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Pocketgres.Kernel.Native;
 
 namespace Pocketgres.Kernel;
 
@@ -15,6 +16,9 @@ namespace Pocketgres.Kernel;
 /// </remarks>
 internal static unsafe class BulkMemory
 {
+    // The log's buffers, which a start clears and a small cluster never fills, are 4 MB.
+    private const nuint MuchShared = 256 << 10;
+
     /// <summary>Copies; the ranges may overlap, because all is read before anything is written.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Copy(byte* to, byte* from, nuint count)
@@ -89,7 +93,10 @@ internal static unsafe class BulkMemory
         if (count > 64)
         {
             _ = Volatile.Read(ref at[count - 1]);
-            NativeMemory.Clear(at, count);
+            if (count < MuchShared || !TryGiveBack(at, count))
+            {
+                NativeMemory.Clear(at, count);
+            }
         }
         else if (count > 32)
         {
@@ -119,5 +126,20 @@ internal static unsafe class BulkMemory
             at[count >> 1] = 0;
             at[count - 1] = 0;
         }
+    }
+
+    // The pages of shared memory that lie in the range are given back to the host, which has zeroes for who touches them again. Private memory is not: of a mapped file, that would be the file's content.
+    private static bool TryGiveBack(byte* at, nuint count)
+    {
+        const nuint page = 4096;
+        byte* first = (byte*)(((nuint)at + page - 1) & ~(page - 1)), end = (byte*)((nuint)(at + count) & ~(page - 1));
+        if (Libc.madvise(first, (nint)(end - first), Libc.AdviseRemove) != 0)
+        {
+            return false;
+        }
+
+        NativeMemory.Clear(at, (nuint)(first - at));
+        NativeMemory.Clear(end, (nuint)(at + count - end));
+        return true;
     }
 }

@@ -62,4 +62,33 @@ public sealed unsafe class MemoryReturnTests
         Assert.Equal(1, child.Base[(1L << 30) - 1]);
         Assert.True(HostResources.ResidentBytes() - resident < 512L * MiB); // reading the zero page is free, a copy of it is not
     }
+
+    [Fact]
+    public void Shared_memory_that_is_cleared_takes_none_and_private_memory_is_zero()
+    {
+        const int length = 16 * MiB, at = MiB + 100, cleared = length - MiB - 300;
+        using var parent = AddressSpace.Create(64 * MiB);
+        parent.MapShared(32 * MiB, length, SharedMemory.Create("ktest-cleared", length));
+        foreach (int mapping in (int[])[0, 32 * MiB])
+        {
+            new Span<byte>(parent.Base + mapping, length).Fill(1);
+        }
+
+        using var child = parent.Fork(48 * MiB); // private memory is that of a file now, which has the ones
+        foreach (int mapping in (int[])[0, 32 * MiB])
+        {
+            long resident = HostResources.ResidentBytes();
+            BulkMemory.Clear(child.Base + mapping + at, cleared);
+            if (mapping != 0)
+            {
+                Assert.InRange(HostResources.ResidentBytes(), 0, resident - (8 * MiB));
+            }
+
+            var memory = new Span<byte>(child.Base + mapping, length);
+            Assert.Equal(-1, memory.Slice(at, cleared).IndexOfAnyExcept((byte)0));
+            Assert.Equal(-1, memory[..at].IndexOfAnyExcept((byte)1));
+            Assert.Equal(-1, memory[(at + cleared)..].IndexOfAnyExcept((byte)1));
+            Assert.Equal(mapping == 0 ? 1 : 0, parent.Base[mapping + (2 * MiB)]);
+        }
+    }
 }
