@@ -3,7 +3,7 @@
 # machine's suite, unpacked into artifacts/radosgw (500 MB). No rights are needed, nothing outside is changed, and all of it ends with the script.
 #
 #   eng/radosgw.sh                     the stores' contract and a cluster's life against it, and how long commits take
-#   eng/radosgw.sh COMMAND...          COMMAND with POCKETGRES_RADOSGW (its address), AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set; the bucket is "bucket"
+#   eng/radosgw.sh COMMAND...          COMMAND with POCKETGRES_RADOSGW (its address), AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set; there is no bucket yet
 #   eng/radosgw.sh install             only install
 #   POCKETGRES_RADOSGW_DIR             where it is installed
 set -euo pipefail

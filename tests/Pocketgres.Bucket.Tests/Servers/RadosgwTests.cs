@@ -16,7 +16,12 @@ public class RadosgwTests(ITestOutputHelper output)
     {
         using (var store = Radosgw.Open(await Radosgw.NewBucketAsync()))
         {
-            Report("1 client that only creates objects of 1 kB", await TakeAsync(200, i => store.CreateAsync($"log/{i:x16}", new byte[1000])));
+            foreach (int clients in (int[])[1, 8])
+            {
+                double[][] created = await Task.WhenAll(Enumerable.Range(0, clients).Select(
+                    c => TakeAsync(400 / clients, i => store.CreateAsync($"log/{clients}-{c}/{i:x16}", new byte[1000]))));
+                Report($"{clients} clients that only create objects of 1 kB", [.. created.SelectMany(t => t)]);
+            }
         }
 
         var life = await LifeAsync();
