@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 using Pocketgres.Bucket;
 using Pocketgres.Copying;
@@ -37,7 +38,7 @@ internal static class CommandFailure
         }
         catch (BucketException e)
         {
-            return Program.Fail(e.Message, CodeOf(e.Error));
+            return Program.Fail(e.Message, CodeOfBucket(e) ?? ExitCode.ServerFailed);
         }
         catch (PostgresException e)
         {
@@ -62,9 +63,12 @@ internal static class CommandFailure
         _ => ExitCode.ServerFailed,
     };
 
-    /// <summary>The exit code for a cluster in a bucket that cannot be opened or was lost.</summary>
-    public static int CodeOf(BucketError error) => error switch
+    /// <summary>The exit code for a cluster in a bucket that cannot be opened or was lost; null if the exception says something else.</summary>
+    /// <remarks>Takes any exception, and is not inlined: whoever has a catch of <see cref="BucketException"/> loads what buckets need, even if nothing is thrown.</remarks>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static int? CodeOfBucket(Exception e) => (e as BucketException)?.Error switch
     {
+        null => null,
         BucketError.InUse or BucketError.Missing => ExitCode.DirectoryUnusable,
         BucketError.Damaged => ExitCode.WrongVersion,
         BucketError.Fenced => ExitCode.Fenced,

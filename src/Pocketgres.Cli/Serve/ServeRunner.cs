@@ -1,6 +1,5 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
-using Pocketgres.Bucket;
 using Pocketgres.Engine;
 using Pocketgres.Server;
 using Pocketgres.Server.Hosting;
@@ -54,10 +53,6 @@ internal sealed class ServeRunner : IDisposable
         {
             return Fail(e, CommandFailure.CodeOf(e.Error));
         }
-        catch (BucketException e)
-        {
-            return Fail(e, CommandFailure.CodeOf(e.Error));
-        }
         catch (OperationCanceledException) when (_stopDuringStart.IsCancellationRequested)
         {
             return ExitCode.Success;
@@ -70,6 +65,11 @@ internal sealed class ServeRunner : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            if (CommandFailure.CodeOfBucket(e) is { } code)
+            {
+                return Fail(e, code);
+            }
+
             return Fail(e, ExitCode.ServerFailed, $"internal error: {e.GetType().Name}: {e.Message} (--log-level debug shows where)");
         }
     }
@@ -125,7 +125,7 @@ internal sealed class ServeRunner : IDisposable
         }
 
         int exitCode = await server.Completion.ConfigureAwait(false);
-        return server.BucketError is { } error ? Fail(error, CommandFailure.CodeOf(error.Error)) : Conclude(server.StopRequested || server.SleepRequested, exitCode);
+        return server.BucketError is { } error ? Fail(error, CommandFailure.CodeOfBucket(error) ?? ExitCode.ServerFailed) : Conclude(server.StopRequested || server.SleepRequested, exitCode);
     }
 
     // Of its own, so that others do not load what it needs.
@@ -141,7 +141,7 @@ internal sealed class ServeRunner : IDisposable
             }
 
             int exitCode = await server.Completion.ConfigureAwait(false);
-            return server.Error is { } error ? Fail(error, error is BucketException e ? CommandFailure.CodeOf(e.Error) : ExitCode.ServerFailed) : Conclude(exitCode == 0, exitCode);
+            return server.Error is { } error ? Fail(error, CommandFailure.CodeOfBucket(error) ?? ExitCode.ServerFailed) : Conclude(exitCode == 0, exitCode);
         }
     }
 
