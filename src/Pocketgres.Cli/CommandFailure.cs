@@ -36,9 +36,9 @@ internal static class CommandFailure
         {
             return Program.Fail(e.Message, CodeOf(e.Error));
         }
-        catch (BucketException e)
+        catch (Exception e) when (CodeOfBucket(e) is { } code)
         {
-            return Program.Fail(e.Message, CodeOfBucket(e) ?? ExitCode.ServerFailed);
+            return Program.Fail(e.Message, code);
         }
         catch (PostgresException e)
         {

@@ -53,6 +53,10 @@ internal sealed class ServeRunner : IDisposable
         {
             return Fail(e, CommandFailure.CodeOf(e.Error));
         }
+        catch (Exception e) when (CommandFailure.CodeOfBucket(e) is { } code)
+        {
+            return Fail(e, code);
+        }
         catch (OperationCanceledException) when (_stopDuringStart.IsCancellationRequested)
         {
             return ExitCode.Success;
@@ -65,11 +69,6 @@ internal sealed class ServeRunner : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            if (CommandFailure.CodeOfBucket(e) is { } code)
-            {
-                return Fail(e, code);
-            }
-
             return Fail(e, ExitCode.ServerFailed, $"internal error: {e.GetType().Name}: {e.Message} (--log-level debug shows where)");
         }
     }

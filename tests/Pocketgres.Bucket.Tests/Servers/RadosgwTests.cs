@@ -19,7 +19,7 @@ public class RadosgwTests(ITestOutputHelper output)
             foreach (int clients in (int[])[1, 8])
             {
                 double[][] created = await Task.WhenAll(Enumerable.Range(0, clients).Select(
-                    c => TakeAsync(400 / clients, i => store.CreateAsync($"log/{clients}-{c}/{i:x16}", new byte[1000]))));
+                    c => TakeAsync(400 / clients, async i => Assert.True(await store.CreateAsync($"log/{clients}-{c}/{i:x16}", new byte[1000])))));
                 Report($"{clients} clients that only create objects of 1 kB", [.. created.SelectMany(t => t)]);
             }
         }
