@@ -69,7 +69,12 @@ internal sealed class BucketHome : IAsyncDisposable
             throw new ClusterException(ClusterError.StartFailed, "wal_level=minimal would leave out of the log what the bucket needs: use replica or logical");
         }
 
-        foreach (var (name, value) in BucketCluster.RequiredSettings.Concat(_bucket.RecoverySettings))
+        foreach (var (name, value) in BucketCluster.RequiredSettings)
+        {
+            settings[name] = value;
+        }
+
+        foreach (var (name, value) in _bucket.RecoverySettings)
         {
             settings[name] = value;
         }

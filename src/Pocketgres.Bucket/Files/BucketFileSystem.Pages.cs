@@ -26,6 +26,7 @@ internal sealed partial class BucketFileSystem
     {
         try
         {
+            BringBooted(file.Node, offset, count);
             for (int round = 0; round < MostRounds; round++)
             {
                 var wanted = new List<(PageFrame Frame, int Page)>();
@@ -44,7 +45,7 @@ internal sealed partial class BucketFileSystem
                     for (int page = first; page <= limit && wanted.Count < (page <= last ? int.MaxValue : FramesAhead); page++)
                     {
                         ref var place = ref file.Node[page];
-                        if (place.IsAbsent && (wanted.Count == 0 || wanted[^1].Frame != place.Frame))
+                        if (place.IsAbsent && (wanted.Count == 0 || wanted[^1].Frame != place.Frame) && (page <= last || FindBooted(file.Node, page) is null))
                         {
                             wanted.Add((place.Frame!, page));
                         }

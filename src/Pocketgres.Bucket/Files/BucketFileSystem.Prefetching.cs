@@ -25,7 +25,7 @@ internal sealed partial class BucketFileSystem
             for (long next = offset / PageSize; next < end && _prefetching < MostPrefetched; next++)
             {
                 int page = (int)next; // of the file, of which the range may be far behind
-                if (node[page].IsAbsent && node[page].Frame is { } frame && frame != last)
+                if (node[page].IsAbsent && node[page].Frame is { } frame && frame != last && FindBooted(node, page) is null)
                 {
                     last = frame;
                     Interlocked.Increment(ref _prefetching);

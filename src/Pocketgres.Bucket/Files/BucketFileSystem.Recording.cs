@@ -1,4 +1,3 @@
-using Pocketgres.Bucket.Formats;
 using Pocketgres.Engine.Data;
 using static Pocketgres.Bucket.Files.PageFile;
 
@@ -16,7 +15,6 @@ internal sealed partial class BucketFileSystem
     private const int MaximumInnerPages = 1024; // of a primary key of ten million rows
 
     private readonly HashSet<(long FileId, int Page)> _recorded = [];
-    private IReadOnlyList<(long FileId, int Page)> _booted = []; // the boot pack's pages
     private int _recordedWrites;
     private (BucketNode Node, int Page)? _logEnd; // the page of the write-ahead log that was written last
 
@@ -25,28 +23,6 @@ internal sealed partial class BucketFileSystem
     /// written: who has made them need not read them, and the next one will.
     /// </summary>
     public bool IsRecording { get; set; } = true;
-
-    /// <summary>Brings the pages of the boot pack here that are still as they are there.</summary>
-    public async Task LoadAsync(BootPack boot)
-    {
-        var frames = await _frames.ReadPackAsync(boot.Pack, boot.Frames).ConfigureAwait(false);
-        lock (_lock)
-        {
-            _booted = boot.Pages;
-            int next = 0;
-            for (int i = 0; i < frames.Count; i++)
-            {
-                for (int k = 0; k < boot.Frames[i].Pages && next < boot.Pages.Count; k++, next++)
-                {
-                    var (file, page) = boot.Pages[next];
-                    if (_byId.TryGetValue(file, out var node) && page < node.Count && node[page].IsAbsent)
-                    {
-                        node[page].Slot = WriteNew(frames[i].AsSpan(k * PageSize, PageSize), mustFit: false);
-                    }
-                }
-            }
-        }
-    }
 
     /// <summary>
     /// The pages that were read first, and those that a start is known to read, of files that are still there; with their contents. Behind them, some of the
@@ -57,13 +33,14 @@ internal sealed partial class BucketFileSystem
     /// <returns>The pages, and those of indexes, the uppermost first.</returns>
     public (IReadOnlyList<RecordedPage> Pages, IReadOnlyList<RecordedPage> Inner) TakeRecorded()
     {
+        var booted = UnpackBoot();
         lock (_lock)
         {
             RecordWhatStartsRead();
             var inner = RecordIndexes();
             IsRecording = false;
             List<(long, int)> pages = [.. _recorded.Order().Where(IsHere)];
-            pages.AddRange(_booted.Where(p => !_recorded.Contains(p) && !inner.Contains(p) && IsHere(p)).Take(Math.Max(0, EnoughPages - pages.Count)));
+            pages.AddRange(booted.Where(p => !_recorded.Contains(p) && !inner.Contains(p) && IsHere(p)).Take(Math.Max(0, EnoughPages - pages.Count)));
             return ([.. pages.Select(Content)], [.. inner.Where(p => !_recorded.Contains(p)).Select(Content)]);
         }
 

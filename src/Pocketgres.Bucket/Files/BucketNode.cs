@@ -74,6 +74,20 @@ internal sealed class BucketNode(long fileId, IReadOnlyList<PageRun> runs)
         }
     }
 
+    /// <summary>Whether a page is where the image has it that this life began with, so that it is as it was then.</summary>
+    public bool IsAsInImage(int page)
+    {
+        int first = 0, last = runs.Count - 1;
+        while (first < last)
+        {
+            int middle = (first + last + 1) / 2;
+            (first, last) = runs[middle].Page <= page ? (middle, last) : (first, middle - 1);
+        }
+
+        return last >= 0 && runs[first] is var run && page >= run.Page && page < run.Page + run.Count
+            && (_pages is null || (page < _pages.Length && ReferenceEquals(_pages[page].Frame, run.Frame) && _pages[page].Skip == run.Skip + page - run.Page));
+    }
+
     /// <summary>Cuts the list of pages.</summary>
     public void Cut(int count)
     {

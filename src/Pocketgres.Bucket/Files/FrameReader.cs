@@ -34,8 +34,10 @@ internal sealed class FrameReader(IObjectStore store)
     /// <summary>Begins to read a pack that will most likely be asked for whole. One at most; should it not come, nobody need know.</summary>
     public void Expect(string pack) => _expected = (pack, store.GetAsync(pack));
 
-    /// <summary>The frames of a whole pack, in order.</summary>
-    public async Task<IReadOnlyList<byte[]>> ReadPackAsync(string pack, IReadOnlyList<PageFrame> frames)
+    /// <summary>The frames of a whole pack, in order, as they are there; for <see cref="Unpack"/>.</summary>
+    /// <exception cref="DamagedObjectException">The pack is missing or damaged.</exception>
+    /// <exception cref="ObjectStoreException">The store does not answer.</exception>
+    public async Task<IReadOnlyList<ReadOnlyMemory<byte>>> ReadPackAsync(string pack, IReadOnlyList<PageFrame> frames)
     {
         if (Cache is { } cache && await Task.Run(() => Kept(cache, frames)).ConfigureAwait(false) is { } kept)
         {
@@ -44,10 +46,15 @@ internal sealed class FrameReader(IObjectStore store)
 
         var reading = _expected is { } expected && expected.Pack == pack ? expected.Reading : store.GetAsync(pack);
         _expected = null;
-        var found = await reading.ConfigureAwait(false) ?? throw Missing(pack);
-        List<byte[]> read = [.. frames.Select(f => Decode(f, found.Content.AsMemory(
-            Math.Min(f.Offset, found.Content.Length), Math.Clamp(found.Content.Length - f.Offset, 0, f.Length))))];
-        Keep(frames, found.Content);
+        var content = (await reading.ConfigureAwait(false) ?? throw Missing(pack)).Content;
+        var read = new ReadOnlyMemory<byte>[frames.Count];
+        for (int i = 0; i < read.Length; i++)
+        {
+            int start = Math.Min(frames[i].Offset, content.Length);
+            read[i] = Check(frames[i], content.AsMemory(start, Math.Min(content.Length - start, frames[i].Length)));
+        }
+
+        Keep(frames, content);
         return read;
     }
 
@@ -69,7 +76,7 @@ internal sealed class FrameReader(IObjectStore store)
     {
         if (Cache is { } cache && await Task.Run(() => Kept(cache, [frame])).ConfigureAwait(false) is { } kept)
         {
-            return kept[0];
+            return Unpack(frame, kept[0]);
         }
 
         var found = await store.GetAsync(frame.Pack, new ByteRange(frame.Offset, frame.Length)).ConfigureAwait(false) ?? throw Missing(frame.Pack);
@@ -78,26 +85,24 @@ internal sealed class FrameReader(IObjectStore store)
         return pages;
     }
 
-    // The pages of frames that are all on this machine.
-    private static List<byte[]>? Kept(FrameCache cache, IReadOnlyList<PageFrame> frames)
+    // Frames that are all on this machine.
+    private static ReadOnlyMemory<byte>[]? Kept(FrameCache cache, IReadOnlyList<PageFrame> frames)
     {
-        var kept = new List<byte[]>(frames.Count);
-        foreach (var frame in frames)
+        var kept = new ReadOnlyMemory<byte>[frames.Count];
+        for (int i = 0; i < kept.Length; i++)
         {
-            if (cache.Read(frame) is not { } bytes)
+            if (cache.Read(frames[i]) is not { } bytes)
             {
                 return null;
             }
 
-            try
+            if (!IsWhole(frames[i], bytes))
             {
-                kept.Add(Decode(frame, bytes));
-            }
-            catch (DamagedObjectException)
-            {
-                cache.Remove(frame); // what the manifest says decides
+                cache.Remove(frames[i]); // what the manifest says decides
                 return null;
             }
+
+            kept[i] = bytes;
         }
 
         return kept;
@@ -105,15 +110,16 @@ internal sealed class FrameReader(IObjectStore store)
 
     /// <summary>The pages of a frame, from its bytes.</summary>
     /// <exception cref="DamagedObjectException">They are not what they should be.</exception>
-    public static byte[] Decode(PageFrame frame, ReadOnlyMemory<byte> bytes)
-    {
-        if (bytes.Length != frame.Length || Crc32C.Compute(bytes.Span) != frame.Checksum)
-        {
-            throw new DamagedObjectException(frame.Pack, bytes.Length != frame.Length ? "is cut off" : "is damaged (wrong checksum)");
-        }
+    public static byte[] Decode(PageFrame frame, ReadOnlyMemory<byte> bytes) => Unpack(frame, Check(frame, bytes));
 
-        return PageCompression.Decompress(frame.Pack, bytes, frame.Pages * PageFile.PageSize);
-    }
+    /// <summary>The same, of bytes whose checksum is known to be right.</summary>
+    /// <exception cref="DamagedObjectException">They are no pages.</exception>
+    public static byte[] Unpack(PageFrame frame, ReadOnlyMemory<byte> bytes) => PageCompression.Decompress(frame.Pack, bytes, frame.Pages * PageFile.PageSize);
+
+    private static ReadOnlyMemory<byte> Check(PageFrame frame, ReadOnlyMemory<byte> bytes) => IsWhole(frame, bytes) ? bytes
+        : throw new DamagedObjectException(frame.Pack, bytes.Length != frame.Length ? "is cut off" : "is damaged (wrong checksum)");
+
+    private static bool IsWhole(PageFrame frame, ReadOnlyMemory<byte> bytes) => bytes.Length == frame.Length && Crc32C.Compute(bytes.Span) == frame.Checksum;
 
     private static DamagedObjectException Missing(string pack) => new(pack, "is missing: it was deleted");
 }

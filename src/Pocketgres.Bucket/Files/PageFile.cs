@@ -17,7 +17,8 @@ internal sealed class PageFile : IDisposable
     public const int MaximumKept = 8192;
 
     private readonly SafeFileHandle _file;
-    private readonly DriveInfo _disk;
+    private readonly string _directory;
+    private DriveInfo? _disk; // made when it is asked
     private readonly Stack<int> _free = new();
     private readonly Stack<int> _holes = new(); // free ones too, for which the host's disk had no room
     private readonly ConcurrentDictionary<int, byte[]> _kept = new();
@@ -29,10 +30,10 @@ internal sealed class PageFile : IDisposable
     /// <summary>Makes a file in a directory of the host.</summary>
     public PageFile(string directory)
     {
-        string path = Path.Combine(directory, $"pocketgres-pages-{Guid.NewGuid():N}");
+        string path = Path.Combine(directory, $"pocketgres-pages-{Path.GetRandomFileName()}");
         _file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         File.Delete(path);
-        _disk = new DriveInfo(directory);
+        _directory = directory;
     }
 
     /// <summary>Bytes of pages in use.</summary>
@@ -45,6 +46,7 @@ internal sealed class PageFile : IDisposable
         {
             try
             {
+                _disk ??= new DriveInfo(_directory);
                 return _disk.AvailableFreeSpace + ((long)_free.Count * PageSize);
             }
             catch (IOException)

@@ -83,6 +83,63 @@ public class BootPackTests
         IEnumerable<int> Kept() => image.Boot!.Pages.Where(p => p.FileId == file).Select(p => p.Page).Order();
     }
 
+    [Fact]
+    public async Task What_was_changed_since_does_not_come_back_from_the_boot_pack()
+    {
+        const int Pages = 20;
+        var store = new MemoryObjectStore();
+        using var directory = new TemporaryDirectory();
+        byte[] content = BucketFileSystemTests.Filled(1, Pages * PageFile.PageSize);
+        await BucketFileSystemTests.ImageAsync(store, directory, content);
+        await LifeAsync(store, directory, files => Read(files, "/a", content.Length)); // all pages are in one frame of the boot pack
+        var manifest = (await new LogOpening(store, s_options).OpenAsync(default)).Manifest!;
+        Assert.Equal(Pages, manifest.Boot!.Pages.Count);
+        var counted = new MeteredObjectStore(store);
+        var files = new BucketFileSystem(new FrameReader(counted), directory.Path);
+        files.Load(manifest);
+        await files.LoadAsync(manifest.Boot);
+        long gets = counted.Gets;
+
+        // Before anything of the frame was read: a page of new bytes, one that is cut and there again, a part of one, and one of zeros.
+        byte[] written = BucketFileSystemTests.Filled(7, PageFile.PageSize);
+        BucketFileSystemTests.Write(files, "/a", written, 3 * PageFile.PageSize);
+        BucketFileSystemTests.Write(files, "/a", new byte[PageFile.PageSize], 4 * PageFile.PageSize);
+        Assert.Equal(Kernel.Errno.None, files.Truncate("/a", 18 * PageFile.PageSize));
+        Assert.Equal(Kernel.Errno.None, files.Truncate("/a", Pages * PageFile.PageSize));
+        BucketFileSystemTests.Write(files, "/a", written.AsSpan(0, 100).ToArray(), (5 * PageFile.PageSize) + 10);
+        byte[] expected = [.. content];
+        written.CopyTo(expected.AsSpan(3 * PageFile.PageSize));
+        expected.AsSpan(4 * PageFile.PageSize, PageFile.PageSize).Clear();
+        expected.AsSpan(18 * PageFile.PageSize).Clear();
+        written.AsSpan(0, 100).CopyTo(expected.AsSpan((5 * PageFile.PageSize) + 10));
+        Assert.True(FileTree.ReadAll(files, "/a", expected.Length).AsSpan().SequenceEqual(expected));
+        Assert.Equal(gets, counted.Gets);
+        files.Free();
+    }
+
+    [Fact]
+    public void A_page_is_as_in_the_image_while_its_place_is_the_images()
+    {
+        PageFrame first = new("pack/1", 0, 100, 8, 1), second = new("pack/1", 100, 100, 8, 2);
+        var node = new BucketNode(1, [new PageRun(2, 3, first, 1), new PageRun(5, 2, second, 0), new PageRun(10, 1, first, 7)]);
+        int[] pages = [2, 3, 4, 5, 6, 10];
+        Check([]);
+        Assert.NotNull(node.UntouchedRuns);
+        Assert.True(node[3].IsAbsent);
+        Check([]);
+        node[3].Frame = first with { }; // where an image has written it again
+        node[4].Frame = null; // dirty
+        node[5].Skip++;
+        node[6].Frame = first;
+        Check([3, 4, 5, 6]);
+        node[3].Frame = first;
+        node.Cut(10);
+        Check([4, 5, 6, 10]);
+        Assert.False(new BucketNode(2, []).IsAsInImage(0));
+
+        void Check(int[] changed) => Assert.Equal(pages.Except(changed), Enumerable.Range(0, 20).Where(p => node.IsAsInImage(p)));
+    }
+
     // A B-tree's pages as far as anybody looks at them here: the first one, one below it as the root, an inner one each so many, and leaves; entries of 16 bytes.
     static byte[] Index(int pages, int ofInner)
     {
