@@ -98,11 +98,14 @@ internal sealed class DirectoryObjectStore : IObjectStore
         var entries = new List<ObjectEntry>();
         if (Directory.Exists(top))
         {
-            foreach (var file in new DirectoryInfo(top).EnumerateFiles("*", SearchOption.AllDirectories))
+            int root = Path.Combine(_root, "x").Length - 1;
+
+            // Nearly all of a log is in front of what is asked for: names are looked at before files.
+            foreach (string path in Directory.EnumerateFiles(top, "*", SearchOption.AllDirectories))
             {
-                string key = Path.GetRelativePath(_root, file.FullName);
-                if (key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(key, after) > 0
-                    && !key.StartsWith(Unfinished, StringComparison.Ordinal) && file.Exists)
+                string key = path[root..];
+                if (string.CompareOrdinal(key, after) > 0 && key.StartsWith(prefix, StringComparison.Ordinal) && !key.StartsWith(Unfinished, StringComparison.Ordinal)
+                    && new FileInfo(path) is { Exists: true } file)
                 {
                     entries.Add(new ObjectEntry(key, file.Length, file.LastWriteTimeUtc));
                 }

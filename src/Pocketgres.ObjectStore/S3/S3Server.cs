@@ -9,7 +9,7 @@ namespace Pocketgres.ObjectStore.S3;
 /// An S3 server for development and tests: what <see cref="S3ObjectStore"/> asks for, and what the AWS tools need to do the same, in path style over HTTP on
 /// loopback. Buckets exist when somebody names them. Signatures are not checked, bodies' hashes are.
 /// </summary>
-internal sealed class S3Server : IDisposable
+internal sealed partial class S3Server : IDisposable
 {
     private const int MaximumKeys = 1000, LongestBody = 1 << 30;
 
@@ -191,107 +191,6 @@ internal sealed class S3Server : IDisposable
         };
     }
 
-    private async Task<(HttpStatusCode, string?)> GetAsync(HttpListenerRequest request, HttpListenerResponse response, string path)
-    {
-        var found = await AskAsync(() => _store.GetAsync(path)).ConfigureAwait(false);
-        if (found is null)
-        {
-            return (HttpStatusCode.NotFound, "NoSuchKey");
-        }
-
-        ReadOnlyMemory<byte> content = found.Content;
-        var status = HttpStatusCode.OK;
-        response.Headers["ETag"] = ETag(content.Span);
-        if (request.Headers["Range"] is { } range)
-        {
-            if (!System.Net.Http.Headers.RangeHeaderValue.TryParse(range, out var parsed) || parsed.Ranges is not { Count: 1 } ranges)
-            {
-                return (HttpStatusCode.BadRequest, "InvalidRange");
-            }
-
-            var part = ranges.First();
-            long start = part.From ?? Math.Max(0, content.Length - (part.To ?? 0));
-            long end = part.From is null ? content.Length - 1 : Math.Min(part.To ?? long.MaxValue, content.Length - 1);
-            if (start >= content.Length)
-            {
-                return (HttpStatusCode.RequestedRangeNotSatisfiable, "InvalidRange");
-            }
-
-            response.Headers["Content-Range"] = string.Create(CultureInfo.InvariantCulture, $"bytes {start}-{end}/{content.Length}");
-            content = content[(int)start..(int)(end + 1)];
-            status = HttpStatusCode.PartialContent;
-        }
-
-        response.StatusCode = (int)status;
-        response.ContentType = "application/octet-stream";
-        response.ContentLength64 = content.Length;
-        if (request.HttpMethod == "GET")
-        {
-            await response.OutputStream.WriteAsync(content).ConfigureAwait(false);
-        }
-
-        return (status, null);
-    }
-
-    private async Task<(HttpStatusCode, string?)> PutAsync(HttpListenerRequest request, HttpListenerResponse response, string path)
-    {
-        if (request.ContentLength64 is < 0 or > LongestBody)
-        {
-            return (HttpStatusCode.LengthRequired, "MissingContentLength");
-        }
-
-        if (request.QueryString.Count > 0 || request.Headers["x-amz-copy-source"] is not null)
-        {
-            return (HttpStatusCode.NotImplemented, "NotImplemented"); // parts of uploads, ACLs, copies
-        }
-
-        var body = new byte[request.ContentLength64];
-        await request.InputStream.ReadExactlyAsync(body).ConfigureAwait(false);
-        string hash = request.Headers["x-amz-content-sha256"] ?? "UNSIGNED-PAYLOAD";
-        ReadOnlyMemory<byte> content = body;
-        if (hash.StartsWith("STREAMING-", StringComparison.Ordinal))
-        {
-            if (Unchunk(body) is not { } whole)
-            {
-                return (HttpStatusCode.BadRequest, "IncompleteBody");
-            }
-
-            content = whole;
-        }
-        else if (hash != "UNSIGNED-PAYLOAD" && hash != SignatureV4.Hash(body))
-        {
-            return (HttpStatusCode.BadRequest, "XAmzContentSHA256Mismatch");
-        }
-
-        response.Headers["ETag"] = ETag(content.Span);
-        if (request.Headers["If-Match"] is not null || request.Headers["If-None-Match"] is { } tag && tag != "*")
-        {
-            return (HttpStatusCode.NotImplemented, "NotImplemented");
-        }
-
-        if (request.Headers["If-None-Match"] is null)
-        {
-            await AskAsync(async () =>
-            {
-                await _store.PutAsync(path, content).ConfigureAwait(false);
-                return true;
-            }).ConfigureAwait(false);
-            return (HttpStatusCode.OK, null);
-        }
-
-        return await AskAsync(() => _store.CreateAsync(path, content)).ConfigureAwait(false) ? (HttpStatusCode.OK, null) : (HttpStatusCode.PreconditionFailed, "PreconditionFailed");
-    }
-
-    private async Task<(HttpStatusCode, string?)> DeleteAsync(string path)
-    {
-        await AskAsync(async () =>
-        {
-            await _store.DeleteAsync(path).ConfigureAwait(false);
-            return true;
-        }).ConfigureAwait(false);
-        return (HttpStatusCode.NoContent, null);
-    }
-
     private async Task<(HttpStatusCode, string?)> ListAsync(HttpListenerRequest request, HttpListenerResponse response, string bucket)
     {
         if (request.QueryString["list-type"] != "2" || request.QueryString["delimiter"] is not null)
@@ -359,42 +258,6 @@ internal sealed class S3Server : IDisposable
         lock (_lock)
         {
             return _listings.FirstOrDefault(l => l.Token == token).List;
-        }
-    }
-
-    private static string ETag(ReadOnlySpan<byte> content) => $"\"{SignatureV4.Hash(content)[..32]}\"";
-
-    // Content-Encoding aws-chunked: hexadecimal length[;chunk-signature=...] CRLF bytes CRLF ... 0 CRLF trailers. Null when it is not that.
-    private static byte[]? Unchunk(ReadOnlySpan<byte> body)
-    {
-        var whole = new MemoryStream(body.Length);
-        while (true)
-        {
-            int line = body.IndexOf("\r\n"u8);
-            if (line < 0)
-            {
-                return null;
-            }
-
-            var header = body[..line];
-            int end = header.IndexOf((byte)';');
-            if (!int.TryParse(end < 0 ? header : header[..end], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int length) || length < 0)
-            {
-                return null;
-            }
-
-            if (length == 0)
-            {
-                return whole.ToArray();
-            }
-
-            if (body.Length < line + 2 + length + 2)
-            {
-                return null;
-            }
-
-            whole.Write(body.Slice(line + 2, length));
-            body = body[(line + 2 + length + 2)..];
         }
     }
 
