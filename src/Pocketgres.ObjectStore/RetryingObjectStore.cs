@@ -19,18 +19,7 @@ internal sealed class RetryingObjectStore(IObjectStore inner, TimeSpan patience)
 
     /// <inheritdoc/>
     public Task<bool> CreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default) =>
-        RunAsync(
-            async attempt =>
-            {
-                if (await inner.CreateAsync(key, content, cancellationToken).ConfigureAwait(false))
-                {
-                    return true;
-                }
-
-                return attempt > 0 && await inner.GetAsync(key, null, cancellationToken).ConfigureAwait(false) is { } found
-                    && content.Span.SequenceEqual(found.Content);
-            },
-            cancellationToken);
+        RunAsync(attempt => attempt == 0 ? inner.CreateAsync(key, content, cancellationToken) : CreateAgainAsync(key, content, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default) =>
@@ -58,6 +47,10 @@ internal sealed class RetryingObjectStore(IObjectStore inner, TimeSpan patience)
 
     /// <inheritdoc/>
     public void Dispose() => inner.Dispose();
+
+    private async Task<bool> CreateAgainAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        await inner.CreateAsync(key, content, cancellationToken).ConfigureAwait(false)
+        || (await inner.GetAsync(key, null, cancellationToken).ConfigureAwait(false) is { } found && content.Span.SequenceEqual(found.Content));
 
     private async Task<T> RunAsync<T>(Func<int, Task<T>> request, CancellationToken cancellationToken)
     {

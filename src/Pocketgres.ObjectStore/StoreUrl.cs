@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Pocketgres.ObjectStore.S3;
+using Pocketgres.ObjectStore.Transport;
 
 namespace Pocketgres.ObjectStore;
 
@@ -46,10 +47,10 @@ internal sealed record StoreUrl
     /// <summary>Whether a text is meant to be one, to be told from paths and other URLs.</summary>
     public static bool Matches(string text) => s_schemes.Keys.Any(s => text.StartsWith(s + ":", StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Opens the bucket; nothing is asked of it yet.</summary>
+    /// <summary>Opens the bucket: begins to connect, and asks nothing of it yet.</summary>
     public IObjectStore Open(Func<string, string?> environment)
     {
-        var endpoint = Parameters.TryGetValue("endpoint", out string? given) ? new Uri(given) : null;
+        var endpoint = Scheme == S3 && Parameters.TryGetValue("endpoint", out string? given) ? HttpOrigin.Parse(given) : null;
         return Scheme == Azure
             ? StoreDriver.Find(Azure)!.Open(Bucket, Parameters, environment)
             : new S3ObjectStore(
@@ -106,7 +107,7 @@ internal sealed record StoreUrl
         foreach (string pair in question < 0 ? [] : text[(question + 1)..].Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             int equals = pair.IndexOf('=', StringComparison.Ordinal);
-            string name = equals < 0 ? pair : pair[..equals], value = equals < 0 ? "true" : Uri.UnescapeDataString(pair[(equals + 1)..]);
+            string name = equals < 0 ? pair : pair[..equals], value = equals < 0 ? "true" : Decode(pair[(equals + 1)..]);
             if (!own.Contains(name) && !known.Contains(name))
             {
                 return (null, $"\"{text}\": unknown parameter \"{name}\"; there are {string.Join(", ", own.Concat(known))}");
@@ -118,10 +119,13 @@ internal sealed record StoreUrl
             }
         }
 
-        if (parameters.TryGetValue("endpoint", out string? endpoint)
-            && !(Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Segments.Length <= (scheme == S3 ? 1 : 2)))
+        if (parameters.TryGetValue("region", out string? region) && !(region.Length > 0 && region.All(c => char.IsAsciiLetterOrDigit(c) || c == '-')))
         {
-            // Emulators of Azure have the account in the path.
+            return (null, $"\"{text}\": region is \"{region}\": write one such as eu-west-1");
+        }
+
+        if (parameters.TryGetValue("endpoint", out string? endpoint) && !(scheme == S3 ? HttpOrigin.TryParse(endpoint, out _) : IsAzureEndpoint(endpoint)))
+        {
             return (null, $"\"{text}\": endpoint is \"{endpoint}\": write http://HOST:PORT{(scheme == S3 ? "" : "/ACCOUNT")} or https://HOST");
         }
 
@@ -130,4 +134,10 @@ internal sealed record StoreUrl
             : scheme == S3 || StoreDriver.Find(scheme) is not null ? (new StoreUrl(scheme, bucket, prefix + "/", parameters), null)
             : (null, $"\"{text}\": {StoreDriver.Missing(scheme)}");
     }
+
+    // Not for what is not encoded: it would be compiled for nothing (HttpOrigin).
+    private static string Decode(string value) => value.Contains('%', StringComparison.Ordinal) ? Uri.UnescapeDataString(value) : value;
+
+    // Emulators have the account in the path.
+    private static bool IsAzureEndpoint(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Segments.Length <= 2;
 }

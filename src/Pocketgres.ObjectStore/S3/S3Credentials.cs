@@ -20,9 +20,9 @@ internal sealed record S3Credentials(string AccessKey, string SecretKey, string?
     /// that need another service (SSO, web identity, assumed roles, credential_process).
     /// </summary>
     /// <exception cref="ObjectStoreException">There are none.</exception>
-    public static async Task<S3Credentials> FindAsync(Func<string, string?> environment, HttpMessageInvoker http, CancellationToken cancellationToken) =>
-        FromEnvironment(environment) ?? FromFile(environment) ?? await FromContainerAsync(environment, http, cancellationToken).ConfigureAwait(false)
-        ?? await FromMachineAsync(environment, http, cancellationToken).ConfigureAwait(false)
+    public static async Task<S3Credentials> FindAsync(Func<string, string?> environment, CancellationToken cancellationToken) =>
+        FromEnvironment(environment) ?? FromFile(environment) ?? await FromContainerAsync(environment, cancellationToken).ConfigureAwait(false)
+        ?? await FromMachineAsync(environment, cancellationToken).ConfigureAwait(false)
         ?? throw new ObjectStoreException(ObjectStoreError.AccessDenied,
             "no credentials for S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials (AWS_PROFILE)");
 
@@ -75,7 +75,7 @@ internal sealed record S3Credentials(string AccessKey, string SecretKey, string?
         return found;
     }
 
-    private static async Task<S3Credentials?> FromContainerAsync(Func<string, string?> environment, HttpMessageInvoker http, CancellationToken cancellationToken)
+    private static async Task<S3Credentials?> FromContainerAsync(Func<string, string?> environment, CancellationToken cancellationToken)
     {
         string? url = environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") is { Length: > 0 } relative ? "http://169.254.170.2" + relative
             : environment("AWS_CONTAINER_CREDENTIALS_FULL_URI");
@@ -93,10 +93,10 @@ internal sealed record S3Credentials(string AccessKey, string SecretKey, string?
             request.Headers.TryAddWithoutValidation("Authorization", token);
         }
 
-        return Read(await SendAsync(http, request, cancellationToken).ConfigureAwait(false));
+        return Read(await SendAsync(request, cancellationToken).ConfigureAwait(false));
     }
 
-    private static async Task<S3Credentials?> FromMachineAsync(Func<string, string?> environment, HttpMessageInvoker http, CancellationToken cancellationToken)
+    private static async Task<S3Credentials?> FromMachineAsync(Func<string, string?> environment, CancellationToken cancellationToken)
     {
         const string Base = "http://169.254.169.254/latest/";
         if (string.Equals(environment("AWS_EC2_METADATA_DISABLED"), "true", StringComparison.OrdinalIgnoreCase))
@@ -111,7 +111,7 @@ internal sealed record S3Credentials(string AccessKey, string SecretKey, string?
         {
             using var ask = new HttpRequestMessage(HttpMethod.Put, Base + "api/token");
             ask.Headers.TryAddWithoutValidation("X-aws-ec2-metadata-token-ttl-seconds", "21600");
-            string token = await SendAsync(http, ask, patience.Token).ConfigureAwait(false);
+            string token = await SendAsync(ask, patience.Token).ConfigureAwait(false);
             string role = (await GetAsync("meta-data/iam/security-credentials/").ConfigureAwait(false)).Split('\n')[0].Trim();
             return Read(await GetAsync("meta-data/iam/security-credentials/" + role).ConfigureAwait(false));
 
@@ -119,7 +119,7 @@ internal sealed record S3Credentials(string AccessKey, string SecretKey, string?
             {
                 using var request = new HttpRequestMessage(HttpMethod.Get, Base + path);
                 request.Headers.TryAddWithoutValidation("X-aws-ec2-metadata-token", token);
-                return await SendAsync(http, request, patience.Token).ConfigureAwait(false);
+                return await SendAsync(request, patience.Token).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
@@ -128,8 +128,9 @@ internal sealed record S3Credentials(string AccessKey, string SecretKey, string?
         }
     }
 
-    private static async Task<string> SendAsync(HttpMessageInvoker http, HttpRequestMessage request, CancellationToken cancellationToken)
+    private static async Task<string> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(5) });
         using var response = await http.SendAsync(request, cancellationToken).ConfigureAwait(false);
         response.EnsureSuccessStatusCode();
         return await response.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);

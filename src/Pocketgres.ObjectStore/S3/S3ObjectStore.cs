@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
-using System.Xml;
+using Pocketgres.ObjectStore.Transport;
 
 namespace Pocketgres.ObjectStore.S3;
 
@@ -11,10 +10,12 @@ namespace Pocketgres.ObjectStore.S3;
 /// </summary>
 internal sealed class S3ObjectStore : IObjectStore
 {
+    private static readonly string[] s_proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
     private readonly S3Options _options;
     private readonly Func<string, string?> _environment;
-    private readonly HttpMessageInvoker _http;
-    private readonly Uri _base;
+    private readonly IHttpTransport _transport;
+    private readonly HttpOrigin _origin;
+    private readonly string _path;
     private readonly SemaphoreSlim _asking = new(1);
     private S3Credentials? _credentials;
 
@@ -25,18 +26,10 @@ internal sealed class S3ObjectStore : IObjectStore
     {
         _options = options;
         _environment = environment;
-        _base = options.Endpoint is { } endpoint
-            ? new Uri(endpoint, $"/{options.Bucket}/")
-            : new Uri($"https://{options.Bucket}.s3.{options.Region}.amazonaws.com/");
-        _http = new HttpMessageInvoker(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = environment("HTTPS_PROXY") is not null || environment("HTTP_PROXY") is not null,
-            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            ActivityHeadersPropagator = null,
-        });
+        (_origin, _path) = options.Endpoint is { } endpoint
+            ? (endpoint, $"/{options.Bucket}/")
+            : (new HttpOrigin(IsEncrypted: true, $"{options.Bucket}.s3.{options.Region}.amazonaws.com", 443), "/");
+        _transport = s_proxies.Any(p => environment(p) is { Length: > 0 }) ? new ProxiedTransport(_origin) : new DirectTransport(_origin);
     }
 
     /// <inheritdoc/>
@@ -45,22 +38,22 @@ internal sealed class S3ObjectStore : IObjectStore
     /// <inheritdoc/>
     public async Task<StoredObject?> GetAsync(string key, ByteRange? range = null, CancellationToken cancellationToken = default)
     {
-        using var response = await SendAsync(HttpMethod.Get, key, "", default, range, create: false, cancellationToken).ConfigureAwait(false);
-        if (response.StatusCode == HttpStatusCode.NotFound)
+        var response = await SendAsync("GET", key, "", default, range, create: false, cancellationToken).ConfigureAwait(false);
+        if (response.Status == (int)HttpStatusCode.NotFound)
         {
-            await ThrowUnlessNoKeyAsync(response, cancellationToken).ConfigureAwait(false);
+            ThrowUnlessNoKey(response);
             return null;
         }
 
-        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
+        if (response.Status == (int)HttpStatusCode.RequestedRangeNotSatisfiable)
         {
             return new StoredObject([]);
         }
 
-        await ThrowUnlessDoneAsync(response, "GET " + key, cancellationToken).ConfigureAwait(false);
+        ThrowUnlessDone(response, "GET " + key);
         ThrowUnlessFromStore(response, "GET " + key);
-        byte[] content = await ReadAsync(response, cancellationToken).ConfigureAwait(false);
-        if (range is { } part && response.StatusCode != HttpStatusCode.PartialContent)
+        byte[] content = response.Body;
+        if (range is { } part && response.Status != (int)HttpStatusCode.PartialContent)
         {
             int start = (int)Math.Min(part.Start, content.Length); // the store ignores ranges
             content = content[start..(int)Math.Min(part.Start + part.Length, content.Length)];
@@ -70,34 +63,20 @@ internal sealed class S3ObjectStore : IObjectStore
     }
 
     /// <inheritdoc/>
-    public async Task<bool> CreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default)
-    {
-        using var response = await SendAsync(HttpMethod.Put, key, "", content, null, create: true, cancellationToken).ConfigureAwait(false);
-        if (response.StatusCode == HttpStatusCode.PreconditionFailed)
-        {
-            return false;
-        }
-
-        await ThrowUnlessDoneAsync(response, "PUT " + key, cancellationToken).ConfigureAwait(false);
-        ThrowUnlessFromStore(response, "PUT " + key);
-        return true;
-    }
+    public Task<bool> CreateAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default) =>
+        WriteAsync(key, content, create: true, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default)
-    {
-        using var response = await SendAsync(HttpMethod.Put, key, "", content, null, create: false, cancellationToken).ConfigureAwait(false);
-        await ThrowUnlessDoneAsync(response, "PUT " + key, cancellationToken).ConfigureAwait(false);
-        ThrowUnlessFromStore(response, "PUT " + key);
-    }
+    public Task PutAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default) =>
+        WriteAsync(key, content, create: false, cancellationToken);
 
     /// <inheritdoc/>
     public async Task DeleteAsync(string key, CancellationToken cancellationToken = default)
     {
-        using var response = await SendAsync(HttpMethod.Delete, key, "", default, null, create: false, cancellationToken).ConfigureAwait(false);
-        if (response.StatusCode != HttpStatusCode.NotFound)
+        var response = await SendAsync("DELETE", key, "", default, null, create: false, cancellationToken).ConfigureAwait(false);
+        if (response.Status != (int)HttpStatusCode.NotFound)
         {
-            await ThrowUnlessDoneAsync(response, "DELETE " + key, cancellationToken).ConfigureAwait(false);
+            ThrowUnlessDone(response, "DELETE " + key);
         }
     }
 
@@ -112,14 +91,13 @@ internal sealed class S3ObjectStore : IObjectStore
             string query = (token is null ? "" : $"continuation-token={SignatureV4.Encode(token, keepSlashes: false)}&")
                 + $"list-type=2&prefix={SignatureV4.Encode(prefix, keepSlashes: false)}"
                 + (token is null && after is not null ? $"&start-after={SignatureV4.Encode(after, keepSlashes: false)}" : "");
-            using var response = await SendAsync(HttpMethod.Get, "", query, default, null, create: false, cancellationToken).ConfigureAwait(false);
-            await ThrowUnlessDoneAsync(response, "LIST " + prefix, cancellationToken).ConfigureAwait(false);
-            byte[] page = await ReadAsync(response, cancellationToken).ConfigureAwait(false);
-            token = page.Length > 0 ? Read(page, entries) : throw NotFromStore("LIST " + prefix);
+            var response = await SendAsync("GET", "", query, default, null, create: false, cancellationToken).ConfigureAwait(false);
+            ThrowUnlessDone(response, "LIST " + prefix);
+            token = response.Body.Length > 0 ? ReadPage(response.Body, entries) : throw NotFromStore("LIST " + prefix);
             if (token is null)
             {
                 // Who has a cluster, and what may be removed, is decided by one clock.
-                return new ObjectList(entries, response.Headers.Date ?? throw new ObjectStoreException(ObjectStoreError.Unsupported,
+                return new ObjectList(entries, Date(response) ?? throw new ObjectStoreException(ObjectStoreError.Unsupported,
                     $"{Name}: LIST {prefix}: the answer has no Date: a cluster needs the store's clock; see whether a proxy removes it"));
             }
         }
@@ -128,17 +106,30 @@ internal sealed class S3ObjectStore : IObjectStore
     /// <inheritdoc/>
     public void Dispose()
     {
-        _http.Dispose();
+        _transport.Dispose();
         _asking.Dispose();
     }
 
-    private async Task<HttpResponseMessage> SendAsync(
-        HttpMethod method, string key, string query, ReadOnlyMemory<byte> content, ByteRange? range, bool create, CancellationToken cancellationToken)
+    private async Task<bool> WriteAsync(string key, ReadOnlyMemory<byte> content, bool create, CancellationToken cancellationToken)
     {
-        var credentials = await CredentialsAsync(cancellationToken).ConfigureAwait(false);
-        string path = _base.AbsolutePath + SignatureV4.Encode(key, keepSlashes: true), hash = SignatureV4.Hash(content.Span);
+        var response = await SendAsync("PUT", key, "", content, null, create, cancellationToken).ConfigureAwait(false);
+        if (create && response.Status == (int)HttpStatusCode.PreconditionFailed)
+        {
+            return false;
+        }
+
+        ThrowUnlessDone(response, "PUT " + key);
+        ThrowUnlessFromStore(response, "PUT " + key);
+        return true;
+    }
+
+    private async Task<StoreResponse> SendAsync(
+        string method, string key, string query, ReadOnlyMemory<byte> content, ByteRange? range, bool create, CancellationToken cancellationToken)
+    {
+        var credentials = _credentials is { AreEnding: false } known ? known : await CredentialsAsync(cancellationToken).ConfigureAwait(false);
+        string path = _path + SignatureV4.Encode(key, keepSlashes: true), hash = SignatureV4.Hash(content.Span);
         var time = DateTimeOffset.UtcNow;
-        List<(string Name, string Value)> headers = [("host", _base.Authority)];
+        List<(string Name, string Value)> headers = [("host", _origin.Authority)];
         if (create)
         {
             headers.Add(("if-none-match", "*"));
@@ -156,65 +147,33 @@ internal sealed class S3ObjectStore : IObjectStore
             headers.Add(("x-amz-security-token", session));
         }
 
-        using var request = new HttpRequestMessage(method, new Uri($"{_base.Scheme}://{_base.Authority}{path}{(query.Length > 0 ? "?" + query : "")}",
-            new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
-        foreach (var (name, value) in headers)
+        headers.Add(("authorization", SignatureV4.Authorize(method, path, query, headers, hash, credentials, _options.Region, time)));
+        if (method == "PUT")
         {
-            request.Headers.TryAddWithoutValidation(name, value);
+            headers.Add(("content-type", "application/octet-stream"));
         }
 
-        request.Headers.TryAddWithoutValidation("Authorization",
-            SignatureV4.Authorize(method.Method, path, query, headers, hash, credentials, _options.Region, time));
-        if (method == HttpMethod.Put)
-        {
-            request.Content = new ReadOnlyMemoryContent(content);
-            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-        }
-
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(_options.Timeout);
         try
         {
-            return await _http.SendAsync(request, patience.Token).ConfigureAwait(false);
+            return await _transport.SendAsync(
+                new StoreRequest(method, query.Length > 0 ? $"{path}?{query}" : path, headers, content), _options.Timeout, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (IsLost(e, cancellationToken))
+        catch (IOException e)
         {
             throw Unavailable(e);
         }
     }
-
-    private async Task<byte[]> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(_options.Timeout);
-        try
-        {
-            return await response.Content.ReadAsByteArrayAsync(patience.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (IsLost(e, cancellationToken))
-        {
-            throw Unavailable(e);
-        }
-    }
-
-    private static bool IsLost(Exception e, CancellationToken cancellationToken) =>
-        e is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested;
 
     private ObjectStoreException Unavailable(Exception e) =>
-        new(ObjectStoreError.Unavailable, $"{_base.Scheme}://{_base.Authority} does not answer: {e.Message}", e);
+        new(ObjectStoreError.Unavailable, $"{_origin} does not answer: {e.Message}", e);
 
-    private async ValueTask<S3Credentials> CredentialsAsync(CancellationToken cancellationToken)
+    private async Task<S3Credentials> CredentialsAsync(CancellationToken cancellationToken)
     {
-        if (_credentials is { AreEnding: false } known)
-        {
-            return known;
-        }
-
         await _asking.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             return _credentials is { AreEnding: false } found ? found
-                : _credentials = await S3Credentials.FindAsync(_environment, _http, cancellationToken).ConfigureAwait(false);
+                : _credentials = await S3Credentials.FindAsync(_environment, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -222,33 +181,33 @@ internal sealed class S3ObjectStore : IObjectStore
         }
     }
 
-    private async Task ThrowUnlessNoKeyAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private void ThrowUnlessNoKey(StoreResponse response)
     {
-        if (await ErrorCodeAsync(response, cancellationToken).ConfigureAwait(false) is "NoSuchBucket")
+        if (ErrorCode(response) is "NoSuchBucket")
         {
             throw NoBucket();
         }
     }
 
     private ObjectStoreException NoBucket() =>
-        new(ObjectStoreError.NoBucket, $"there is no bucket {_options.Bucket} at {_base.Host}: create it first, or correct the URL");
+        new(ObjectStoreError.NoBucket, $"there is no bucket {_options.Bucket} at {_origin.Host}: create it first, or correct the URL");
 
-    private async Task ThrowUnlessDoneAsync(HttpResponseMessage response, string request, CancellationToken cancellationToken)
+    private void ThrowUnlessDone(StoreResponse response, string request)
     {
-        if (response.IsSuccessStatusCode)
+        if (response.IsSuccess)
         {
             return;
         }
 
-        int status = (int)response.StatusCode;
-        string code = await ErrorCodeAsync(response, cancellationToken).ConfigureAwait(false);
+        int status = response.Status;
+        string code = ErrorCode(response);
         string text = string.Create(CultureInfo.InvariantCulture, $"{Name}: {request}: {status} {code}");
         throw (status, code) switch
         {
             (_, "NoSuchBucket") => NoBucket(),
             (301 or 307, _) or (_, "AuthorizationHeaderMalformed" or "PermanentRedirect" or "IllegalLocationConstraintException") =>
                 new ObjectStoreException(ObjectStoreError.WrongRegion,
-                    $"{text}: the bucket is not in {_options.Region}: give its region{(Region(response) is { Length: > 0 } region ? $" (region={region})" : " (region=NAME)")}"),
+                    $"{text}: the bucket is not in {_options.Region}: give its region{(response.Header("x-amz-bucket-region") is { Length: > 0 } region ? $" (region={region})" : " (region=NAME)")}"),
             (_, "RequestTimeTooSkewed") => new ObjectStoreException(ObjectStoreError.AccessDenied, $"{text}: this machine's clock is wrong: set it"),
             (401 or 403, _) => new ObjectStoreException(ObjectStoreError.AccessDenied,
                 $"{text}: the credentials are wrong or do not allow this: they need to get, put, list and delete objects of the bucket"),
@@ -260,9 +219,9 @@ internal sealed class S3ObjectStore : IObjectStore
     }
 
     // A proxy, or a server that is being shut down, may answer anything with an empty 200, and a commit must not count as stored for it. Stores tell each object's tag.
-    private void ThrowUnlessFromStore(HttpResponseMessage response, string request)
+    private void ThrowUnlessFromStore(StoreResponse response, string request)
     {
-        if (!response.Headers.NonValidated.Contains("ETag"))
+        if (response.Header("ETag") is null)
         {
             throw NotFromStore(request);
         }
@@ -271,61 +230,24 @@ internal sealed class S3ObjectStore : IObjectStore
     private ObjectStoreException NotFromStore(string request) => new(ObjectStoreError.Unavailable,
         $"{Name}: {request}: the answer is not that of an object store (it has no ETag, or nothing in it): see whether a proxy answers in its place, or correct the endpoint");
 
-    private static string? Region(HttpResponseMessage response) =>
-        response.Headers.TryGetValues("x-amz-bucket-region", out var values) ? values.FirstOrDefault() : null;
+    private static DateTimeOffset? Date(StoreResponse response) =>
+        DateTimeOffset.TryParseExact(response.Header("Date"), "r", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) ? date : null;
 
     // <Error><Code>NoSuchKey</Code>...; some stores leave the body out.
-    private async Task<string> ErrorCodeAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private static string ErrorCode(StoreResponse response)
     {
-        string body = System.Text.Encoding.UTF8.GetString(await ReadAsync(response, cancellationToken).ConfigureAwait(false));
+        string body = System.Text.Encoding.UTF8.GetString(response.Body);
         int start = body.IndexOf("<Code>", StringComparison.Ordinal), end = body.IndexOf("</Code>", StringComparison.Ordinal);
         return start >= 0 && end > start ? body[(start + 6)..end] : "";
     }
 
-    // ListObjectsV2's answer; returns the token of the next page, null for none.
-    private string? Read(byte[] xml, List<ObjectEntry> entries)
+    private string? ReadPage(byte[] xml, List<ObjectEntry> entries)
     {
-        string? token = null, key = null;
-        long size = 0;
-        DateTimeOffset modified = default;
         try
         {
-            using var reader = XmlReader.Create(new MemoryStream(xml), new XmlReaderSettings { IgnoreWhitespace = true });
-            for (bool more = reader.Read(); more;)
-            {
-                if (reader.NodeType == XmlNodeType.EndElement && reader.LocalName == "Contents")
-                {
-                    entries.Add(new ObjectEntry(key!, size, modified));
-                }
-
-                string name = reader.NodeType == XmlNodeType.Element ? reader.LocalName : "";
-                if (name is not ("Key" or "Size" or "LastModified" or "NextContinuationToken"))
-                {
-                    more = reader.Read();
-                    continue;
-                }
-
-                string text = reader.ReadElementContentAsString(); // and stands behind the end of the element
-                switch (name)
-                {
-                    case "Key":
-                        key = text;
-                        break;
-                    case "Size":
-                        size = long.Parse(text, CultureInfo.InvariantCulture);
-                        break;
-                    case "LastModified":
-                        modified = DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
-                        break;
-                    default:
-                        token = text;
-                        break;
-                }
-            }
-
-            return token;
+            return Listing.Read(xml, entries);
         }
-        catch (Exception e) when (e is XmlException or FormatException)
+        catch (FormatException e)
         {
             throw new ObjectStoreException(ObjectStoreError.Unsupported, $"{Name}: the answer to a listing makes no sense: {e.Message}", e);
         }

@@ -1,3 +1,5 @@
+using Pocketgres.ObjectStore.Transport;
+
 namespace Pocketgres.ObjectStore.S3;
 
 /// <summary>Where a bucket is.</summary>
@@ -7,7 +9,7 @@ internal sealed record S3Options
     public required string Bucket { get; init; }
 
     /// <summary>Scheme, host and port of a store other than Amazon's; the bucket is then the first part of the path.</summary>
-    public Uri? Endpoint { get; init; }
+    public HttpOrigin? Endpoint { get; init; }
 
     /// <summary>The region, which is a part of each signature.</summary>
     public string Region { get; init; } = "us-east-1";

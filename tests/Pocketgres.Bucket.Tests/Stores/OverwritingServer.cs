@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Pocketgres.ObjectStore.S3;
+using Pocketgres.ObjectStore.Transport;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Bucket.Tests.Stores;
@@ -60,7 +61,7 @@ sealed partial class OverwritingServer : IDisposable
         return server;
     }
 
-    public S3ObjectStore Open() => new(new S3Options { Bucket = Bucket, Endpoint = new Uri(Endpoint) }, Variables.GetValueOrDefault);
+    public S3ObjectStore Open() => new(new S3Options { Bucket = Bucket, Endpoint = HttpOrigin.Parse(Endpoint) }, Variables.GetValueOrDefault);
 
     public void Dispose()
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using Amazon.Runtime;
 using Amazon.S3;
 using Pocketgres.ObjectStore.S3;
+using Pocketgres.ObjectStore.Transport;
 
 namespace Pocketgres.Bucket.Tests.Stores;
 
@@ -25,7 +26,7 @@ static class Radosgw
     }
 
     /// <summary>The store that is tested.</summary>
-    public static S3ObjectStore Open(string bucket) => new(new S3Options { Bucket = bucket, Endpoint = new Uri(Endpoint!) }, Environment.GetEnvironmentVariable);
+    public static S3ObjectStore Open(string bucket) => new(new S3Options { Bucket = bucket, Endpoint = HttpOrigin.Parse(Endpoint!) }, Environment.GetEnvironmentVariable);
 }
 
 /// <summary>A test against radosgw: skipped where none runs.</summary>

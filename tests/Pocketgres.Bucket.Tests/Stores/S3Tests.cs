@@ -5,6 +5,7 @@ using Amazon.S3;
 using Amazon.S3.Model;
 using Pocketgres.ObjectStore;
 using Pocketgres.ObjectStore.S3;
+using Pocketgres.ObjectStore.Transport;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Bucket.Tests.Stores;
@@ -50,7 +51,7 @@ public class S3Tests
     public async Task The_development_server_counts_what_it_is_asked()
     {
         using var server = S3Server.Start(new MemoryObjectStore(), 0);
-        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri(server.Endpoint) }, TestCredentials.Environment);
+        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = HttpOrigin.Parse(server.Endpoint) }, TestCredentials.Environment);
         await store.PutAsync("a", new byte[1000]);
         Assert.True(await store.CreateAsync("b", new byte[10]));
         Assert.False(await store.CreateAsync("b", new byte[10])); // which costs as much
@@ -74,7 +75,7 @@ public class S3Tests
     public async Task The_SDK_and_the_client_see_the_same_objects()
     {
         using var server = S3Server.Start(new MemoryObjectStore(), 0);
-        using var ours = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri(server.Endpoint) }, TestCredentials.Environment);
+        using var ours = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = HttpOrigin.Parse(server.Endpoint) }, TestCredentials.Environment);
         using var sdk = new AmazonS3Client(
             new BasicAWSCredentials(TestCredentials.AccessKey, TestCredentials.SecretKey),
             new AmazonS3Config
@@ -112,7 +113,7 @@ public class S3Tests
             port = server.Port;
         }
 
-        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri($"http://127.0.0.1:{port}") }, TestCredentials.Environment);
+        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = HttpOrigin.Parse($"http://127.0.0.1:{port}") }, TestCredentials.Environment);
         var error = await Assert.ThrowsAsync<ObjectStoreException>(() => store.GetAsync("a"));
         Assert.True(error.IsTransient);
     }
@@ -132,7 +133,7 @@ public class S3Tests
                 (await listener.GetContextAsync()).Response.Close();
             }
         });
-        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri($"http://127.0.0.1:{port}") }, TestCredentials.Environment);
+        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = HttpOrigin.Parse($"http://127.0.0.1:{port}") }, TestCredentials.Environment);
         foreach (var request in new Func<Task>[] { () => store.CreateAsync("a", new byte[1]), () => store.PutAsync("a", new byte[1]), () => store.GetAsync("a"), () => store.ListAsync("") })
         {
             var error = await Assert.ThrowsAsync<ObjectStoreException>(request);
@@ -174,7 +175,7 @@ public class S3Tests
     [Fact]
     public async Task Without_credentials_it_says_what_to_set()
     {
-        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = new Uri("http://127.0.0.1:1") },
+        using var store = new S3ObjectStore(new S3Options { Bucket = "bucket", Endpoint = HttpOrigin.Parse("http://127.0.0.1:1") },
             name => name == "AWS_EC2_METADATA_DISABLED" ? "true" : null);
         var error = await Assert.ThrowsAsync<ObjectStoreException>(() => store.GetAsync("a"));
         Assert.Equal(ObjectStoreError.AccessDenied, error.Error);
@@ -234,6 +235,10 @@ public class S3Tests
     [InlineData("s3://bucket/a?interval=0s", "500ms")]
     [InlineData("s3://bucket/a?inflight=17", "1 to 16")]
     [InlineData("s3://bucket/a?endpoint=localhost", "http://HOST:PORT")]
+    [InlineData("s3://bucket/a?endpoint=http://store/path", "http://HOST:PORT")]
+    [InlineData("s3://bucket/a?endpoint=http%3A%2F%2Fstore%3A0", "http://HOST:PORT")]
+    [InlineData("s3://bucket/a?region=", "eu-west-1")]
+    [InlineData("s3://bucket/a?region=eu.example.com%2F", "eu-west-1")]
     [InlineData("s3://bucket/a?puts=1&puts=2", "twice")]
     public void A_URL_is_read_or_says_what_is_wrong(string text, string? expected)
     {

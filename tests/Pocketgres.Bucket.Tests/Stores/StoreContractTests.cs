@@ -1,5 +1,6 @@
 using Pocketgres.ObjectStore;
 using Pocketgres.ObjectStore.S3;
+using Pocketgres.ObjectStore.Transport;
 using Pocketgres.ObjectStore.Testing;
 using Pocketgres.Server.Tests.Infrastructure;
 
@@ -118,7 +119,7 @@ public sealed class StoreContractTests : IDisposable
     }
 
     static S3ObjectStore Client(int port) =>
-        new(new S3Options { Bucket = "bucket", Endpoint = new Uri($"http://127.0.0.1:{port}") }, TestCredentials.Environment);
+        new(new S3Options { Bucket = "bucket", Endpoint = HttpOrigin.Parse($"http://127.0.0.1:{port}") }, TestCredentials.Environment);
 
     T Keep<T>(T opened) where T : IDisposable
     {
