@@ -117,10 +117,11 @@ internal sealed class ServeRunner : IDisposable
         var server = await PostgresServer.StartAsync(_settings.Server with { Logger = http?.Log ?? _log, BucketStep = TestHooks.BucketStep() }, _stopDuringStart.Token).ConfigureAwait(false);
         if (MayServe(mode => server.StopAsync(mode), server.Reload, server.LookForPromotion))
         {
-            WarnRoot(isRoot, server.ReadAuthentication());
+            string authentication = isRoot ? server.ReadAuthentication() : "";
             http?.Attach(server);
             TestHooks.StartIfAsked(server);
             SayReady(ReadyLine.Of(server, http), server.ConnectionUrl);
+            WarnRoot(isRoot, authentication); // nobody need wait for it
         }
 
         int exitCode = await server.Completion.ConfigureAwait(false);
