@@ -7,8 +7,10 @@ namespace Pocketgres.ObjectStore.Transport;
 internal sealed class DirectTransport : IHttpTransport
 {
     private const int Ahead = 5;
-    private const long IdleMilliseconds = 60_000, FreshMilliseconds = 4_000; // servers give up what asks for nothing after 5 s or more
+    private const long FreshMilliseconds = 4_000; // servers give up what asks for nothing after 5 s or more
+    private static readonly TimeSpan s_idle = TimeSpan.FromMinutes(1);
     private readonly HttpOrigin _origin;
+    private readonly TimeSpan _idleTime;
 
     // As many as a wake sends requests at once: no request waits until TCP and TLS are ready, nor the first connection for the first signature.
     private readonly Task<HttpConnection>[] _ahead;
@@ -16,13 +18,16 @@ internal sealed class DirectTransport : IHttpTransport
 
     // The one used last is at the end.
     private readonly List<HttpConnection> _idle = [];
+    private readonly Timer _clearing;
     private bool _isDisposed;
 
     /// <summary>Begins to connect.</summary>
     /// <param name="origin">The server.</param>
-    public DirectTransport(HttpOrigin origin)
+    /// <param name="idle">How long a connection is kept that nobody uses; null for a minute.</param>
+    public DirectTransport(HttpOrigin origin, TimeSpan? idle = null)
     {
-        _origin = origin;
+        (_origin, _idleTime) = (origin, idle ?? s_idle);
+        _clearing = new Timer(_ => Clear());
         _ahead = new Task<HttpConnection>[Ahead];
         for (int i = 0; i < Ahead; i++)
         {
@@ -83,12 +88,10 @@ internal sealed class DirectTransport : IHttpTransport
             _isDisposed = true;
             _idle.ForEach(c => c.Dispose());
             _idle.Clear();
+            _clearing.Dispose();
         }
 
-        for (int i = Interlocked.Exchange(ref _taken, Ahead); i < Ahead; i++)
-        {
-            GiveBackWhenMade(_ahead[i]);
-        }
+        GiveBackAhead();
     }
 
     private HttpConnection? TakeIdle()
@@ -135,20 +138,47 @@ internal sealed class DirectTransport : IHttpTransport
     {
         lock (_idle)
         {
-            while (_idle.Count > 0 && Environment.TickCount64 - _idle[0].LastUsed > IdleMilliseconds)
-            {
-                _idle[0].Dispose();
-                _idle.RemoveAt(0);
-            }
-
             if (connection.IsReusable && !_isDisposed)
             {
                 _idle.Add(connection);
+                if (_idle.Count == 1)
+                {
+                    _clearing.Change(_idleTime, Timeout.InfiniteTimeSpan);
+                }
+
                 return;
             }
         }
 
         connection.Dispose();
+    }
+
+    // A cluster that sleeps asks for nothing for hours, and the server has long closed what it does not use.
+    private void Clear()
+    {
+        GiveBackAhead();
+        lock (_idle)
+        {
+            long oldest = Environment.TickCount64 - (long)_idleTime.TotalMilliseconds;
+            foreach (var connection in _idle.Where(c => c.LastUsed <= oldest))
+            {
+                connection.Dispose();
+            }
+
+            _idle.RemoveAll(c => c.LastUsed <= oldest);
+            if (_idle.Count > 0 && !_isDisposed)
+            {
+                _clearing.Change(_idleTime, Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    private void GiveBackAhead()
+    {
+        for (int i = Interlocked.Exchange(ref _taken, Ahead); i < Ahead; i++)
+        {
+            GiveBackWhenMade(_ahead[i]);
+        }
     }
 
     // Nobody waits for it any more.

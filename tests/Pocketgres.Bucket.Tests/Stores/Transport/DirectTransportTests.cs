@@ -87,6 +87,27 @@ public class DirectTransportTests
     }
 
     [Fact]
+    public async Task Connections_that_nobody_uses_are_closed()
+    {
+        using var server = new RawHttpServer(async (_, stream) =>
+        {
+            await RawHttpServer.SendAsync(stream, Ok);
+            return true;
+        });
+        using var transport = new DirectTransport(new HttpOrigin(false, "127.0.0.1", server.Port), TimeSpan.FromMilliseconds(100));
+        for (int i = 0; i < 2; i++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => GetAsync(transport)));
+            await Wait.UntilAsync(() => Task.FromResult(server.Open == 0), "all connections are closed");
+        }
+
+        using var unused = new DirectTransport(new HttpOrigin(false, "127.0.0.1", server.Port));
+        await Wait.UntilAsync(() => Task.FromResult(server.Open == 5), "connections are made ahead");
+        unused.Dispose();
+        await Wait.UntilAsync(() => Task.FromResult(server.Open == 0), "those that nobody has used are closed");
+    }
+
+    [Fact]
     public async Task A_connection_that_the_server_has_closed_meanwhile_loses_no_request()
     {
         var closed = new SemaphoreSlim(0);
