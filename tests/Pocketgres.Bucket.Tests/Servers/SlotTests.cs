@@ -93,9 +93,10 @@ public sealed class SlotTests : IDisposable
     static async Task<List<int>> ConsumeAsync(NpgsqlConnection session) =>
         await session.ColumnAsync<int>("select substring(data from '\\[integer\\]:(\\d+)')::int from pg_logical_slot_get_changes('consumer', null, null) where data like '%INSERT%'");
 
+    // A session that has done nothing for the idle time is closed; on a starved machine a test may take long between two statements.
     Task<CliServer> StartAsync() => CliServer.StartAsync(
     [
-        "serve", $"s3://bucket/cluster?endpoint={_server.Endpoint}&puts=0&idle=250ms", "--port", "0", "-c", "wal_level=logical",
+        "serve", $"s3://bucket/cluster?endpoint={_server.Endpoint}&puts=0&idle=3s", "--port", "0", "-c", "wal_level=logical",
         "--parent-pid", Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
     ]);
 }
