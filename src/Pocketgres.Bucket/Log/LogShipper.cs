@@ -28,6 +28,7 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     private readonly Queue<LogRecord> _cut = new(); // records that have a number and were not sent yet
     private readonly Dictionary<long, long> _lastPart = []; // of each record that is not confirmed
     private readonly DurableWaits _waits = new();
+    private TaskCompletionSource? _changed; // while a task waits for something here
     private readonly PutPace _pace;
     private readonly Timer _pump; // when nothing else happens, to look again
     private readonly Timer? _interval;
@@ -207,12 +208,18 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
 
     /// <summary>Returns when a record and all before it are stored.</summary>
     /// <exception cref="BucketException">They will not be: this writer was fenced, or stopped.</exception>
-    public Task ConfirmedAsync(long sequence) => Task.Run(() =>
+    public async Task ConfirmedAsync(long sequence)
     {
-        lock (_lock)
+        while (true)
         {
-            while (_confirmed < sequence)
+            Task changed;
+            lock (_lock)
             {
+                if (_confirmed >= sequence)
+                {
+                    return;
+                }
+
                 if (_fenced.Task.IsCompleted)
                 {
                     throw _fenced.Task.Result;
@@ -223,10 +230,13 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
                     throw new BucketException(BucketError.Store, "stopped before the log was stored");
                 }
 
-                Monitor.Wait(_lock);
+                // No thread waits: fifty clusters that go to sleep at once would have all of the pool's, which what they wait for needs.
+                changed = (_changed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
+
+            await changed.ConfigureAwait(false);
         }
-    });
+    }
 
     /// <summary>Looks whether somebody has taken the number that is next, which a writer that writes nothing would not notice.</summary>
     public async Task LookForFenceAsync(CancellationToken cancellationToken)
@@ -267,8 +277,16 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         lock (_lock)
         {
             _stop.Cancel();
-            Monitor.PulseAll(_lock);
+            Changed();
         }
+    }
+
+    // Lets all who wait look again. Under the lock.
+    private void Changed()
+    {
+        Monitor.PulseAll(_lock);
+        _changed?.SetResult();
+        _changed = null;
     }
 
     private void Tick(bool wantsAll)
@@ -385,7 +403,7 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
             if (_confirmed > before)
             {
                 _waits.Wake(_durable);
-                Monitor.PulseAll(_lock);
+                Changed();
             }
 
             Pump();
@@ -399,7 +417,7 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
         lock (_lock)
         {
             _fenced.TrySetResult(error);
-            Monitor.PulseAll(_lock);
+            Changed();
         }
     }
 }

@@ -181,6 +181,35 @@ public class LogTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Who_waits_for_a_record_takes_no_thread_that_the_store_s_answer_needs()
+    {
+        var answer = new TaskCompletionSource();
+        using var memory = new MemoryObjectStore();
+        var log = await new LogOpening(memory, s_options).OpenAsync(default);
+        await using var shipper = new LogShipper(new WatchedStore(memory, (_, _) => answer.Task), log, s_options);
+        shipper.Note(new LogPart.Removed("x"));
+        long sequence = shipper.Cut();
+        List<Task> waits = [];
+        bool otherWorkWasDone = false;
+        var thread = new Thread(() => // not one of the pool's, whose work goes before that of others, and which might all be taken
+        {
+            waits.AddRange(Enumerable.Range(0, 1000).Select(_ => shipper.ConfirmedAsync(sequence)));
+            otherWorkWasDone = Task.Run(() => { }).Wait(TimeSpan.FromSeconds(60)); // the pool makes one or two threads a second
+            answer.SetResult();
+        });
+        thread.Start();
+        thread.Join();
+        Assert.True(otherWorkWasDone);
+        await Task.WhenAll(waits);
+
+        // Nor does anybody wait for ever.
+        var never = shipper.ConfirmedAsync(sequence + 1);
+        Assert.False(never.IsCompleted);
+        shipper.GiveUp();
+        Assert.Equal(BucketError.Store, (await Assert.ThrowsAsync<BucketException>(() => never)).Error);
+    }
+
+    [Fact]
     public void Those_on_their_way_are_spread_over_a_round_trip()
     {
         var pace = new PutPace(0, 8);
