@@ -110,13 +110,13 @@ internal sealed class BucketCluster : IOpenedCluster
     {
         var patient = new RetryingObjectStore(bucket, s_readPatience);
         var frames = new FrameReader(patient);
-        var made = new Lazy<BucketFileSystem>(() => new BucketFileSystem(frames, Path.GetTempPath()) { FetchFailed = report });
+        var files = new BucketFileSystem(frames, Path.GetTempPath()) { FetchFailed = report };
         BucketCluster? cluster = null;
         try
         {
             var boot = Task.CompletedTask;
             var began = DateTime.UtcNow;
-            var opening = new LogOpening(new RetryingObjectStore(bucket, s_openPatience), options)
+            var log = await new LogOpening(new RetryingObjectStore(bucket, s_openPatience), options)
             {
                 Report = report,
                 Step = step,
@@ -124,22 +124,17 @@ internal sealed class BucketCluster : IOpenedCluster
                 ManifestFound = manifest =>
                 {
                     frames.Cache = FrameCache.Open(options, manifest.Cluster, manifest.Origin, report);
-                    made.Value.Load(manifest);
-                    boot = manifest.Boot is { } pack ? made.Value.LoadAsync(pack) : boot;
+                    files.Load(manifest);
+                    boot = manifest.Boot is { } pack ? files.LoadAsync(pack) : boot;
                 },
-            }.OpenAsync(cancellationToken);
-
-            // While the first answers are on their way: what the next ones need.
-            var files = made.Value;
-            Compression.Load();
-            var log = await opening.ConfigureAwait(false);
+            }.OpenAsync(cancellationToken).ConfigureAwait(false);
             await IgnoreDamageAsync(boot, report).ConfigureAwait(false);
             if (log.Manifest is null)
             {
                 if (make is not null)
                 {
-                    using var template = await make(cancellationToken).ConfigureAwait(false);
-                    FileTree.Copy(template, "/", files, "/", _ => true);
+                    using var made = await make(cancellationToken).ConfigureAwait(false);
+                    FileTree.Copy(made, "/", files, "/", _ => true);
                 }
 
                 DataDirectory.Prepare(files, "/", bucket.Name, engine);
@@ -169,9 +164,9 @@ internal sealed class BucketCluster : IOpenedCluster
             {
                 await cluster.DisposeAsync().ConfigureAwait(false);
             }
-            else if (made.IsValueCreated)
+            else
             {
-                made.Value.Free();
+                files.Free();
             }
 
             throw e switch

@@ -30,17 +30,12 @@ internal sealed class MeteredObjectStore(IObjectStore inner) : IObjectStore
     public long Requests => Puts + Gets + Lists + Deletes;
 
     /// <inheritdoc/>
-    public Task<StoredObject?> GetAsync(string key, ByteRange? range = null, CancellationToken cancellationToken = default)
+    public async Task<StoredObject?> GetAsync(string key, ByteRange? range = null, CancellationToken cancellationToken = default)
     {
         Interlocked.Increment(ref _gets);
-        var reading = inner.GetAsync(key, range, cancellationToken);
-        _ = reading.ContinueWith(
-            (read, meter) => Interlocked.Add(ref ((MeteredObjectStore)meter!)._bytesRead, read.Result?.Content.Length ?? 0),
-            this,
-            CancellationToken.None,
-            TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously,
-            TaskScheduler.Default);
-        return reading;
+        var found = await inner.GetAsync(key, range, cancellationToken).ConfigureAwait(false);
+        Interlocked.Add(ref _bytesRead, found?.Content.Length ?? 0);
+        return found;
     }
 
     /// <inheritdoc/>

@@ -5,9 +5,6 @@ namespace Pocketgres.Bucket.Formats;
 /// <summary>Deflate of whole buffers.</summary>
 internal static class Compression
 {
-    /// <summary>Loads what the other methods need, some 6 ms at a process' first use.</summary>
-    public static void Load() => Inflate("", Deflate([0]), 1);
-
     /// <summary>Compresses.</summary>
     public static byte[] Deflate(ReadOnlySpan<byte> bytes)
     {
