@@ -30,7 +30,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     /// <summary>Number of the newest manifest.</summary>
     public long Newest => Volatile.Read(ref _newest);
 
-    /// <summary>Makes an image, unless nothing was noted since the last one.</summary>
+    /// <summary>Makes an image; one without a new boot pack only if something was noted since the last one.</summary>
     /// <param name="withBootPack">Whether it gets a new boot pack, of the pages that were read first in this life.</param>
     /// <param name="sparse">Packs that it is not to read: what they have is written once more. None by default.</param>
     /// <exception cref="BucketException">This writer was fenced.</exception>
@@ -64,7 +64,9 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     private async Task<bool> TryWriteAsync(bool withBootPack, IReadOnlySet<string>? sparse)
     {
         Step?.Invoke("freeze");
-        var frozen = files.Freeze(sparse ?? FrozenSet<string>.Empty);
+
+        // One that is to have a boot pack is made also when nothing has changed since one without.
+        var frozen = files.Freeze(sparse ?? FrozenSet<string>.Empty, after: withBootPack ? _newest : -1);
         IReadOnlyList<(PageFrame, int)> places = [], moves = [];
         try
         {

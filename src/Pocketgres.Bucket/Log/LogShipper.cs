@@ -176,11 +176,12 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     }
 
     /// <summary>Ends the current record, so that everything noted is in records up to the one returned, and what is noted later in later ones.</summary>
-    public long Cut()
+    /// <param name="after">The record that is to be returned has a higher number than this one, if need be without parts.</param>
+    public long Cut(long after = -1)
     {
         lock (_lock)
         {
-            if (_parts.Count > 0)
+            if (_parts.Count > 0 || _next - 1 <= after)
             {
                 _cut.Enqueue(Close(LogRecordKind.Data));
             }

@@ -118,6 +118,23 @@ public class BootPackTests
     }
 
     [Fact]
+    public async Task A_life_that_closes_just_behind_an_image_has_a_boot_pack_too()
+    {
+        var store = new MemoryObjectStore();
+        using var directory = new TemporaryDirectory();
+        await BucketFileSystemTests.ImageAsync(store, directory, BucketFileSystemTests.Filled(1, 60 * PageFile.PageSize));
+        var image = await LifeAsync(store, directory, files => Read(files, "/a", 30_000), async images =>
+        {
+            await images.WriteAsync(withBootPack: false);
+            await images.CloseAsync();
+        });
+        Assert.Equal(4, image.Boot!.Pages.Count);
+        var next = await new LogOpening(store, new BucketOptions { PutsPerSecond = 0 }).OpenAsync(default); // takes nothing over: it is closed
+        Assert.Equal(image.Sequence, next.Manifest!.Sequence);
+        Assert.Empty(next.Tail.SelectMany(r => r.Parts));
+    }
+
+    [Fact]
     public void A_page_is_as_in_the_image_while_its_place_is_the_images()
     {
         PageFrame first = new("pack/1", 0, 100, 8, 1), second = new("pack/1", 100, 100, 8, 2);
@@ -182,7 +199,7 @@ public class BootPackTests
     }
 
     // A life of the cluster that ends with an image and a boot pack.
-    static async Task<Manifest> LifeAsync(MemoryObjectStore store, TemporaryDirectory directory, Action<BucketFileSystem> live)
+    static async Task<Manifest> LifeAsync(MemoryObjectStore store, TemporaryDirectory directory, Action<BucketFileSystem> live, Func<ImageWriter, Task>? end = null)
     {
         var log = await new LogOpening(store, s_options).OpenAsync(default);
         var files = new BucketFileSystem(new FrameReader(store), directory.Path);
@@ -197,7 +214,7 @@ public class BootPackTests
         live(files);
         shipper.Note(new LogPart.Removed("/something to have an image for"));
         var images = new ImageWriter(store, log, files, shipper);
-        await images.WriteAsync(withBootPack: true);
+        await (end?.Invoke(images) ?? images.WriteAsync(withBootPack: true));
         files.Free();
         return Manifest.Decode((await store.GetAsync(Keys.Manifest(images.Newest)))!.Content, log.Cluster, images.Newest);
     }
