@@ -76,7 +76,14 @@ internal sealed class FrameReader(IObjectStore store)
     {
         if (Cache is { } cache && await Task.Run(() => Kept(cache, [frame])).ConfigureAwait(false) is { } kept)
         {
-            return Unpack(frame, kept[0]);
+            try
+            {
+                return Unpack(frame, kept[0]);
+            }
+            catch (DamagedObjectException)
+            {
+                cache.Remove(frame); // other bytes of the same checksum; what the store has decides
+            }
         }
 
         var found = await store.GetAsync(frame.Pack, new ByteRange(frame.Offset, frame.Length)).ConfigureAwait(false) ?? throw Missing(frame.Pack);

@@ -167,6 +167,21 @@ public sealed class FrameCacheTests : IDisposable
     }
 
     [Fact]
+    public async Task Bytes_that_are_no_pages_are_fetched_again_even_if_their_checksum_is_the_manifests()
+    {
+        var manifest = await MakeAsync("a/", 1);
+        var store = new PrefixedObjectStore(_bucket, "a/", ownsInner: false);
+        var cache = Open(manifest);
+        foreach (var frame in manifest.Entries.SelectMany(e => e.Runs).Select(r => r.Frame).Distinct())
+        {
+            cache.Add(frame, OfChecksum(frame.Checksum, frame.Length));
+            Assert.Equal(frame.Checksum, Crc32C.Compute(cache.Read(frame)));
+            Assert.Equal(await new FrameReader(store).ReadAsync(frame), await new FrameReader(store) { Cache = cache }.ReadAsync(frame));
+            Assert.Equal((await store.GetAsync(frame.Pack, new ByteRange(frame.Offset, frame.Length)))!.Content, cache.Read(frame));
+        }
+    }
+
+    [Fact]
     public async Task A_damaged_frame_of_the_store_is_not_kept()
     {
         var manifest = await MakeAsync("a/", 1);
@@ -284,6 +299,39 @@ public sealed class FrameCacheTests : IDisposable
             }
         })));
         Assert.Empty(_reports);
+    }
+
+    // Ones, the last four bytes such that all have a checksum: each bit changes it by an amount that does not depend on the others.
+    static byte[] OfChecksum(uint checksum, int length)
+    {
+        byte[] bytes = [.. Enumerable.Repeat((byte)255, length)];
+        uint missing = checksum ^ Crc32C.Compute(bytes), flipped = 0;
+        var changes = new List<(uint Sum, uint Bits)>(); // each with a highest bit that no later one has
+        for (int bit = 0; bit < 32; bit++)
+        {
+            bytes[length - 4 + (bit / 8)] ^= (byte)(1 << (bit % 8));
+            (uint sum, uint bits) = (Crc32C.Compute(bytes), 1u << bit);
+            bytes[length - 4 + (bit / 8)] ^= (byte)(1 << (bit % 8));
+            sum ^= Crc32C.Compute(bytes);
+            foreach (var change in changes.Where(c => (sum ^ c.Sum) < sum))
+            {
+                (sum, bits) = (sum ^ change.Sum, bits ^ change.Bits);
+            }
+
+            changes.Add((sum, bits));
+        }
+
+        foreach (var change in changes.OrderByDescending(c => c.Sum).Where(c => (missing ^ c.Sum) < missing))
+        {
+            (missing, flipped) = (missing ^ change.Sum, flipped ^ change.Bits);
+        }
+
+        for (int bit = 0; bit < 32; bit++)
+        {
+            bytes[length - 4 + (bit / 8)] ^= (byte)((flipped >> bit & 1) << (bit % 8));
+        }
+
+        return bytes;
     }
 
     FrameCache Open(Manifest manifest) => FrameCache.Open(Options, manifest.Cluster, manifest.Origin, _reports.Add)!;
