@@ -80,44 +80,48 @@ internal sealed partial class BucketFileSystem
     // Brings those pages of a frame here that are still as they are there.
     private void Unpack(BootFrame frame)
     {
-        byte[] bytes = [];
-        while (true)
+        lock (_lock)
         {
+            if (!Wanted(frame).Any())
+            {
+                return;
+            }
+        }
+
+        byte[] bytes;
+        try
+        {
+            bytes = FrameReader.Unpack(frame.Frame, frame.Bytes);
+        }
+        catch (DamagedObjectException e)
+        {
+            FetchFailed?.Invoke(e.Message);
             lock (_lock)
             {
-                bool isWanted = false;
-                for (int i = frame.First; i < frame.End && _boot is { } boot; i++)
-                {
-                    var (file, page) = boot.Pages[i];
-                    if (_byId.TryGetValue(file, out var node) && page < node.Count && node[page].IsAbsent && node.IsAsInImage(page))
-                    {
-                        isWanted = true;
-                        if (bytes.Length > 0)
-                        {
-                            node[page].Slot = WriteNew(bytes.AsSpan((i - frame.First) * PageFile.PageSize, PageFile.PageSize), mustFit: false);
-                        }
-                    }
-                }
-
-                if (!isWanted || bytes.Length > 0)
-                {
-                    return;
-                }
+                _boot = null; // they are in the image, too
             }
 
-            try
-            {
-                bytes = FrameReader.Unpack(frame.Frame, frame.Bytes);
-            }
-            catch (DamagedObjectException e)
-            {
-                FetchFailed?.Invoke(e.Message);
-                lock (_lock)
-                {
-                    _boot = null; // they are in the image, too
-                }
+            return;
+        }
 
-                return;
+        lock (_lock)
+        {
+            foreach (var (node, page, at) in Wanted(frame))
+            {
+                node[page].Slot = WriteNew(bytes.AsSpan(at * PageFile.PageSize, PageFile.PageSize), mustFit: false);
+            }
+        }
+    }
+
+    // The pages of a frame that are not here and still as they are there, with their places in it. Under the lock.
+    private IEnumerable<(BucketNode Node, int Page, int At)> Wanted(BootFrame frame)
+    {
+        for (int i = frame.First; i < frame.End && _boot is { } boot; i++)
+        {
+            var (file, page) = boot.Pages[i];
+            if (_byId.TryGetValue(file, out var node) && page < node.Count && node[page].IsAbsent && node.IsAsInImage(page))
+            {
+                yield return (node, page, i - frame.First);
             }
         }
     }
