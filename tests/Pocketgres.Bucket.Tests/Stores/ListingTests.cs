@@ -34,6 +34,14 @@ public class ListingTests
             entries);
     }
 
+    [Fact]
+    public void A_key_may_have_characters_that_XML_does_not()
+    {
+        var entries = new List<ObjectEntry>();
+        Read("<ListBucketResult><Contents><Key>a&#x1;b</Key><Size>1</Size><LastModified>2026-11-26T07:08:09Z</LastModified></Contents></ListBucketResult>", entries);
+        Assert.Equal("a\u0001b", Assert.Single(entries).Key);
+    }
+
     [Theory]
     [InlineData("<ListBucketResult></ListBucketResult>")]
     [InlineData("<ListBucketResult xmlns='x'><KeyCount>0</KeyCount><NextContinuationToken></NextContinuationToken></ListBucketResult>")]
