@@ -65,8 +65,8 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     {
         Step?.Invoke("freeze");
 
-        // One that is to have a boot pack is made also when nothing has changed since one without.
-        var frozen = files.Freeze(sparse ?? FrozenSet<string>.Empty, after: withBootPack ? _newest : -1);
+        // One that is to have a boot pack is made also when nothing has changed since one without, unless that is the one that the cluster was made with.
+        var frozen = files.Freeze(sparse ?? FrozenSet<string>.Empty, after: withBootPack && _newest > log.Token ? _newest : -1);
         IReadOnlyList<(PageFrame, int)> places = [], moves = [];
         try
         {
