@@ -179,7 +179,7 @@ public sealed class HostTlsTests : IDisposable
     [Fact]
     public async Task A_reload_takes_what_is_good_and_keeps_the_old_otherwise()
     {
-        await using CliServer host = await StartAsync("250ms", ["--create", "--tls-domain", Domain, .. Certificate()]);
+        await using CliServer host = await StartAsync("3s", ["--create", "--tls-domain", Domain, .. Certificate()]);
         string first = await ThumbprintAsync(host);
         await using var old = await OpenAsync(host, "acme");
         await old.ExecuteAsync("begin"); // awake
