@@ -30,7 +30,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     /// <summary>Number of the newest manifest.</summary>
     public long Newest => Volatile.Read(ref _newest);
 
-    /// <summary>Makes an image; one without a new boot pack only if something was noted since the last one.</summary>
+    /// <summary>Makes an image, unless nothing was noted since the last one.</summary>
     /// <param name="withBootPack">Whether it gets a new boot pack, of the pages that were read first in this life.</param>
     /// <param name="sparse">Packs that it is not to read: what they have is written once more. None by default.</param>
     /// <exception cref="BucketException">This writer was fenced.</exception>
@@ -48,6 +48,12 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     /// <exception cref="ObjectStoreException">The store refuses.</exception>
     public async Task CloseAsync()
     {
+        if (_newest > log.Token)
+        {
+            // An image of this life may have everything already, but no boot pack of it. Behind the one that a new cluster begins with, nobody has read anything.
+            shipper.Cut(after: _newest);
+        }
+
         await TryWriteAsync(withBootPack: true, null).ConfigureAwait(false);
         Step?.Invoke("close");
         long last = await shipper.CloseAsync().ConfigureAwait(false);
@@ -64,9 +70,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     private async Task<bool> TryWriteAsync(bool withBootPack, IReadOnlySet<string>? sparse)
     {
         Step?.Invoke("freeze");
-
-        // One that is to have a boot pack is made also when nothing has changed since one without, unless that is the one that the cluster was made with.
-        var frozen = files.Freeze(sparse ?? FrozenSet<string>.Empty, after: withBootPack && _newest > log.Token ? _newest : -1);
+        var frozen = files.Freeze(sparse ?? FrozenSet<string>.Empty);
         IReadOnlyList<(PageFrame, int)> places = [], moves = [];
         try
         {

@@ -82,8 +82,7 @@ internal sealed partial class BucketFileSystem
 
     /// <summary>Freezes the files as they are between two writes, and ends the current log record at the same moment.</summary>
     /// <param name="sparse">Packs to be given up: their pages are to be written elsewhere.</param>
-    /// <param name="after">The record has a higher number than this one.</param>
-    public FrozenImage Freeze(IReadOnlySet<string> sparse, long after)
+    public FrozenImage Freeze(IReadOnlySet<string> sparse)
     {
         lock (_lock)
         {
@@ -93,7 +92,7 @@ internal sealed partial class BucketFileSystem
             entries.Add(new ImageEntry("/", root.Mode, 0, 0, null, []));
             Freeze("/", entries, pages);
             _pages.Freeze(pages.Dirty.Select(d => d.Slot));
-            return new FrozenImage(Log?.Cut(after) ?? 0, _nextFileId, entries, pages.Dirty, pages.Moved);
+            return new FrozenImage(Log?.Cut() ?? 0, _nextFileId, entries, pages.Dirty, pages.Moved);
         }
     }
 
