@@ -6,8 +6,14 @@ namespace Pocketgres.ObjectStore.S3;
 /// <summary>Reads answers to ListObjectsV2.</summary>
 internal static class Listing
 {
-    // Of characters that XML does not have, other people's keys may.
-    private static readonly XmlReaderSettings s_settings = new() { DtdProcessing = DtdProcessing.Prohibit, IgnoreWhitespace = true, CheckCharacters = false };
+    private static readonly XmlReaderSettings s_settings = new()
+    {
+        DtdProcessing = DtdProcessing.Prohibit,
+        IgnoreWhitespace = true,
+        IgnoreComments = true,
+        IgnoreProcessingInstructions = true,
+        CheckCharacters = false, // other people's keys may have some that XML has not
+    };
 
     /// <summary>Adds the objects of a page.</summary>
     /// <param name="xml">The answer.</param>
@@ -46,7 +52,7 @@ internal static class Listing
             reader.ReadEndElement();
             return token;
         }
-        catch (XmlException e)
+        catch (Exception e) when (e is XmlException or OverflowException)
         {
             throw new FormatException(e.Message, e);
         }

@@ -45,6 +45,7 @@ public class ListingTests
     [Theory]
     [InlineData("<ListBucketResult></ListBucketResult>")]
     [InlineData("<ListBucketResult xmlns='x'><KeyCount>0</KeyCount><NextContinuationToken></NextContinuationToken></ListBucketResult>")]
+    [InlineData("<?a b?><!-- c --><ListBucketResult><KeyCount>0</KeyCount><!-- d --><?e f?><MaxKeys>1</MaxKeys></ListBucketResult><!-- g -->")]
     [InlineData("<?xml version=\"1.0\"?>\n<ListBucketResult\n  xmlns=\"x\"><NextContinuationToken/></ListBucketResult>\n")]
     public void An_empty_page_is_the_last_one(string xml)
     {
@@ -70,6 +71,9 @@ public class ListingTests
     [InlineData("<ListBucketResult><Contents><Size>1</Size><LastModified>2026-11-26T07:08:09Z</LastModified></Contents></ListBucketResult>")]
     [InlineData("<ListBucketResult><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>")]
     [InlineData("<ListBucketResult><Contents><Key>a</Key><Size>-1</Size><LastModified>2026-11-26T07:08:09Z</LastModified></Contents></ListBucketResult>")]
+    [InlineData("<ListBucketResult><Contents><Key>a</Key><Size>9223372036854775808</Size><LastModified>2026-11-26T07:08:09Z</LastModified></Contents></ListBucketResult>")]
+    [InlineData("<ListBucketResult><Contents><Key>a<b/></Key><Size>1</Size><LastModified>2026-11-26T07:08:09Z</LastModified></Contents></ListBucketResult>")]
+    [InlineData("<!DOCTYPE a [<!ENTITY b \"c\">]><ListBucketResult></ListBucketResult>")]
     [InlineData("<ListBucketResult><Contents><Key>a</Key><Size>1</Size><LastModified>yesterday</LastModified></Contents></ListBucketResult>")]
     [InlineData("<ListBucketResult><Contents><Key>a</Key><Size>1</Size><LastModified>2026-11-26T07:08:09Z</LastModified></ListBucketResult>")]
     public void What_is_no_listing_is_refused(string xml) => Assert.Throws<FormatException>(() => Read(xml, []));
