@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.History;
-using Pocketgres.Bucket.Log;
 using Pocketgres.ObjectStore;
 
 namespace Pocketgres.Bucket;
@@ -68,7 +67,7 @@ internal sealed class Branching(IObjectStore bucket, string origin, string targe
         var format = await _origin.GetAsync(Keys.Format, null, cancellationToken).ConfigureAwait(false)
             ?? throw new BucketException(BucketError.Missing, $"there is no cluster at {_origin.Name}");
         var cluster = FormatObject.Decode(format.Content).Cluster;
-        long hint = moment is null && await head.ConfigureAwait(false) is { } found ? LogOpening.ReadHead(found.Content).Sequence : 0;
+        long hint = moment is null && await head.ConfigureAwait(false) is { } found ? Head.Decode(found.Content)?.Sequence ?? 0 : 0;
         if ((await there.ConfigureAwait(false)).Entries is [var other, ..])
         {
             throw new BucketException(BucketError.InUse, $"there are objects at {_target.Name} already ({other.Key}): choose another prefix");

@@ -5,7 +5,6 @@ using Pocketgres.Bucket.Files;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.Log;
 using Pocketgres.Engine;
-using Pocketgres.Engine.Data;
 using Pocketgres.Kernel.Files;
 using Pocketgres.ObjectStore;
 
@@ -15,7 +14,7 @@ namespace Pocketgres.Bucket;
 /// A cluster whose home is a bucket, opened by this process alone: its files, as the newest image and the log behind it say, and what brings their changes
 /// back. The server runs between <see cref="OpenAsync"/> and <see cref="CloseAsync"/>.
 /// </summary>
-internal sealed class BucketCluster : IOpenedCluster
+internal sealed partial class BucketCluster : IOpenedCluster
 {
     // A store that does not answer a statement's read for so long fails the statement; commits wait for ever.
     private static readonly TimeSpan s_readPatience = TimeSpan.FromSeconds(60), s_openPatience = TimeSpan.FromSeconds(20);
@@ -32,19 +31,20 @@ internal sealed class BucketCluster : IOpenedCluster
     private readonly BucketOptions _options;
     private readonly LogShipper _shipper;
     private readonly ImageWriter _images;
-    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _stop;
     private readonly TaskCompletionSource _sleepAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _work = Task.CompletedTask, _firstBeat = Task.CompletedTask;
     private TaskCompletionSource? _imageAsked;
     private IReadOnlySet<string>? _sparse; // what the next image is to write once more; taken by who makes it
 
-    private BucketCluster(IObjectStore store, OpenedLog log, BucketOptions options, BucketFileSystem files, Action<string>? step)
+    private BucketCluster(IObjectStore store, OpenedLog log, BucketOptions options, BucketFileSystem files, Action<string>? step, CancellationTokenSource stop)
     {
         _store = store;
         _log = log;
         _options = options;
+        _stop = stop;
         Files = files;
-        _shipper = new LogShipper(store, log, options) { Step = step };
+        _shipper = new LogShipper(store, log, options, isHeld: true) { Step = step };
         _images = new ImageWriter(store, log, files, _shipper) { Step = step };
     }
 
@@ -59,6 +59,9 @@ internal sealed class BucketCluster : IOpenedCluster
 
     /// <inheritdoc/>
     public TimeSpan? Lag => null;
+
+    /// <inheritdoc/>
+    public Task<bool> Taken { get; private set; } = Task.FromResult(true);
 
     /// <summary>Completes when another process has taken the cluster, or the store refuses for good: the server is to be stopped at once.</summary>
     public Task<BucketException> Lost => _shipper.Fenced;
@@ -92,92 +95,6 @@ internal sealed class BucketCluster : IOpenedCluster
         ["wal_init_zero"] = "off",
         ["wal_recycle"] = "off",
     };
-
-    /// <summary>Opens the cluster at a prefix, or makes one where there is nothing.</summary>
-    /// <param name="bucket">The prefix; stays the caller's.</param>
-    /// <param name="prefix">That prefix in its bucket, with a slash at its end.</param>
-    /// <param name="options">How.</param>
-    /// <param name="engine">What a new cluster is made from, and what an old one must fit.</param>
-    /// <param name="report">Says what takes long or went wrong.</param>
-    /// <param name="make">Makes the files of a new cluster that is more than the engine's template; null for that. If it fails, there is still none.</param>
-    /// <param name="step">Called before each step of the opening, of a log record and of an image, with its name: for tests that end the process there.</param>
-    /// <param name="cancellationToken">Cancels.</param>
-    /// <exception cref="BucketException">It cannot be opened.</exception>
-    /// <exception cref="ClusterException">It is not for this engine.</exception>
-    public static async Task<BucketCluster> OpenAsync(
-        IObjectStore bucket, string prefix, BucketOptions options, EngineFiles engine, Action<string>? report, Func<CancellationToken, Task<MemoryFileSystem>>? make = null,
-        Action<string>? step = null, CancellationToken cancellationToken = default)
-    {
-        var patient = new RetryingObjectStore(bucket, s_readPatience);
-        var frames = new FrameReader(patient);
-        var files = new BucketFileSystem(frames, Path.GetTempPath()) { FetchFailed = report };
-        BucketCluster? cluster = null;
-        try
-        {
-            var boot = Task.CompletedTask;
-            var began = DateTime.UtcNow;
-            var log = await new LogOpening(new RetryingObjectStore(bucket, s_openPatience), options)
-            {
-                Report = report,
-                Step = step,
-                BootPackHinted = options.CacheDirectory is null ? frames.Expect : null, // much of it may be there
-                ManifestFound = manifest =>
-                {
-                    frames.Cache = FrameCache.Open(options, manifest.Cluster, manifest.Origin, report);
-                    files.Load(manifest);
-                    boot = manifest.Boot is { } pack ? files.LoadAsync(pack) : boot;
-                },
-            }.OpenAsync(cancellationToken).ConfigureAwait(false);
-            await IgnoreDamageAsync(boot, report).ConfigureAwait(false);
-            if (log.Manifest is null)
-            {
-                if (make is not null)
-                {
-                    using var made = await make(cancellationToken).ConfigureAwait(false);
-                    FileTree.Copy(made, "/", files, "/", _ => true);
-                }
-
-                DataDirectory.Prepare(files, "/", bucket.Name, engine);
-            }
-            else
-            {
-                Recover(files, log);
-            }
-
-            cluster = new BucketCluster(new RetryingObjectStore(bucket, Timeout.InfiniteTimeSpan), log, options, files, step);
-            files.Log = cluster._shipper;
-            var alone = (DateTime.UtcNow - began).Duration() < s_shortOpening ? Task.CompletedTask : LogOpening.ThrowIfCollectedAsync(cluster._store, log, cancellationToken);
-            cluster._firstBeat = cluster.BeatAsync(); // nobody need wait for it
-            await alone.ConfigureAwait(false);
-            if (log.Manifest is null)
-            {
-                await cluster._images.WriteAsync(withBootPack: false).ConfigureAwait(false);
-                frames.Cache = FrameCache.Open(options, log.Cluster, null, report); // behind the first image, of which the next life reads little
-            }
-
-            cluster._work = Task.WhenAll(cluster.WriteImagesAsync(report), cluster.ShowLifeAsync(), cluster.CollectAsync(bucket, prefix, report));
-            return cluster;
-        }
-        catch (Exception e)
-        {
-            if (cluster is not null)
-            {
-                await cluster.DisposeAsync().ConfigureAwait(false);
-            }
-            else
-            {
-                files.Free();
-            }
-
-            throw e switch
-            {
-                ObjectStoreException => new BucketException(BucketError.Store, e.Message, e),
-                DamagedObjectException => new BucketException(BucketError.Damaged, $"cannot open {bucket.Name}: {e.Message}", e),
-                FileSystemException => new BucketException(BucketError.Damaged, $"cannot open {bucket.Name}: {e.Message}", e),
-                _ => e,
-            };
-        }
-    }
 
     /// <inheritdoc/>
     public async Task BringAsync(CancellationToken cancellationToken)
@@ -215,7 +132,14 @@ internal sealed class BucketCluster : IOpenedCluster
     }
 
     /// <inheritdoc/>
-    public void GiveUp() => _shipper.GiveUp();
+    public void GiveUp()
+    {
+        _shipper.GiveUp();
+        if (!Taken.IsCompleted)
+        {
+            _stop.Cancel();
+        }
+    }
 
     /// <summary>Gives everything back. What was not brought to the bucket is lost, unless <see cref="CloseAsync"/> was called.</summary>
     public async ValueTask DisposeAsync()
@@ -225,68 +149,6 @@ internal sealed class BucketCluster : IOpenedCluster
         await _shipper.DisposeAsync().ConfigureAwait(false);
         Files.Free();
         _stop.Dispose();
-    }
-
-    // The pages are elsewhere too.
-    private static async Task IgnoreDamageAsync(Task boot, Action<string>? report)
-    {
-        try
-        {
-            await boot.ConfigureAwait(false);
-        }
-        catch (DamagedObjectException e)
-        {
-            report?.Invoke($"{e.Message}; it was only to make this start quicker");
-        }
-    }
-
-    // What the image's server did not see any more: the log that follows. From an image of a clean stop, Postgres would not look at it.
-    private static void Recover(BucketFileSystem files, OpenedLog log)
-    {
-        bool hasLog = false;
-        ApplyAll(log.OriginTail, log.Manifest!.Origin is { Lsn: > 0 } origin ? origin.Lsn : ulong.MaxValue);
-        if (log.Manifest.Origin is not null)
-        {
-            DropSlots(files);
-        }
-
-        ApplyAll(log.Tail, ulong.MaxValue);
-        if (log.Manifest.Origin is not null)
-        {
-            // Also when it was opened before: the image has the control file of the origin's timeline, from which only such a recovery finds the newest one.
-            FileTree.WriteAll(files, RecoverySignal, [], 0x180, sync: false);
-        }
-
-        string path = "/" + ControlFile.Name;
-        var control = ControlFile.Parse(FileTree.ReadAll(files, path, ControlFile.FileSize));
-        if (!control.IsIntact)
-        {
-            throw new DamagedObjectException(Keys.Manifest(log.Manifest.Sequence), $"has a damaged {ControlFile.Name}");
-        }
-
-        if (hasLog && control.State == ClusterState.ShutDown)
-        {
-            control.SetInProduction();
-            FileTree.WriteAll(files, path, control.Bytes, 0x180, sync: false);
-        }
-
-        void ApplyAll(IReadOnlyList<LogRecord> records, ulong end)
-        {
-            foreach (var part in records.SelectMany(r => r.Parts))
-            {
-                files.Apply(part is LogPart.Bytes bytes ? bytes.Before(end) : part);
-                hasLog |= part is LogPart.Bytes;
-            }
-        }
-    }
-
-    // The origin's consumers go on there: here, nobody would ever advance them, and they would keep log for ever.
-    private static void DropSlots(BucketFileSystem files)
-    {
-        foreach (var slot in FileTree.List(files, "/pg_replslot"))
-        {
-            FileTree.Remove(files, FileTree.Combine("/pg_replslot", slot.Name));
-        }
     }
 
     private async Task WriteImagesAsync(Action<string>? report)
@@ -403,6 +265,7 @@ internal sealed class BucketCluster : IOpenedCluster
     private async Task StopWorkAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAny(Taken).ConfigureAwait(false); // whatever it says: nobody asks any more
         await _work.ConfigureAwait(false);
     }
 }

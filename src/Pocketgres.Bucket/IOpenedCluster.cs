@@ -18,6 +18,12 @@ internal interface IOpenedCluster : IAsyncDisposable
     /// <summary>Settings that a server on it has unless somebody wants others.</summary>
     IReadOnlyDictionary<string, string> DefaultSettings { get; }
 
+    /// <summary>
+    /// Completes when the cluster is this process's; with false when it was opened on a prediction that proved wrong, so that the server on it ends by itself and is to be
+    /// started again; with an exception when it cannot be had.
+    /// </summary>
+    Task<bool> Taken { get; }
+
     /// <summary>Completes when the server is to be stopped at once.</summary>
     Task<BucketException> Lost { get; }
 

@@ -23,6 +23,8 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     private long _nextPack = log.Manifest?.NextPack ?? 1;
     private long _newest = log.Manifest?.Sequence ?? 0;
     private BootPack? _boot = log.Manifest?.Boot;
+    private ReadOnlyMemory<byte> _bootContent; // of the boot pack of this life
+    private ReadOnlyMemory<byte> _manifestContent; // of the image that has it
 
     /// <summary>Called before each step, with its name.</summary>
     public Action<string>? Step { get; init; }
@@ -39,11 +41,11 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
     {
         if (await TryWriteAsync(withBootPack, sparse).ConfigureAwait(false))
         {
-            await WriteHeadAsync(isClosed: false).ConfigureAwait(false);
+            await WriteHeadAsync(new Head(_newest, IsClosed: false, _boot?.Pack)).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Makes the last image, closes the log behind it, and says so in the hint: who opens it next need not ask.</summary>
+    /// <summary>Makes the last image, closes the log behind it, and says so in the hint, with copies of what who opens it next would have to wait for.</summary>
     /// <exception cref="BucketException">This writer was fenced.</exception>
     /// <exception cref="ObjectStoreException">The store refuses.</exception>
     public async Task CloseAsync()
@@ -57,13 +59,14 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
         await TryWriteAsync(withBootPack: true, null).ConfigureAwait(false);
         Step?.Invoke("close");
         long last = await shipper.CloseAsync().ConfigureAwait(false);
-        await WriteHeadAsync(isClosed: last == _newest + 1).ConfigureAwait(false);
+        var head = new Head(_newest, IsClosed: last == _newest + 1, _boot?.Pack);
+        await WriteHeadAsync(head.IsClosed ? head with { Manifest = _manifestContent, Boot = _bootContent } : head).ConfigureAwait(false);
     }
 
-    private async Task WriteHeadAsync(bool isClosed)
+    private async Task WriteHeadAsync(Head head)
     {
         Step?.Invoke("head");
-        await store.PutAsync(Keys.Head, LogOpening.WriteHead(_newest, isClosed, _boot?.Pack)).ConfigureAwait(false);
+        await store.PutAsync(Keys.Head, head.Encode()).ConfigureAwait(false);
         Step?.Invoke("done");
     }
 
@@ -89,12 +92,14 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
             var manifest = new Manifest(
                 log.Cluster, frozen.Sequence, log.Token, DateTime.UtcNow, frozen.NextFileId, _nextPack, WithPages(frozen, [.. written, .. moved]), _boot);
             Step?.Invoke("manifest");
-            if (!await store.CreateAsync(Keys.Manifest(frozen.Sequence), manifest.Encode()).ConfigureAwait(false))
+            byte[] content = manifest.Encode();
+            if (!await store.CreateAsync(Keys.Manifest(frozen.Sequence), content).ConfigureAwait(false))
             {
                 throw new BucketException(BucketError.Fenced, $"another process has written an image of {store.Name}: this one stops at once");
             }
 
             (places, moves) = (written, moved);
+            _manifestContent = withBootPack ? content : default;
             Volatile.Write(ref _newest, frozen.Sequence);
             return true;
         }
@@ -195,6 +200,7 @@ internal sealed class ImageWriter(IObjectStore store, OpenedLog log, BucketFileS
         }
 
         await CreateAsync(key, pack, frames).ConfigureAwait(false);
+        _bootContent = pack.GetBuffer().AsMemory(0, (int)pack.Length);
         return new BootPack(key, frames, pages);
 
         void Add(RecordedPage[] chunk)

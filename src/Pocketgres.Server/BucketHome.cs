@@ -31,6 +31,11 @@ internal sealed class BucketHome : IAsyncDisposable
     /// <summary>Whether what the server leaves need not be brought to the bucket: all of it is about to be removed.</summary>
     public bool IsDiscarded { get; set; }
 
+    /// <summary>
+    /// Completes when the cluster is this process's; with false when it was opened on a prediction that proved wrong, so that the server on it cannot start.
+    /// </summary>
+    public Task<bool> Taken => _bucket.Taken;
+
     /// <summary>Brings everything that was written so far to the bucket, for a branch.</summary>
     public Task BringAsync(CancellationToken cancellationToken) => _bucket.BringAsync(cancellationToken);
 
@@ -38,7 +43,10 @@ internal sealed class BucketHome : IAsyncDisposable
     public Task FetchAllAsync(CancellationToken cancellationToken) => _bucket.Files.BringAllAsync(cancellationToken);
 
     /// <summary>Opens the cluster at a URL.</summary>
-    public static async Task<BucketHome> OpenAsync(ServerOptions options, CancellationToken cancellationToken)
+    /// <param name="options">The server's.</param>
+    /// <param name="mayPredict">Whether the caller can begin once more, should <see cref="Taken"/> say so.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task<BucketHome> OpenAsync(ServerOptions options, bool mayPredict, CancellationToken cancellationToken)
     {
         if (!BucketUrl.TryParse(options.Url.BucketUrl!, out var url, out string? error))
         {
@@ -51,7 +59,7 @@ internal sealed class BucketHome : IAsyncDisposable
             Action<string>? report = options.Logger is { } logger ? message => Report(logger, message) : null;
             return new BucketHome(
                 url.Options.Replica ? await BucketReplica.OpenAsync(store, url.Options, report, cancellationToken).ConfigureAwait(false)
-                : await BucketCluster.OpenAsync(store, url.Store.Prefix, url.Options, EngineFiles.Default, report, Creation.ClusterCreator.ForBucket(options), options.BucketStep, cancellationToken).ConfigureAwait(false), store);
+                : await BucketCluster.OpenAsync(store, url.Store.Prefix, url.Options, EngineFiles.Default, report, Creation.ClusterCreator.ForBucket(options), options.BucketStep, mayPredict, cancellationToken).ConfigureAwait(false), store);
         }
         catch
         {
@@ -152,7 +160,8 @@ internal sealed class BucketHome : IAsyncDisposable
     {
         try
         {
-            _giveUp.CancelAfter(s_immediatePatience);
+            // Before it is taken, nobody has been told of anything that is to be brought there.
+            _giveUp.CancelAfter(_bucket.Taken.IsCompleted ? s_immediatePatience : TimeSpan.Zero);
         }
         catch (ObjectDisposedException)
         {

@@ -145,9 +145,15 @@ public sealed class PostgresServer : IAsyncDisposable
     };
 
     // Who is let in from other machines is in the bucket's pg_hba.conf, which Postgres itself obeys.
-    private static async Task<PostgresServer> StartInBucketAsync(ServerOptions options, CancellationToken cancellationToken)
+    private static async Task<PostgresServer> StartInBucketAsync(ServerOptions options, CancellationToken cancellationToken) =>
+        // What was handed over can be taken once.
+        await TryStartInBucketAsync(options, mayPredict: options is { Connections: null, Listener: null }, cancellationToken).ConfigureAwait(false)
+        ?? (await TryStartInBucketAsync(options, mayPredict: false, cancellationToken).ConfigureAwait(false))!;
+
+    // Null when the cluster was not what the start was based on, so that it is to be started again.
+    private static async Task<PostgresServer?> TryStartInBucketAsync(ServerOptions options, bool mayPredict, CancellationToken cancellationToken)
     {
-        var bucket = await BucketHome.OpenAsync(options, cancellationToken).ConfigureAwait(false);
+        var bucket = await BucketHome.OpenAsync(options, mayPredict, cancellationToken).ConfigureAwait(false);
         using var hurry = cancellationToken.Register(bucket.Hurry); // a process that waits for the store, as the one that recovers, would do so for ever
         var trimmer = options.TrimMemory ? new MemoryTrimmer() : null;
         PostgresCluster cluster;
@@ -157,8 +163,20 @@ public sealed class PostgresServer : IAsyncDisposable
         }
         catch
         {
-            await bucket.DisposeAsync().ConfigureAwait(false);
             trimmer?.Dispose();
+            try
+            {
+                // Who else has it says more than the server that had to end for it.
+                if (!await bucket.Taken.ConfigureAwait(false))
+                {
+                    return null;
+                }
+            }
+            finally
+            {
+                await bucket.DisposeAsync().ConfigureAwait(false);
+            }
+
             throw;
         }
 

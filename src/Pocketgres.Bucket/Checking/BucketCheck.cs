@@ -1,7 +1,6 @@
 using Pocketgres.Bucket.Files;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.History;
-using Pocketgres.Bucket.Log;
 using Pocketgres.Engine;
 using Pocketgres.Engine.Checking;
 using Pocketgres.Kernel.Files;
@@ -64,7 +63,7 @@ internal sealed class BucketCheck(IObjectStore store, Action<string>? found)
         }
 
         // Before the listing: a cluster that is at work makes new images meanwhile.
-        long hint = await store.GetAsync(Keys.Head, null, cancellationToken).ConfigureAwait(false) is { } head ? LogOpening.ReadHead(head.Content).Sequence : 0;
+        long hint = await store.GetAsync(Keys.Head, null, cancellationToken).ConfigureAwait(false) is { } head ? Head.Decode(head.Content)?.Sequence ?? 0 : 0;
         var all = new Inventory(await store.ListAsync("", null, cancellationToken).ConfigureAwait(false));
         if (all.Images.Count == 0 || hint > all.Images[^1].Number)
         {

@@ -11,6 +11,7 @@ internal sealed class FrameReader(IObjectStore store)
     private readonly ConcurrentDictionary<PageFrame, Lazy<Task<byte[]>>> _reading = new();
 
     private (string Pack, Task<StoredObject?> Reading)? _expected;
+    private (string Pack, ReadOnlyMemory<byte> Content)? _copy;
 
     /// <summary>Frames that are kept on this machine; null for none. Set once it is known which cluster they are of.</summary>
     public FrameCache? Cache { get; set; }
@@ -34,11 +35,25 @@ internal sealed class FrameReader(IObjectStore store)
     /// <summary>Begins to read a pack that will most likely be asked for whole. One at most; should it not come, nobody need know.</summary>
     public void Expect(string pack) => _expected = (pack, store.GetAsync(pack));
 
+    /// <summary>Gives a copy of a pack that will most likely be asked for whole. Should it not be what it is said to be, the pack is read.</summary>
+    public void Give(string pack, ReadOnlyMemory<byte> copy) => _copy = (pack, copy);
+
     /// <summary>The frames of a whole pack, in order, as they are there; for <see cref="Unpack"/>.</summary>
     /// <exception cref="DamagedObjectException">The pack is missing or damaged.</exception>
     /// <exception cref="ObjectStoreException">The store does not answer.</exception>
     public async Task<IReadOnlyList<ReadOnlyMemory<byte>>> ReadPackAsync(string pack, IReadOnlyList<PageFrame> frames)
     {
+        var copy = _copy;
+        _copy = null;
+        if (copy is { } given && given.Pack == pack)
+        {
+            var copied = Split(frames, given.Content);
+            if (AreWhole(frames, copied))
+            {
+                return copied;
+            }
+        }
+
         if (Cache is { } cache && await Task.Run(() => Kept(cache, frames)).ConfigureAwait(false) is { } kept)
         {
             return kept;
@@ -47,11 +62,10 @@ internal sealed class FrameReader(IObjectStore store)
         var reading = _expected is { } expected && expected.Pack == pack ? expected.Reading : store.GetAsync(pack);
         _expected = null;
         var content = (await reading.ConfigureAwait(false) ?? throw Missing(pack)).Content;
-        var read = new ReadOnlyMemory<byte>[frames.Count];
+        var read = Split(frames, content);
         for (int i = 0; i < read.Length; i++)
         {
-            int start = Math.Min(frames[i].Offset, content.Length);
-            read[i] = Check(frames[i], content.AsMemory(start, Math.Min(content.Length - start, frames[i].Length)));
+            Check(frames[i], read[i]);
         }
 
         Keep(frames, content);
@@ -92,6 +106,19 @@ internal sealed class FrameReader(IObjectStore store)
         return pages;
     }
 
+    // What of a pack's bytes belongs to each frame.
+    private static ReadOnlyMemory<byte>[] Split(IReadOnlyList<PageFrame> frames, ReadOnlyMemory<byte> pack)
+    {
+        var split = new ReadOnlyMemory<byte>[frames.Count];
+        for (int i = 0; i < split.Length; i++)
+        {
+            int start = Math.Min(frames[i].Offset, pack.Length);
+            split[i] = pack.Slice(start, Math.Min(pack.Length - start, frames[i].Length));
+        }
+
+        return split;
+    }
+
     // Frames that are all on this machine.
     private static ReadOnlyMemory<byte>[]? Kept(FrameCache cache, IReadOnlyList<PageFrame> frames)
     {
@@ -127,6 +154,17 @@ internal sealed class FrameReader(IObjectStore store)
         : throw new DamagedObjectException(frame.Pack, bytes.Length != frame.Length ? "is cut off" : "is damaged (wrong checksum)");
 
     private static bool IsWhole(PageFrame frame, ReadOnlyMemory<byte> bytes) => bytes.Length == frame.Length && Crc32C.Compute(bytes.Span) == frame.Checksum;
+
+    private static bool AreWhole(IReadOnlyList<PageFrame> frames, ReadOnlyMemory<byte>[] bytes)
+    {
+        int i = 0;
+        while (i < bytes.Length && IsWhole(frames[i], bytes[i]))
+        {
+            i++;
+        }
+
+        return i == bytes.Length;
+    }
 
     private static DamagedObjectException Missing(string pack) => new(pack, "is missing: it was deleted");
 }

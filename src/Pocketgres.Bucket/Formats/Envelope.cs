@@ -44,14 +44,15 @@ internal sealed record Envelope(uint Magic, ushort Kind, Guid Cluster, long Sequ
 
     /// <summary>Reads an object.</summary>
     /// <exception cref="DamagedObjectException">It is not what it should be.</exception>
-    public static Envelope Decode(string key, byte[] bytes, uint magic, Guid cluster, long sequence)
+    public static Envelope Decode(string key, ReadOnlyMemory<byte> stored, uint magic, Guid cluster, long sequence)
     {
+        var bytes = stored.Span;
         if (bytes.Length < HeaderSize + 4 || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != magic)
         {
             throw new DamagedObjectException(key, $"is cut off or not an object of a cluster ({bytes.Length} bytes)");
         }
 
-        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(bytes.Length - 4)) != Crc32C.Compute(bytes.AsSpan(0, bytes.Length - 4)))
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[^4..]) != Crc32C.Compute(bytes[..^4]))
         {
             throw new DamagedObjectException(key, "is damaged (wrong checksum)");
         }
@@ -61,23 +62,23 @@ internal sealed record Envelope(uint Magic, ushort Kind, Guid Cluster, long Sequ
             throw new DamagedObjectException(key, $"has format {bytes[4]}, which a newer version has written: use that");
         }
 
-        var owner = new Guid(bytes.AsSpan(8, 16));
-        long number = BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(24));
+        var owner = new Guid(bytes.Slice(8, 16));
+        long number = BinaryPrimitives.ReadInt64LittleEndian(bytes[24..]);
         if (owner != cluster || number != sequence)
         {
             throw new DamagedObjectException(key, owner != cluster ? "belongs to another cluster" : "has the content of another object");
         }
 
-        int length = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(48));
-        var stored = bytes.AsMemory(HeaderSize, bytes.Length - HeaderSize - 4);
-        if (length is < 0 or > MaximumContent || ((bytes[5] & Deflated) == 0 && length != stored.Length))
+        int length = BinaryPrimitives.ReadInt32LittleEndian(bytes[48..]);
+        var content = stored[HeaderSize..^4];
+        if (length is < 0 or > MaximumContent || ((bytes[5] & Deflated) == 0 && length != content.Length))
         {
             throw new DamagedObjectException(key, "has a length that makes no sense");
         }
 
         return new Envelope(
-            magic, BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(6)), owner, number, BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(32)),
-            new DateTime(BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(40)), DateTimeKind.Utc),
-            (bytes[5] & Deflated) == 0 ? stored : Compression.Inflate(key, stored, length));
+            magic, BinaryPrimitives.ReadUInt16LittleEndian(bytes[6..]), owner, number, BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]),
+            new DateTime(BinaryPrimitives.ReadInt64LittleEndian(bytes[40..]), DateTimeKind.Utc),
+            (bytes[5] & Deflated) == 0 ? content : Compression.Inflate(key, content, length));
     }
 }

@@ -119,7 +119,7 @@ internal sealed record Manifest(
 
     /// <summary>Reads a manifest.</summary>
     /// <exception cref="DamagedObjectException">It is not what it should be.</exception>
-    public static Manifest Decode(byte[] bytes, Guid cluster, long sequence)
+    public static Manifest Decode(ReadOnlyMemory<byte> bytes, Guid cluster, long sequence)
     {
         string key = Keys.Manifest(sequence);
         var envelope = Envelope.Decode(key, bytes, Magic, cluster, sequence);

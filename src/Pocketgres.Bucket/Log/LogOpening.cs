@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.ObjectStore;
 
@@ -19,13 +17,20 @@ namespace Pocketgres.Bucket.Log;
 internal sealed class LogOpening(IObjectStore store, BucketOptions options)
 {
     private const int ParallelReads = 32;
-    private const string ClosedMark = " closed";
 
     /// <summary>Called as soon as the newest manifest is known, while the log is still being read and fenced.</summary>
     public Action<Manifest>? ManifestFound { get; init; }
 
-    /// <summary>Called with the key of the newest boot pack as the hint has it, before the manifest is known, which decides.</summary>
-    public Action<string>? BootPackHinted { get; init; }
+    /// <summary>
+    /// Called with the key of the newest boot pack as the hint has it, before the manifest is known, which decides; and with a copy of the pack, if the hint has one.
+    /// </summary>
+    public Action<string, ReadOnlyMemory<byte>>? BootPackHinted { get; init; }
+
+    /// <summary>
+    /// Called with what <see cref="OpenAsync"/> will most likely return, when the hint of a clean close says enough, while the store is still asked for what decides:
+    /// nothing may be written, nor anybody be told of what is read, until it has returned the same. Then <see cref="ManifestFound"/> is not called.
+    /// </summary>
+    public Action<OpenedLog>? Predicted { get; init; }
 
     /// <summary>Says why it takes long.</summary>
     public Action<string>? Report { get; init; }
@@ -43,21 +48,31 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         var cluster = format is null ? await CreateAsync(cancellationToken).ConfigureAwait(false) : FormatObject.Decode(format.Content).Cluster;
 
         // A hint that says too much or too little costs requests only: what is listed decides.
-        var (hint, saysClosed, bootPack) = await head.ConfigureAwait(false) is { } found ? ReadHead(found.Content) : default;
-        var hinted = hint > 0 ? store.GetAsync(Keys.Manifest(hint), null, cancellationToken) : Task.FromResult<StoredObject?>(null);
-        var manifests = store.ListAsync(Keys.Manifests, hint > 0 ? Keys.Manifest(hint) : null, cancellationToken);
+        var told = await head.ConfigureAwait(false) is { } found ? Head.Decode(found.Content) : null;
+        long hint = told?.Sequence ?? 0;
+        bool saysClosed = told is { IsClosed: true };
+        var manifests = store.ListAsync(Keys.Manifests, hint > 0 ? Keys.Manifest(hint - 1) : null, cancellationToken);
         var log = store.ListAsync(Keys.Log, hint > 0 ? Keys.LogRecord(hint) : null, cancellationToken);
         var live = saysClosed ? null : store.ListAsync(Keys.Live, null, cancellationToken);
-        if (bootPack is not null)
-        {
-            BootPackHinted?.Invoke(bootPack);
-        }
 
         // Behind a close the number is known before the listings say that nobody has opened it since: who has, has created that fence.
         var fence = saysClosed ? CreateFenceAsync(cluster, hint + 2, cancellationToken) : null;
-        var manifest = await ReadManifestAsync(cluster, hint, await hinted.ConfigureAwait(false), (await manifests.ConfigureAwait(false)).Entries, cancellationToken)
-            .ConfigureAwait(false);
-        if (manifest is not null)
+        if (told?.BootPack is { } bootPack)
+        {
+            BootPackHinted?.Invoke(bootPack, told.Boot);
+        }
+
+        var copy = saysClosed ? CopyOfManifest(cluster, told!) : null;
+        var hinted = copy is null && hint > 0 ? store.GetAsync(Keys.Manifest(hint), null, cancellationToken) : Task.FromResult<StoredObject?>(null);
+        bool isPredicted = copy is not null && Predicted is not null;
+        if (isPredicted)
+        {
+            Predicted!(new OpenedLog(cluster, copy, [], hint + 2, hint + 3, []));
+        }
+
+        var manifest = await ReadManifestAsync(
+            cluster, hint, copy, await hinted.ConfigureAwait(false), (await manifests.ConfigureAwait(false)).Entries, cancellationToken).ConfigureAwait(false);
+        if (manifest is not null && !isPredicted)
         {
             ManifestFound?.Invoke(manifest);
         }
@@ -99,23 +114,6 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         return await FenceAsync(cluster, manifest, start, first, isMine: false, isClosed: false, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The object <c>head</c>: the number, whether the log is closed, and on a line of its own the boot pack.</summary>
-    /// <param name="sequence">Of the newest image.</param>
-    /// <param name="isClosed">Whether the record behind it closes the log, and is stored.</param>
-    /// <param name="bootPack">Key of the image's boot pack; null for none.</param>
-    internal static byte[] WriteHead(long sequence, bool isClosed, string? bootPack) =>
-        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{sequence}{(isClosed ? ClosedMark : "")}{(bootPack is null ? "" : "\n" + bootPack)}"));
-
-    /// <summary>What the object <c>head</c> says; 0 when it makes no sense.</summary>
-    internal static (long Sequence, bool IsClosed, string? BootPack) ReadHead(byte[] content)
-    {
-        string[] lines = Encoding.UTF8.GetString(content).Split('\n', 2);
-        bool isClosed = lines[0].EndsWith(ClosedMark, StringComparison.Ordinal);
-        return long.TryParse(isClosed ? lines[0][..^ClosedMark.Length] : lines[0], NumberStyles.None, CultureInfo.InvariantCulture, out long sequence) && sequence > 0
-            ? (sequence, isClosed, lines.Length > 1 ? lines[1] : null)
-            : default;
-    }
-
     private async Task<Guid> CreateAsync(CancellationToken cancellationToken)
     {
         if (!options.MayCreate)
@@ -146,25 +144,38 @@ internal sealed class LogOpening(IObjectStore store, BucketOptions options)
         return FormatObject.Decode((stored ?? throw new DamagedObjectException(Keys.Format, "comes and goes")).Content).Cluster;
     }
 
+    // The newest manifest, from those that are listed from the hint on.
     private async Task<Manifest?> ReadManifestAsync(
-        Guid cluster, long hint, StoredObject? hinted, IReadOnlyList<ObjectEntry> newer, CancellationToken cancellationToken)
+        Guid cluster, long hint, Manifest? copy, StoredObject? hinted, IReadOnlyList<ObjectEntry> listed, CancellationToken cancellationToken)
     {
-        if (newer.Count > 0)
-        {
-            string key = newer[^1].Key;
-            var found = await store.GetAsync(key, null, cancellationToken).ConfigureAwait(false);
-            return Manifest.Decode(
-                (found ?? throw new DamagedObjectException(key, "is missing: it was deleted")).Content, cluster, Keys.NumberIn(key, Keys.Manifests));
-        }
-
-        if (hinted is null && hint > 0)
+        long newest = listed.Count > 0 ? Keys.NumberIn(listed[^1].Key, Keys.Manifests) : 0;
+        if (newest < hint)
         {
             var all = await store.ListAsync(Keys.Manifests, null, cancellationToken).ConfigureAwait(false);
             throw new DamagedObjectException(Keys.Manifest(hint),
                 all.Entries.Count == 0 ? "is missing, and no older one is there" : $"is missing: the newest that is there is {all.Entries[^1].Key}");
         }
 
-        return hinted is null ? null : Manifest.Decode(hinted.Content, cluster, hint);
+        if (newest == hint && (newest == 0 || copy is not null))
+        {
+            return copy;
+        }
+
+        var found = newest == hint && hinted is not null ? hinted : await store.GetAsync(Keys.Manifest(newest), null, cancellationToken).ConfigureAwait(false);
+        return Manifest.Decode((found ?? throw new DamagedObjectException(Keys.Manifest(newest), "is missing: it was deleted")).Content, cluster, newest);
+    }
+
+    // The hint's copy of the manifest; null when there is none that can be used, so that the manifest is read.
+    private static Manifest? CopyOfManifest(Guid cluster, Head head)
+    {
+        try
+        {
+            return head.Manifest.IsEmpty ? null : Manifest.Decode(head.Manifest, cluster, head.Sequence);
+        }
+        catch (DamagedObjectException)
+        {
+            return null;
+        }
     }
 
     private Task<bool> CreateFenceAsync(Guid cluster, long sequence, CancellationToken cancellationToken)

@@ -39,15 +39,18 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     private long _next, _confirmed; // sequences
     private long _wanted; // parts that somebody waits for, whatever the mode
     private int _flying;
+    private bool _isHeld;
     private long _sealedAt; // when the oldest of what is sealed and not in a record was
 
     /// <summary>Begins behind the opener's fence.</summary>
     /// <param name="store">The cluster's prefix; must ask again for ever.</param>
     /// <param name="log">The log, taken.</param>
     /// <param name="options">Options.</param>
-    public LogShipper(IObjectStore store, OpenedLog log, BucketOptions options)
+    /// <param name="isHeld">Whether nothing may be sent before <see cref="Release"/>.</param>
+    public LogShipper(IObjectStore store, OpenedLog log, BucketOptions options, bool isHeld = false)
     {
         _store = store;
+        _isHeld = isHeld;
         _log = log;
         _options = options;
         _next = log.NextSequence;
@@ -80,6 +83,31 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
 
     /// <summary>Bytes noted since the beginning.</summary>
     public long NotedBytes => Volatile.Read(ref _notedBytes);
+
+    /// <summary>Lets be sent what is noted: the log is the opener's.</summary>
+    public void Release()
+    {
+        lock (_lock)
+        {
+            _isHeld = false;
+            Changed();
+            Pump();
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool? WaitUntilTaken(TimeSpan patience)
+    {
+        lock (_lock)
+        {
+            if (_isHeld && !_stop.IsCancellationRequested)
+            {
+                Monitor.Wait(_lock, patience);
+            }
+
+            return !_isHeld ? true : _stop.IsCancellationRequested ? false : null;
+        }
+    }
 
     /// <summary>Adds a change. Changes become durable in this order.</summary>
     public void Note(LogPart part)
@@ -322,7 +350,7 @@ internal sealed class LogShipper : ICommitGate, IAsyncDisposable
     // Sends what may be sent now. Under the lock.
     private void Pump()
     {
-        while (_flying < _options.InFlight && !_stop.IsCancellationRequested && !_fenced.Task.IsCompleted)
+        while (!_isHeld && _flying < _options.InFlight && !_stop.IsCancellationRequested && !_fenced.Task.IsCompleted)
         {
             bool hasRecord = _cut.TryPeek(out var record);
             if ((hasRecord ? record!.Sequence : _next) > _confirmed + BucketOptions.Window)

@@ -44,6 +44,9 @@ internal sealed class BucketReplica : IOpenedCluster
     public ICommitGate? Gate => null;
 
     /// <inheritdoc/>
+    public Task<bool> Taken { get; } = Task.FromResult(true); // nobody's but its owner's, and followed
+
+    /// <inheritdoc/>
     public Task<BucketException> Lost => _lost.Task;
 
     /// <inheritdoc/>

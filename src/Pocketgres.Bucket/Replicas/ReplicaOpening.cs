@@ -25,7 +25,7 @@ internal sealed class ReplicaOpening(IObjectStore store)
         var format = await store.GetAsync(Keys.Format, null, cancellationToken).ConfigureAwait(false)
             ?? throw new BucketException(BucketError.Missing, $"there is no cluster at {store.Name} to make a replica of");
         var cluster = FormatObject.Decode(format.Content).Cluster;
-        long hint = await head.ConfigureAwait(false) is { } found ? LogOpening.ReadHead(found.Content).Sequence : 0;
+        long hint = await head.ConfigureAwait(false) is { } found ? Head.Decode(found.Content)?.Sequence ?? 0 : 0;
         var listed = await store.ListAsync(Keys.Manifests, hint > 1 ? Keys.Manifest(hint - 1) : null, cancellationToken).ConfigureAwait(false);
         if (listed.Entries.Count == 0)
         {

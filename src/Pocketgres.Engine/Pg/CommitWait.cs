@@ -3,8 +3,8 @@ using Pocketgres.Kernel;
 namespace Pocketgres.Engine.Pg;
 
 /// <summary>
-/// Waits of a cluster whose log is durable elsewhere than in its files (<see cref="ICommitGate"/>): commits before anybody sees them, and walsenders before
-/// they send, so that no subscriber knows what a lost machine could take back.
+/// Waits of a cluster whose log is durable elsewhere than in its files (<see cref="ICommitGate"/>): commits before anybody sees them, walsenders before
+/// they send, so that no subscriber knows what a lost machine could take back, and a start before it lets sessions in.
 /// </summary>
 public static unsafe class CommitWait
 {
@@ -33,6 +33,29 @@ public static unsafe class CommitWait
         if (PostgresProcess.Of(process).CommitGate is { } gate && GuestVariables.MyBackendType(m) == BackendType.WalSender)
         {
             Wait(process, gate, gate.SendTicket());
+        }
+    }
+
+    /// <summary>
+    /// Runs before CompleteCommitTsInitialization: the last that the startup process does before log may be written and sessions be let in. Ends the process, and with
+    /// it the server, when the cluster is another's.
+    /// </summary>
+    [EntryHook("CompleteCommitTsInitialization", Locking = KernelLocking.None)]
+    public static void WaitUntilTaken(byte* m)
+    {
+        var process = Process.From(m);
+        if (PostgresProcess.Of(process).CommitGate is { } gate)
+        {
+            bool? isTaken;
+            while ((isTaken = process.RunBlocking(() => gate.WaitUntilTaken(s_signalInterval))) is null)
+            {
+                process.DeliverSignals();
+            }
+
+            if (isTaken == false)
+            {
+                throw ExitException.WithCode(1);
+            }
         }
     }
 

@@ -54,6 +54,47 @@ public class FormatTests
         }
     }
 
+    [Theory, InlineData(0, 0), InlineData(5, 0), InlineData(0, 5), InlineData(3000, 70000)]
+    public void A_hint_is_read_as_it_was_written(int manifest, int boot)
+    {
+        byte[] content = [.. Enumerable.Range(0, manifest + boot).Select(i => (byte)(i % 3 == 0 ? '\n' : i))];
+        foreach (string? bootPack in (string?[])[null, Keys.Pack(3, 4)])
+        {
+            var head = new Head(17, IsClosed: true, bootPack) { Manifest = content.AsMemory(0, manifest), Boot = content.AsMemory(manifest) };
+            var read = Head.Decode(head.Encode())!;
+            Assert.Equal((17, true, bootPack), (read.Sequence, read.IsClosed, read.BootPack));
+            Assert.Equal(content[..manifest], read.Manifest.ToArray());
+            Assert.Equal(content[manifest..], read.Boot.ToArray());
+        }
+    }
+
+    [Fact]
+    public void A_hint_has_no_copies_that_are_too_large_or_cut_off()
+    {
+        var head = new Head(17, IsClosed: true, "pack") { Manifest = new byte[Head.MaximumCopies], Boot = new byte[1] };
+        Assert.InRange(head.Encode().Length, 1, 20);
+        byte[] whole = (head with { Boot = default }).Encode();
+        foreach (byte[] wrong in (byte[][])[whole[..^1], [.. whole, 0], (head with { Manifest = new byte[9], Boot = default }).Encode()[..20]])
+        {
+            var read = Head.Decode(wrong)!;
+            Assert.Equal((17, true, "pack", true), (read.Sequence, read.IsClosed, read.BootPack, read.Manifest.IsEmpty && read.Boot.IsEmpty));
+        }
+    }
+
+    [Fact]
+    public void A_hint_that_makes_no_sense_says_nothing()
+    {
+        foreach (string text in (string[])["", "\n", "closed", " closed", "0", "-1", "1 open", "x closed\npack\n", "99999999999999999999"])
+        {
+            Assert.Null(Head.Decode(System.Text.Encoding.UTF8.GetBytes(text)));
+        }
+
+        Assert.Equal(new Head(7, IsClosed: false, null), Head.Decode("7"u8.ToArray())); // as they were written before they had copies
+        Assert.Equal(new Head(7, IsClosed: true, "pack/a"), Head.Decode("7 closed\npack/a"u8.ToArray()));
+        Assert.Equal(new Head(7, IsClosed: true, "pack/a"), Head.Decode("7 closed\npack/a\n5 x\nabc"u8.ToArray()));
+        Assert.Equal(new Head(7, IsClosed: true, "pack/a"), Head.Decode("7 closed\npack/a\n2147483647 2147483647\nabc"u8.ToArray()));
+    }
+
     [Fact]
     public void Objects_of_another_cluster_or_number_are_refused()
     {

@@ -265,7 +265,7 @@ public class LogTests(ITestOutputHelper output)
 
             await Wait.ForAsync(allMade.Task, "all of them are asked for");
         });
-        var log = await new LogOpening(held, s_options) { BootPackHinted = pack => _ = held.GetAsync(pack) }.OpenAsync(default);
+        var log = await new LogOpening(held, s_options) { BootPackHinted = (pack, copy) => _ = held.GetAsync(pack) }.OpenAsync(default);
         Assert.Equal((image + 2, image + 3), (log.Token, log.NextSequence));
     }
 
@@ -346,7 +346,7 @@ public class LogTests(ITestOutputHelper output)
         var manifest = new Manifest(log.Cluster, image, log.Token, DateTime.UtcNow, 1, 1, [], null);
         Assert.True(await store.CreateAsync(Keys.Manifest(image), manifest.Encode()));
         Assert.Equal(image + 1, await shipper.CloseAsync());
-        await store.PutAsync(Keys.Head, LogOpening.WriteHead(image, isClosed: true, "pack/boot"));
+        await store.PutAsync(Keys.Head, new Head(image, IsClosed: true, "pack/boot").Encode());
         return image;
     }
 

@@ -13,6 +13,8 @@ namespace Pocketgres.Bucket.Tests.Servers;
 /// <summary>`pocketgres serve s3:` as a process of its own, with a store in this one that outlives it.</summary>
 public sealed class BucketServerTests : IDisposable
 {
+    const string Hint = "bucket/cluster/" + Keys.Head;
+
     readonly ITestOutputHelper _output;
     readonly MemoryObjectStore _kept = new();
     readonly MeteredObjectStore _store;
@@ -74,7 +76,8 @@ public sealed class BucketServerTests : IDisposable
         }
 
         var manifest = (await _kept.ListAsync("bucket/cluster/man/")).Entries[^1];
-        byte[] content = (await _kept.GetAsync(manifest.Key))!.Content;
+        byte[] content = (await _kept.GetAsync(manifest.Key))!.Content, hint = (await _kept.GetAsync(Hint))!.Content;
+        await _kept.PutAsync(Hint, (Head.Decode(hint)! with { Manifest = default, Boot = default }).Encode());
         foreach (byte[]? put in (byte[]?[])[Damaged(content), content[..^7], null])
         {
             await _kept.DeleteAsync(manifest.Key);
@@ -88,7 +91,9 @@ public sealed class BucketServerTests : IDisposable
             Assert.Contains(manifest.Key["bucket/cluster/".Length..], refused.Error, StringComparison.Ordinal);
         }
 
-        await _kept.PutAsync(manifest.Key, content);
+        // A copy that is whole serves as well.
+        await _kept.PutAsync(manifest.Key, Damaged(content));
+        await _kept.PutAsync(Hint, hint);
         await using var again = await StartAsync();
         await using var reader = await again.OpenAsync();
         Assert.Equal(500, await reader.ScalarAsync<int>("select length(v) from t where i = 1")); // from here on, all but the table's pages is here
