@@ -173,29 +173,47 @@ internal sealed partial class BucketFileSystem
         var runs = new List<PageRun>();
         for (int page = 0; page < node.Count; page++)
         {
-            ref var place = ref node[page];
-            if (place.IsDirty)
+            if (node.NextTouched(page) is var next && next > page)
             {
-                pages.Dirty.Add(new DirtyPage(node, page, place.Slot));
-            }
-            else if (place.Frame is { } given && pages.Sparse.Contains(given.Pack))
-            {
-                pages.Moved.Add(new MovedPage(node, page, given, place.Skip));
-            }
-            else if (place.Frame is { } frame)
-            {
-                if (runs.Count > 0 && runs[^1] is var last && ReferenceEquals(last.Frame, frame) && last.Page + last.Count == page && last.Skip + last.Count == place.Skip)
+                foreach (var run in node.UntouchedFrom(page))
                 {
-                    runs[^1] = last with { Count = last.Count + 1 };
+                    Add(run);
                 }
-                else
+
+                page = next;
+            }
+
+            if (page < node.Count)
+            {
+                ref var place = ref node[page];
+                if (place.IsDirty)
                 {
-                    runs.Add(new PageRun(page, 1, frame, place.Skip));
+                    pages.Dirty.Add(new DirtyPage(node, page, place.Slot));
+                }
+                else if (place.Frame is { } frame)
+                {
+                    Add(new PageRun(page, 1, frame, place.Skip));
                 }
             }
         }
 
         return runs;
+
+        void Add(PageRun run)
+        {
+            if (pages.Sparse.Contains(run.Frame.Pack))
+            {
+                pages.Moved.AddRange(Enumerable.Range(0, run.Count).Select(i => new MovedPage(node, run.Page + i, run.Frame, run.Skip + i)));
+            }
+            else if (runs.Count > 0 && runs[^1] is var last && ReferenceEquals(last.Frame, run.Frame) && last.Page + last.Count == run.Page && last.Skip + last.Count == run.Skip)
+            {
+                runs[^1] = last with { Count = last.Count + run.Count };
+            }
+            else
+            {
+                runs.Add(run);
+            }
+        }
     }
 
     // What is collected while the files are frozen.

@@ -460,9 +460,9 @@ internal sealed partial class BucketFileSystem
 
     private void CutPages(BucketNode node, int count)
     {
-        for (int page = count; page < node.Count; page++)
+        for (int page = node.NextTouched(count); page < node.Count; page = node.NextTouched(page + 1))
         {
-            Drop(ref node[page]);
+            Drop(ref node[page]); // others have nothing here
         }
 
         if (count == 0)

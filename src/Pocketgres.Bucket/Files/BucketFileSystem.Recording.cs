@@ -100,7 +100,7 @@ internal sealed partial class BucketFileSystem
                 _recorded.Add((node.FileId, 0));
             }
 
-            for (int page = 1; page < node.Count; page++)
+            for (int page = node.NextTouched(1); page < node.Count; page = node.NextTouched(page + 1))
             {
                 if (node[page].Slot is not 0 and var slot)
                 {

@@ -150,7 +150,7 @@ internal sealed partial class BucketFileSystem
         long count = 0;
         foreach (var node in IsStandby ? [] : _byId.Values.Where(n => n.UntouchedRuns is null))
         {
-            for (int page = 0; page < node.Count && count < enough; page++)
+            for (int page = node.NextTouched(0); page < node.Count && count < enough; page = node.NextTouched(page + 1))
             {
                 count += isSo(node[page]) ? 1 : 0;
             }
@@ -178,8 +178,7 @@ internal sealed partial class BucketFileSystem
                 continue;
             }
 
-            int count = node.UntouchedRuns is null ? node.Count : 0;
-            for (; _roundPage < count && left > 0; _roundPage++)
+            for (_roundPage = node.NextTouched(_roundPage); _roundPage < node.Count && left > 0; _roundPage = node.NextTouched(_roundPage + 1))
             {
                 ref var place = ref node[_roundPage];
                 if (IsClean(place))
@@ -190,7 +189,7 @@ internal sealed partial class BucketFileSystem
                 }
             }
 
-            if (_roundPage >= count)
+            if (_roundPage >= node.Count)
             {
                 _round.Dequeue();
                 _roundPage = 0;
