@@ -1,3 +1,4 @@
+using System.Buffers;
 using Pocketgres.Bucket.Formats;
 
 namespace Pocketgres.Bucket.Files;
@@ -88,10 +89,17 @@ internal sealed partial class BucketFileSystem
             }
         }
 
-        byte[] bytes;
+        byte[] pages = ArrayPool<byte>.Shared.Rent(frame.Frame.Pages * PageFile.PageSize);
         try
         {
-            bytes = FrameReader.Unpack(frame.Frame, frame.Bytes);
+            FrameReader.Unpack(frame.Frame, frame.Bytes, pages.AsSpan(0, frame.Frame.Pages * PageFile.PageSize));
+            lock (_lock)
+            {
+                foreach (var (node, page, at) in Wanted(frame))
+                {
+                    node[page].Slot = WriteNew(pages.AsSpan(at * PageFile.PageSize, PageFile.PageSize), mustFit: false);
+                }
+            }
         }
         catch (DamagedObjectException e)
         {
@@ -100,16 +108,10 @@ internal sealed partial class BucketFileSystem
             {
                 _boot = null; // they are in the image, too
             }
-
-            return;
         }
-
-        lock (_lock)
+        finally
         {
-            foreach (var (node, page, at) in Wanted(frame))
-            {
-                node[page].Slot = WriteNew(bytes.AsSpan(at * PageFile.PageSize, PageFile.PageSize), mustFit: false);
-            }
+            ArrayPool<byte>.Shared.Return(pages);
         }
     }
 

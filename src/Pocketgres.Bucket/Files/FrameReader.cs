@@ -92,7 +92,7 @@ internal sealed class FrameReader(IObjectStore store)
         {
             try
             {
-                return Unpack(frame, kept[0]);
+                return Unpacked(frame, kept[0]);
             }
             catch (DamagedObjectException)
             {
@@ -144,11 +144,18 @@ internal sealed class FrameReader(IObjectStore store)
 
     /// <summary>The pages of a frame, from its bytes.</summary>
     /// <exception cref="DamagedObjectException">They are not what they should be.</exception>
-    public static byte[] Decode(PageFrame frame, ReadOnlyMemory<byte> bytes) => Unpack(frame, Check(frame, bytes));
+    public static byte[] Decode(PageFrame frame, ReadOnlyMemory<byte> bytes) => Unpacked(frame, Check(frame, bytes));
 
-    /// <summary>The same, of bytes whose checksum is known to be right.</summary>
+    /// <summary>The same, of bytes whose checksum is known to be right, to a place for <see cref="PageFrame.Pages"/> pages.</summary>
     /// <exception cref="DamagedObjectException">They are no pages.</exception>
-    public static byte[] Unpack(PageFrame frame, ReadOnlyMemory<byte> bytes) => PageCompression.Decompress(frame.Pack, bytes, frame.Pages * PageFile.PageSize);
+    public static void Unpack(PageFrame frame, ReadOnlyMemory<byte> bytes, Span<byte> pages) => PageCompression.Decompress(frame.Pack, bytes, pages);
+
+    private static byte[] Unpacked(PageFrame frame, ReadOnlyMemory<byte> bytes)
+    {
+        byte[] pages = new byte[frame.Pages * PageFile.PageSize];
+        Unpack(frame, bytes, pages);
+        return pages;
+    }
 
     private static ReadOnlyMemory<byte> Check(PageFrame frame, ReadOnlyMemory<byte> bytes) => IsWhole(frame, bytes) ? bytes
         : throw new DamagedObjectException(frame.Pack, bytes.Length != frame.Length ? "is cut off" : "is damaged (wrong checksum)");

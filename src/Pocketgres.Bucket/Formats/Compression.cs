@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 
 namespace Pocketgres.Bucket.Formats;
 
@@ -17,20 +18,26 @@ internal static class Compression
         return output.ToArray();
     }
 
-    /// <summary>Decompresses to exactly <paramref name="length"/> bytes.</summary>
+    /// <summary>Decompresses to exactly as many bytes as <paramref name="output"/> has.</summary>
     /// <exception cref="DamagedObjectException">It is not possible.</exception>
-    public static byte[] Inflate(string key, ReadOnlyMemory<byte> bytes, int length)
+    public static void Inflate(string key, ReadOnlyMemory<byte> bytes, Span<byte> output)
     {
-        var output = new byte[length];
         try
         {
-            using var stream = new DeflateStream(new MemoryStream(bytes.ToArray()), CompressionMode.Decompress);
+            using var stream = new DeflateStream(Open(bytes), CompressionMode.Decompress);
             stream.ReadExactly(output);
-            return stream.ReadByte() < 0 ? output : throw new InvalidDataException("too long");
+            if (stream.ReadByte() >= 0)
+            {
+                throw new InvalidDataException("too long");
+            }
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
             throw new DamagedObjectException(key, "cannot be decompressed", e);
         }
     }
+
+    /// <summary>A stream that reads these bytes where they are: a few copies of a manifest and of frames are enough for a garbage collection of all generations.</summary>
+    public static MemoryStream Open(ReadOnlyMemory<byte> bytes) =>
+        MemoryMarshal.TryGetArray(bytes, out var array) ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false) : new MemoryStream(bytes.ToArray());
 }

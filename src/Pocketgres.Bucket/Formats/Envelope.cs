@@ -76,9 +76,16 @@ internal sealed record Envelope(uint Magic, ushort Kind, Guid Cluster, long Sequ
             throw new DamagedObjectException(key, "has a length that makes no sense");
         }
 
+        if ((bytes[5] & Deflated) != 0)
+        {
+            byte[] inflated = new byte[length];
+            Compression.Inflate(key, content, inflated);
+            content = inflated;
+        }
+
         return new Envelope(
             magic, BinaryPrimitives.ReadUInt16LittleEndian(bytes[6..]), owner, number, BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]),
             new DateTime(BinaryPrimitives.ReadInt64LittleEndian(bytes[40..]), DateTimeKind.Utc),
-            (bytes[5] & Deflated) == 0 ? content : Compression.Inflate(key, content, length));
+            content);
     }
 }

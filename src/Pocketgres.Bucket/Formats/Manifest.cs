@@ -125,7 +125,7 @@ internal sealed record Manifest(
         var envelope = Envelope.Decode(key, bytes, Magic, cluster, sequence);
         try
         {
-            using var reader = new BinaryReader(new MemoryStream(envelope.Content.ToArray()), Encoding.UTF8);
+            using var reader = new BinaryReader(Compression.Open(envelope.Content), Encoding.UTF8);
             long nextFileId = reader.ReadInt64(), nextPack = reader.ReadInt64();
             var frames = FrameTable.Read(reader);
             var entries = new ImageEntry[reader.Read7BitEncodedInt()];

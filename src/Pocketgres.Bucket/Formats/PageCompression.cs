@@ -35,23 +35,22 @@ internal static class PageCompression
     /// <summary>The pages of a frame.</summary>
     /// <param name="key">Where it is, for the message.</param>
     /// <param name="bytes">Its bytes.</param>
-    /// <param name="length">Bytes of its pages.</param>
+    /// <param name="pages">Becomes them, all of it.</param>
     /// <exception cref="DamagedObjectException">It is not a frame.</exception>
-    public static byte[] Decompress(string key, ReadOnlyMemory<byte> bytes, int length)
+    public static void Decompress(string key, ReadOnlyMemory<byte> bytes, Span<byte> pages)
     {
         if (bytes.IsEmpty || bytes.Span[0] != Differences)
         {
-            return Compression.Inflate(key, bytes, length);
+            Compression.Inflate(key, bytes, pages);
+            return;
         }
 
-        byte[] pages = Compression.Inflate(key, bytes[1..], length);
-        var words = MemoryMarshal.Cast<byte, uint>(pages.AsSpan());
+        Compression.Inflate(key, bytes[1..], pages);
+        var words = MemoryMarshal.Cast<byte, uint>(pages);
         for (int i = Distance; i < words.Length; i++)
         {
             words[i] += words[i - Distance];
         }
-
-        return pages;
     }
 
     // Whether so many more words are foretold by the difference before than by the word itself that Deflate, which finds equal ones at any distance, has more to find.

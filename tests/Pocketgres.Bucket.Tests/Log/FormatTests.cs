@@ -141,15 +141,15 @@ public class FormatTests
         }
 
         byte[] bytes = PageCompression.Compress(pages);
-        Assert.Equal(pages, PageCompression.Decompress("k", bytes, pages.Length));
+        Assert.Equal(pages, Decompress(bytes, pages.Length));
         Assert.Equal(isRegular, bytes.Length < Compression.Deflate(pages).Length / 3);
         for (int length = 0; length < bytes.Length; length += 1 + (bytes.Length / 50))
         {
-            Assert.Throws<DamagedObjectException>(() => PageCompression.Decompress("k", bytes.AsMemory(0, length), pages.Length));
+            Assert.Throws<DamagedObjectException>(() => Decompress(bytes.AsMemory(0, length), pages.Length));
         }
 
-        Assert.Throws<DamagedObjectException>(() => PageCompression.Decompress("k", bytes, pages.Length + 8192));
-        Assert.Throws<DamagedObjectException>(() => PageCompression.Decompress("k", bytes, pages.Length - 8192));
+        Assert.Throws<DamagedObjectException>(() => Decompress(bytes, pages.Length + 8192));
+        Assert.Throws<DamagedObjectException>(() => Decompress(bytes, pages.Length - 8192));
     }
 
     static Manifest Example()
@@ -171,4 +171,11 @@ public class FormatTests
         LogPart.Whole w => $"{w.Path} {w.Mode} {Convert.ToHexString(w.Content)}",
         _ => part.ToString(),
     };
+
+    static byte[] Decompress(ReadOnlyMemory<byte> bytes, int length)
+    {
+        byte[] pages = new byte[length];
+        PageCompression.Decompress("k", bytes, pages);
+        return pages;
+    }
 }
