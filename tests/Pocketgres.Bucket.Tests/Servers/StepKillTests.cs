@@ -55,10 +55,19 @@ public sealed class StepKillTests : IDisposable
 
         foreach (string step in chosen)
         {
-            await (s_opening.Contains(step) ? KillOpeningAsync(step)
-                : s_branch.Contains(step) ? KillBranchAsync(step["branch ".Length..])
-                : step == "remove" ? KillCollectionAsync()
-                : KillServerAsync(step));
+            try
+            {
+                await (s_opening.Contains(step) ? KillOpeningAsync(step)
+                    : s_branch.Contains(step) ? KillBranchAsync(step["branch ".Length..])
+                    : step == "remove" ? KillCollectionAsync()
+                    : KillServerAsync(step));
+            }
+            catch
+            {
+                _output.WriteLine($"at step \"{step}\", after {_kills} kills");
+                throw;
+            }
+
             _kills++;
             await using var after = await StartAsync();
             await VerifyAsync(after);
@@ -103,12 +112,14 @@ public sealed class StepKillTests : IDisposable
         if (step == "merge")
         {
             // The server that has the cluster collects once a day, but not at once one that never was, and writes what is left of packs that are hardly
-            // read once more.
+            // read once more. A pack is, when less than half of it is left: so what is dropped is much beside what else its life writes, which is little behind
+            // a clean stop.
             await _kept.PutAsync("bucket/cluster/" + Keys.Collected, new byte[1]);
+            await MakeOlderAsync();
             await MakeOlderAsync("""
                 DROP TABLE IF EXISTS kept, gone;
                 CREATE TABLE kept AS SELECT 1 AS one;
-                CREATE TABLE gone AS SELECT md5(i::text) AS t FROM generate_series(1, 20000) i
+                CREATE TABLE gone AS SELECT md5(i::text) AS t FROM generate_series(1, 100000) i
                 """);
             await MakeOlderAsync("DROP TABLE gone");
         }
