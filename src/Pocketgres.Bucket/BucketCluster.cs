@@ -79,12 +79,13 @@ internal sealed partial class BucketCluster : IOpenedCluster
         : new Dictionary<string, string>();
 
     /// <summary>
-    /// Settings that a server on it has unless somebody wants others: where a commit does not wait for the bucket, it need not wait for its log to be written
+    /// Settings that a server on it has unless somebody wants others. Recovery, VACUUM and ANALYZE ask for so many pages at once: they are far away, and recovery has
+    /// to read each page that the log behind the last checkpoint changed. Where a commit does not wait for the bucket, it need not wait for its log to be written
     /// either, which then follows soon.
     /// </summary>
     public IReadOnlyDictionary<string, string> DefaultSettings => _options.Mode == LogMode.Strict
-        ? new Dictionary<string, string>()
-        : new Dictionary<string, string> { ["synchronous_commit"] = "off", ["wal_writer_delay"] = "10ms" };
+        ? new Dictionary<string, string> { ["maintenance_io_concurrency"] = "256" }
+        : new Dictionary<string, string> { ["maintenance_io_concurrency"] = "256", ["synchronous_commit"] = "off", ["wal_writer_delay"] = "10ms" };
 
     /// <summary>Settings that a server on it must have: what is synced is what is brought to the bucket, and no page here is ever torn.</summary>
     public static IReadOnlyDictionary<string, string> RequiredSettings { get; } = new Dictionary<string, string>

@@ -8,6 +8,7 @@ namespace Pocketgres.Bucket.Files;
 internal sealed unsafe class BucketFile : OpenFile
 {
     private readonly BucketFileSystem _fileSystem;
+    private ReadAhead _ahead;
 
     public BucketFile(BucketFileSystem fileSystem, BucketNode node, OpenFile name, string path)
     {
@@ -26,6 +27,9 @@ internal sealed unsafe class BucketFile : OpenFile
 
     /// <summary>Its path in the file system when it was opened.</summary>
     public string OpenedPath { get; }
+
+    /// <summary>How far it was read, by whoever has this descriptor.</summary>
+    public ref ReadAhead Ahead => ref _ahead;
 
     public override bool MustFetch(long offset, long count) => _fileSystem.IsAbsent(this, offset, count);
 

@@ -9,7 +9,6 @@ namespace Pocketgres.Bucket.Files;
 /// <content>Reading, writing and fetching pages, and noting what is written to the log.</content>
 internal sealed partial class BucketFileSystem
 {
-    private const int FramesAhead = 8; // of a sequential reader
     private const int FrameReach = 4096; // pages
     private const int MostRounds = 64; // of a fetch
 
@@ -39,24 +38,21 @@ internal sealed partial class BucketFileSystem
                         return Errno.None;
                     }
 
-                    // Who reads on where the last fetch ended will want what follows.
-                    bool isSequential = file.Node.NextSequential == first;
-                    int last = (int)((offset + end - 1) / PageSize), limit = isSequential ? file.Node.Count - 1 : Math.Min(last, file.Node.Count - 1);
-                    for (int page = first; page <= limit && wanted.Count < (page <= last ? int.MaxValue : FramesAhead); page++)
+                    int last = (int)Math.Min((offset + end - 1) / PageSize, file.Node.Count - 1);
+                    for (int page = first; page <= last; page++)
                     {
-                        ref var place = ref file.Node[page];
-                        if (place.IsAbsent && (wanted.Count == 0 || wanted[^1].Frame != place.Frame) && (page <= last || FindBooted(file.Node, page) is null))
+                        if (file.Node[page] is { IsAbsent: true, Frame: { } frame } && (wanted.Count == 0 || wanted[^1].Frame != frame))
                         {
-                            wanted.Add((place.Frame!, page));
+                            wanted.Add((frame, page));
                         }
-
-                        file.Node.NextSequential = page + 1;
                     }
+
+                    Follow(file, (int)(offset / PageSize), last);
                 }
 
                 try
                 {
-                    Task.WhenAll(wanted.Select(f => BringAsync(file.Node, f.Frame, f.Page))).GetAwaiter().GetResult();
+                    Task.WhenAll(wanted.Select(f => BringAsync(file.Node, f.Frame, f.Page, mayGiveUp: true))).GetAwaiter().GetResult();
                 }
                 catch (IOException) when (round < MostRounds - 1 && IsRoomComing())
                 {
@@ -87,6 +83,7 @@ internal sealed partial class BucketFileSystem
 
                 if (FirstAbsent(file.Node, offset, count) < 0)
                 {
+                    Follow(file, (int)(offset / PageSize), (int)((offset + count - 1) / PageSize));
                     Copy(file.Node, buffer[..count], offset);
                     return count;
                 }
@@ -221,25 +218,37 @@ internal sealed partial class BucketFileSystem
         return ticket == 0 || log.WaitUntilDurable(ticket) ? Errno.None : Errno.EIO;
     }
 
-    private async Task BringAsync(BucketNode node, PageFrame frame, int wanted)
+    private Task BringAsync(BucketNode node, PageFrame frame, int wanted, bool mayGiveUp)
     {
-        byte[] pages = await _frames.ReadAsync(frame).ConfigureAwait(false);
-        lock (_lock)
-        {
-            // A file's pages in one frame are mostly neighbours; those that are far away are fetched again when somebody wants them.
-            int left = frame.Pages;
-            for (int page = wanted; page < node.Count && page < wanted + FrameReach && left > 0; page++)
-            {
-                left -= Place(ref node[page]);
-            }
+        return _frames.ReadAsync(frame, IsWanted, Take);
 
-            for (int page = wanted - 1; page >= 0 && page > wanted - FrameReach && left > 0; page--)
+        bool IsWanted()
+        {
+            lock (_lock)
             {
-                left -= Place(ref node[page]);
+                return wanted < node.Count && node[wanted].IsAbsent && node[wanted].Frame == frame;
             }
         }
 
-        int Place(ref PagePlace place)
+        void Take(byte[] pages)
+        {
+            lock (_lock)
+            {
+                // A file's pages in one frame are mostly neighbours; those that are far away are fetched again when somebody wants them.
+                int left = frame.Pages;
+                for (int page = wanted; page < node.Count && page < wanted + FrameReach && left > 0; page++)
+                {
+                    left -= Place(ref node[page], pages);
+                }
+
+                for (int page = wanted - 1; page >= 0 && page > wanted - FrameReach && left > 0; page--)
+                {
+                    left -= Place(ref node[page], pages);
+                }
+            }
+        }
+
+        int Place(ref PagePlace place, byte[] pages)
         {
             if (!ReferenceEquals(place.Frame, frame))
             {
@@ -248,7 +257,7 @@ internal sealed partial class BucketFileSystem
 
             if (place.Slot == 0)
             {
-                place.Slot = WriteNew(pages.AsSpan(place.Skip * PageSize, PageSize), mustFit: false);
+                place.Slot = WriteNew(pages.AsSpan(place.Skip * PageSize, PageSize), mustFit: false, mayGiveUp);
             }
 
             return 1;

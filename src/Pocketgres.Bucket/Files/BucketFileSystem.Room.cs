@@ -37,8 +37,8 @@ internal sealed partial class BucketFileSystem
         }
     }
 
-    // A new slot for a page. Under the lock.
-    private int WriteNew(ReadOnlySpan<byte> page, bool mustFit)
+    // A new slot for a page. For one that nobody waits for, no other is given up. Under the lock.
+    private int WriteNew(ReadOnlySpan<byte> page, bool mustFit, bool mayGiveUp = true)
     {
         while (true)
         {
@@ -50,7 +50,12 @@ internal sealed partial class BucketFileSystem
             }
             catch (IOException)
             {
-                if (GiveUp(GivenUpAtOnce))
+                if (!mayGiveUp)
+                {
+                    _pages.GiveHole(slot);
+                    throw;
+                }
+                else if (GiveUp(GivenUpAtOnce))
                 {
                     _pages.GiveHole(slot);
                 }

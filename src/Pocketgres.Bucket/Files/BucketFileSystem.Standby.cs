@@ -27,7 +27,7 @@ internal sealed partial class BucketFileSystem
             for (int page = 0; FindAbsent(node, ref page) is { } frame; page++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                await BringAsync(node, frame, page).ConfigureAwait(false);
+                await BringAsync(node, frame, page, mayGiveUp: true).ConfigureAwait(false);
             }
         }
     }

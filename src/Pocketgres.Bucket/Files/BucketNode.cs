@@ -65,9 +65,6 @@ internal sealed class BucketNode
     /// <summary>How many of its pages are remembered for the next boot pack.</summary>
     public int Recorded { get; set; }
 
-    /// <summary>The page behind the last one that was fetched: who reads on from there reads everything.</summary>
-    public int NextSequential { get; set; } = -1;
-
     /// <summary>Pages that may be something else than zero.</summary>
     public int Count { get; private set; }
 

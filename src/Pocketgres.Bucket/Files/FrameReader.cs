@@ -21,14 +21,30 @@ internal sealed class FrameReader(IObjectStore store)
     /// <exception cref="ObjectStoreException">The store does not answer.</exception>
     public async Task<byte[]> ReadAsync(PageFrame frame)
     {
+        byte[] read = [];
+        await ReadAsync(frame, static () => true, pages => read = pages).ConfigureAwait(false);
+        return read;
+    }
+
+    /// <summary>Gives the pages of a frame, one after the other, to who wants them. Who comes before they were taken does not ask for them again.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="isWanted">Whether it still has to be read. Called once others would see that it is on its way.</param>
+    /// <param name="take">Gets the pages, which others may get as well.</param>
+    /// <exception cref="DamagedObjectException">The pack is missing or damaged.</exception>
+    /// <exception cref="ObjectStoreException">The store does not answer.</exception>
+    public async Task ReadAsync(PageFrame frame, Func<bool> isWanted, Action<byte[]> take)
+    {
         var reading = _reading.GetOrAdd(frame, f => new Lazy<Task<byte[]>>(() => FetchAsync(f)));
         try
         {
-            return await reading.Value.ConfigureAwait(false);
+            if (isWanted())
+            {
+                take(await reading.Value.ConfigureAwait(false));
+            }
         }
         finally
         {
-            _reading.TryRemove(frame, out _);
+            _reading.TryRemove(KeyValuePair.Create(frame, reading));
         }
     }
 
