@@ -83,9 +83,20 @@ internal sealed partial class BucketCluster : IOpenedCluster
     /// to read each page that the log behind the last checkpoint changed. Where a commit does not wait for the bucket, it need not wait for its log to be written
     /// either, which then follows soon.
     /// </summary>
-    public IReadOnlyDictionary<string, string> DefaultSettings => _options.Mode == LogMode.Strict
-        ? new Dictionary<string, string> { ["maintenance_io_concurrency"] = "256" }
-        : new Dictionary<string, string> { ["maintenance_io_concurrency"] = "256", ["synchronous_commit"] = "off", ["wal_writer_delay"] = "10ms" };
+    public IReadOnlyDictionary<string, string> DefaultSettings
+    {
+        get
+        {
+            var settings = new Dictionary<string, string> { ["maintenance_io_concurrency"] = "256" };
+            if (_options.Mode != LogMode.Strict)
+            {
+                settings["synchronous_commit"] = "off";
+                settings["wal_writer_delay"] = "10ms";
+            }
+
+            return settings;
+        }
+    }
 
     /// <summary>Settings that a server on it must have: what is synced is what is brought to the bucket, and no page here is ever torn.</summary>
     public static IReadOnlyDictionary<string, string> RequiredSettings { get; } = new Dictionary<string, string>

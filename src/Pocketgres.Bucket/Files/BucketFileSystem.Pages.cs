@@ -226,7 +226,7 @@ internal sealed partial class BucketFileSystem
         {
             lock (_lock)
             {
-                return wanted < node.Count && node[wanted].IsAbsent && node[wanted].Frame == frame;
+                return wanted < node.Count && node[wanted].IsAbsent && ReferenceEquals(node[wanted].Frame, frame);
             }
         }
 

@@ -50,12 +50,7 @@ internal sealed partial class BucketFileSystem
             }
             catch (IOException)
             {
-                if (!mayGiveUp)
-                {
-                    _pages.GiveHole(slot);
-                    throw;
-                }
-                else if (GiveUp(GivenUpAtOnce))
+                if (mayGiveUp && GiveUp(GivenUpAtOnce))
                 {
                     _pages.GiveHole(slot);
                 }
@@ -65,7 +60,11 @@ internal sealed partial class BucketFileSystem
                 }
                 else
                 {
-                    WantImage();
+                    if (mayGiveUp)
+                    {
+                        WantImage();
+                    }
+
                     _pages.GiveHole(slot);
                     throw;
                 }

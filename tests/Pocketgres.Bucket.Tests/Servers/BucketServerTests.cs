@@ -256,6 +256,7 @@ public sealed class BucketServerTests : IDisposable
         await reader.ExecuteAsync("select 1");
         _output.WriteLine($"{_store.Gets - before} reads");
         Assert.InRange(_store.Gets - before, 1, 60); // some 17; with each file read whole it would be 250
+        Assert.Equal("256", await reader.ScalarAsync<string>("show maintenance_io_concurrency")); // what it asks for at once
     }
 
     [Fact]
