@@ -240,9 +240,11 @@ public sealed unsafe partial class Process
             return WaitFor(memory, wanted, fds, count, timeoutNanoseconds);
         }
 
+        _emptyReads.Wait();
         memory?.BeginWait();
-        long start = Stopwatch.GetTimestamp();
-        (bool found, int ready) = _busyWait.Look(Kernel.Running, fds, count, memory, wanted);
+        long looked = _lookedSince, start = looked != 0 ? looked : Stopwatch.GetTimestamp();
+        _lookedSince = 0;
+        (bool found, int ready) = looked != 0 ? (false, 0) : _busyWait.Look(Kernel.Running, fds, count, memory, wanted);
         if (!found)
         {
             ready = WaitFor(memory, wanted, fds, count, timeoutNanoseconds);

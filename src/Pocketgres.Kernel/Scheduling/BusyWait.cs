@@ -52,9 +52,7 @@ internal sealed class BusyWait
     /// <returns>Whether something is ready; false when the process shall sleep. The number of descriptors among it.</returns>
     public unsafe (bool Found, int Descriptors) Look(RunningProcesses running, PollEntry* fds, int count, MemoryConnection? memory, short wanted)
     {
-        bool alone = running.Switches == _switches;
-        _switches = running.Switches;
-        if (!alone || !Promising || running.Count != 0)
+        if (!MayLook(running, 0))
         {
             return (false, 0);
         }
@@ -83,6 +81,16 @@ internal sealed class BusyWait
         while (Stopwatch.GetTimestamp() - start < Patience && running.Count == 0);
         Looked(false);
         return (false, 0);
+    }
+
+    /// <summary>Whether a look now is likely to find something: once before each wait.</summary>
+    /// <param name="running">The processes of the kernel.</param>
+    /// <param name="self">1 if the process counts among those that run, 0 if it waits already.</param>
+    public bool MayLook(RunningProcesses running, int self)
+    {
+        bool alone = running.Switches == _switches;
+        _switches = running.Switches;
+        return alone && Promising && running.Count == self;
     }
 
     /// <summary>Tells how long a wait was, looking included, and without the time that waking took where that is known, in ticks of <see cref="Stopwatch"/>.</summary>

@@ -151,10 +151,16 @@ public static unsafe class Sockets
 
         while (true)
         {
-            int n = socket.Receive(m + (uint)buffer, count, (flags & Libc.MsgPeek) != 0);
-            if (n != -(int)Errno.EAGAIN || (socket.Flags & OpenFlags.NonBlocking) != 0 || (flags & Libc.MsgDontWait) != 0)
+            bool peek = (flags & Libc.MsgPeek) != 0;
+            int n = socket.Receive(m + (uint)buffer, count, peek);
+            if (n != -(int)Errno.EAGAIN)
             {
                 return n;
+            }
+
+            if ((socket.Flags & OpenFlags.NonBlocking) != 0 || (flags & Libc.MsgDontWait) != 0)
+            {
+                return peek ? n : process.ReceiveSoon(socket, m + (uint)buffer, count);
             }
 
             process.WaitReadable(socket);
