@@ -6,6 +6,7 @@
 #   eng/engine.sh               build; prints the folder
 #   eng/engine.sh --first       build only what a first server needs - the server, its own libraries, initdb and psql - into artifacts/pg/first-KEY; the
 #                               folder with everything, if it is there already. A run without it goes on from there
+#   eng/engine.sh --count       the same without a profile, with a server that counts its branches, for eng/profile.sh; into artifacts/pg/counting-KEY
 #   eng/engine.sh --key         print only the key
 #   eng/engine.sh --inputs      print a hash of this script and what it pins; needs no compiler and no network
 #   POCKETGRES_SOURCES          a folder with the sources' archives (looked in first; default: artifacts/download/sources)
@@ -41,7 +42,8 @@ failed() {
 
 inputs="$(cd "$port" && { for file in $(find . -type f | sort); do echo "$file"; cat "$file"; done; cat "$repository/eng/engine.sh"; } | sha256sum | cut -c1-16)"
 if [[ "${1:-}" == --inputs ]]; then echo "$inputs"; exit 0; fi
-first=; [[ "${1:-}" != --first ]] || first=1
+first= counting=
+case "${1:-}" in --first) first=1 ;; --count) first=1 counting=1 ;; esac
 mkdir -p "$base" "$downloads" || die "cannot make the folder $base"
 base="$(cd "$base" && pwd -P)"
 exec 8>"$base/.lock"
@@ -80,6 +82,7 @@ left_out() { # what .complete says
 }
 if [[ -f "$target/.complete" ]]; then left_out; echo "$target"; exit 0; fi
 [[ -z "$first" ]] || target="$base/first-$key"
+[[ -z "$counting" ]] || target="$base/counting-$key"
 if [[ -f "$target/.complete" ]]; then echo "$target"; exit 0; fi
 
 free=$(free_space)
@@ -111,7 +114,7 @@ step() { # description, command...: silent, with the time it took; the log has w
 # ---- C library ----
 
 # Everything below depends on the compiler, on these files and on the options that this one gives it: if they change, all is compiled again.
-stamp="$TOOLCHAIN_ID $({ cat "$port"/{libc.mk,sysroot.sh,paths.sh,wasm-cc,port.h,facts}; grep -hE "COPT|cflags|CFLAGS" "$repository/eng/engine.sh" "$port/rest.sh"; } | sha256sum)"
+stamp="$TOOLCHAIN_ID $({ cat "$port"/{libc.mk,buffers.h,sysroot.sh,paths.sh,wasm-cc,port.h,facts,noinline}; [[ -n "$counting" ]] || cat "$port/profile"; grep -hE "COPT|cflags|CFLAGS" "$repository/eng/engine.sh" "$port/rest.sh"; } | sha256sum) $counting"
 if [[ "$(cat "$base/build/.stamp" 2>/dev/null)" != "$stamp" ]]; then
     rm -rf "$base/build/sysroot" "$base/build/postgresql" "$base/build/openssl"
     echo "$stamp" >"$base/build/.stamp"
@@ -124,7 +127,7 @@ cflags=(--target=wasm64-unknown-emscripten "--sysroot=$POCKET_SYSROOT" -matomics
 c_library() {
     [[ -f "$POCKET_SYSROOT/include/emscripten/version.h" ]] || bash "$port/sysroot.sh" "$TOOLCHAIN_SYSTEM" "$POCKET_SYSROOT" "${TOOLCHAIN_ID##* }"
     cmp -s "$port/port.h" "$POCKET_SYSROOT/include/pocketgres.h" || cp "$port/port.h" "$POCKET_SYSROOT/include/pocketgres.h"
-    make -s -j"$jobs" -f "$port/libc.mk" CC=clang AR=llvm-ar SYSTEM="$TOOLCHAIN_SYSTEM" OUT="$POCKET_SYSROOT" TARGET="${cflags[*]}"
+    make -s -j"$jobs" -f "$port/libc.mk" CC=clang AR=llvm-ar PORT="$port" SYSTEM="$TOOLCHAIN_SYSTEM" OUT="$POCKET_SYSROOT" TARGET="${cflags[*]}"
     [[ "$POCKET_SYSROOT/port.o" -nt "$port/port.c" ]] || clang "${cflags[@]}" -O2 -c "$port/port.c" -o "$POCKET_SYSROOT/port.o"
     # What the library leaves undefined, a program may import from the host; nothing else.
     llvm-nm -A "$POCKET_SYSROOT/libc.a" "$POCKET_SYSROOT/port.o" 2>/dev/null | awk '
@@ -183,6 +186,22 @@ if [[ "$(cat "$build/.configured" 2>/dev/null)" != "$configured" ]]; then step "
 
 m() { make -s -j"$jobs" -C "$build/$1" "${@:2}"; }
 export POCKET_BUILD="$build"
+# How often which branch of the server is taken (eng/profile.sh): what is called often is inlined, what is rare is not. Of a function that was changed since, the compiler takes no notice.
+count() {
+    wasm-cc -O2 -c "$port/profile.c" -o "$build/profile.o"
+    rm -f "$build/src/backend/postgres"
+}
+profile() {
+    grep -v '^#' "$port/profile" | awk '{ print $1; print $2; print NF - 2; for (i = 3; i <= NF; i++) print $i; print "" }' >"$build/profile.txt"
+    llvm-profdata merge "$build/profile.txt" -o "$build/profile.data"
+}
+if [[ -n "$counting" ]]; then
+    step "counters" count
+    export POCKET_PROFILE="-fprofile-instr-generate -mllvm -enable-name-compression=false"
+else
+    [[ "$build/profile.data" -nt "$port/profile" ]] || step "profile" profile
+    export POCKET_PROFILE="-fprofile-instr-use=$build/profile.data -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled"
+fi
 debug="$(sed -nE 's|^src/.*/||p' "$port/facts" | paste -sd' ')" # files that the host must know the layouts of
 common() {
     m src/backend generated-headers
@@ -200,7 +219,7 @@ relink() { find "$build/src/backend/postgres" "$build/src/bin" -maxdepth 2 -type
 for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; done
 
 # TLS is the host's, by tls.c: USE_SSL without a library, in the server only.
-make_server() { POCKET_DEBUG="$debug" POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
+make_server() { POCKET_DEBUG="$debug" POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o ${counting:+$build/profile.o --wrap=InitPostmasterChild} --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
 server() {
     if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then
         # In a folder of the build, whose name debugging information has

@@ -30,7 +30,7 @@ print() { # bin directory, emscripten's "system" directory, identity
 }
 
 if [[ "${POCKETGRES_TOOLCHAIN:-}" == path ]]; then
-    for tool in clang clang++ wasm-ld llvm-ar llvm-ranlib llvm-nm make bison flex perl bzip2 zic; do
+    for tool in clang clang++ wasm-ld llvm-ar llvm-ranlib llvm-nm llvm-profdata make bison flex perl bzip2 zic; do
         command -v "$tool" >/dev/null || die "POCKETGRES_TOOLCHAIN=path, but $tool is not on the PATH; install it or unset the variable"
     done
     version="$(clang -dumpversion)"
@@ -108,7 +108,7 @@ for library in $(find "$root" -type f \( -name 'libLLVM*.so*' -o -name 'libclang
     patchelf --force-rpath --set-rpath "$libraries" "$library" 2>/dev/null || die "cannot adapt ${library#"$root"}"
 done
 programs="$root/usr/lib/llvm-$llvm/bin"
-for tool in clang clang++ wasm-ld llvm-ar llvm-ranlib llvm-nm llvm-strip llvm-objdump llvm-dwarfdump; do adopt "$programs/$tool" "$tool"; done
+for tool in clang clang++ wasm-ld llvm-ar llvm-ranlib llvm-nm llvm-strip llvm-objdump llvm-dwarfdump llvm-profdata; do adopt "$programs/$tool" "$tool"; done
 for tool in make bison flex m4 perl bzip2; do adopt "$root/usr/bin/$tool" "$tool"; done
 adopt "$root/usr/sbin/zic" zic
 # bison, flex and perl have the paths of their data and helpers compiled in.

@@ -56,6 +56,8 @@ plain := $(TARGET) $(UNTHREADED) -O2 -fno-builtin -DNDEBUG -w -I$(SYSTEM)/lib/li
 $(OUT)/libc.o/compiler-rt/%.o $(OUT)/libc.o/dlmalloc.c.o: CFLAGS := $(plain)
 # For malloc_trim of port.c
 $(OUT)/libc.o/dlmalloc.c.o: EXTRA := -DMALLOC_INSPECT_ALL=1
+# Buffers of stdio as large as sysroot.sh tells programs
+$(patsubst %,$(OUT)/libc.o/libc/musl/src/stdio/%.c.o,__fdopen stdin stdout): EXTRA := -include $(PORT)/buffers.h
 # The variables of setjmp, without atomics: with them the compiler makes them thread-local, and for memory that is not shared, wasm-ld 19 adds the base
 # of their segment to what is an address already.
 $(OUT)/libc.o/compiler-rt/emscripten_exception_builtins.c.o: EXTRA := -mno-atomics

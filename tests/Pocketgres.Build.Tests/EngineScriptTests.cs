@@ -20,7 +20,7 @@ public sealed class EngineScriptTests : IDisposable
             File.Copy(file, Path.Combine(_directory["eng"], Path.GetRelativePath(eng, file)));
         }
 
-        foreach (string tool in (string[])["clang++", "wasm-ld", "llvm-ar", "llvm-ranlib", "llvm-nm", "make", "bison", "flex", "perl", "bzip2", "zic"])
+        foreach (string tool in (string[])["clang++", "wasm-ld", "llvm-ar", "llvm-ranlib", "llvm-nm", "llvm-profdata", "make", "bison", "flex", "perl", "bzip2", "zic"])
         {
             WriteTool(tool, "exit 0");
         }
