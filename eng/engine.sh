@@ -80,7 +80,7 @@ target="$base/$key"
 left_out() { # what .complete says
     [[ ! -s "$target/.complete" ]] || say "warning: without $(paste -sd' ' "$target/.complete"), whose archives could not be had when $target was built; remove it to try again"
 }
-if [[ -f "$target/.complete" ]]; then left_out; echo "$target"; exit 0; fi
+if [[ -z "$counting" && -f "$target/.complete" ]]; then left_out; echo "$target"; exit 0; fi
 [[ -z "$first" ]] || target="$base/first-$key"
 [[ -z "$counting" ]] || target="$base/counting-$key"
 if [[ -f "$target/.complete" ]]; then echo "$target"; exit 0; fi

@@ -1,6 +1,7 @@
-using System.Net.Sockets;
 using System.ComponentModel;
 using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Pocketgres.Engine.Connections;
 using Pocketgres.Engine.Data;
@@ -345,7 +346,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new ClusterException(ClusterError.StartFailed,
-                $"the server was not ready within {timeout.TotalSeconds:0} s: {string.Join(" | ", _log.Recent.Select(e => e.ToString()))}");
+                $"the server was not ready within {timeout.TotalSeconds:0} s: {string.Join(" | ", _log.Recent)}");
         }
     }
 
@@ -392,9 +393,16 @@ public sealed partial class PostgresCluster : IAsyncDisposable
         StopHousekeeping();
         FilesAtEnd = KeptFiles();
         await Task.Run(_kernel.Dispose).ConfigureAwait(false);
+        Free();
+        return (status & 0x7F) == 0 ? status >> 8 : 128 + (status & 0x7F);
+    }
+
+    // Of its own: a method's first call loads the assemblies of all that it may call, and few servers have a socket of .NET's.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Free()
+    {
         _lastSnapshot?.Release();
         _unixSocket?.Dispose();
         _directory?.Dispose();
-        return (status & 0x7F) == 0 ? status >> 8 : 128 + (status & 0x7F);
     }
 }

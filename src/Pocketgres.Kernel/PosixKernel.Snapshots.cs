@@ -34,13 +34,26 @@ public sealed partial class PosixKernel
     /// </summary>
     internal bool TakesOver(Process process, AddressSpace memory)
     {
-        if (!_isAbandoned || Cloned is null || process.ParentPid != 0 || !Processes.Snapshot().Any(p => p != process && p.MappedSpace is not null))
+        if (!_isAbandoned || Cloned is null || process.ParentPid != 0 || !AreOthersMapped(process))
         {
             return false;
         }
 
         _firstSpace = memory;
         return true;
+    }
+
+    private bool AreOthersMapped(Process process)
+    {
+        foreach (var p in Processes.Snapshot())
+        {
+            if (p != process && p.MappedSpace is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     // All processes have ended.

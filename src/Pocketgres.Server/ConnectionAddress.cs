@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 
 namespace Pocketgres.Server;
 
@@ -42,10 +43,14 @@ internal static class ConnectionAddress
         {
             if (!char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.' or '_' or '~'))
             {
-                return Uri.EscapeDataString(text);
+                return EscapeAny(text);
             }
         }
 
         return text;
     }
+
+    // Of its own, since a method's first call loads the assemblies of all that it may call.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static string EscapeAny(string text) => Uri.EscapeDataString(text);
 }

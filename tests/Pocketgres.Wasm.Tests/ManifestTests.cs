@@ -27,10 +27,10 @@ public class ManifestTests
         });
         using var stream = new MemoryStream();
         translated.SaveManifest(stream);
-        var read = ModuleManifest.Load(stream.ToArray());
+        var read = ModuleManifest.Load(Reader(stream.ToArray()));
         using var again = new MemoryStream();
         read.Save(again);
-        Assert.Equivalent(translated.Manifest, ModuleManifest.Load(again.ToArray()), strict: true);
+        Assert.Equivalent(translated.Manifest, ModuleManifest.Load(Reader(again.ToArray())), strict: true);
 
         Assert.Equal("Name", read.AssemblyName);
         Assert.False(read.IsSideModule);
@@ -51,7 +51,7 @@ public class ManifestTests
     {
         var symbols = Enumerable.Range(0, count).ToDictionary(i => i % 7 == 0 ? $"ß{i}" : new string('a', i % 300) + i, i => i * 3, StringComparer.Ordinal);
         byte[] bytes = SymbolTable<int>.Encode(symbols, static (w, value) => w.Write(value));
-        var table = new SymbolTable<int>(new byte[][] { bytes, [1, 2, 3] }.SelectMany(b => b).ToArray(), static v => BitConverter.ToInt32(v));
+        var table = new SymbolTable<int>(Reader([9, 9, 9, .. bytes]), 3, sizeof(int), static v => BitConverter.ToInt32(v));
         Assert.Equal((bytes.Length, count), (table.Length, table.Count));
         Assert.Equal(symbols.OrderBy(s => s.Value), table.OrderBy(s => s.Value));
         Assert.All(symbols, s => Assert.Equal(s.Value, table[s.Key]));
@@ -59,7 +59,19 @@ public class ManifestTests
     }
 
     [Fact]
-    public void OtherFilesAreRejected() => Assert.Throws<InvalidDataException>(() => ModuleManifest.Load(new byte[64]));
+    public void WhatWasFoundIsNotReadAgain()
+    {
+        byte[] bytes = SymbolTable<int>.Encode(new Dictionary<string, int> { ["a"] = 1 }, static (w, value) => w.Write(value));
+        var table = new SymbolTable<int>((at, into) => Reader(bytes)(at, into), 0, sizeof(int), static v => BitConverter.ToInt32(v));
+        Assert.False(table.ContainsKey("b"));
+        Assert.Equal(1, table["a"]);
+        Array.Clear(bytes);
+        Assert.Equal(1, table["a"]);
+        Assert.False(table.ContainsKey("b"));
+    }
+
+    [Fact]
+    public void OtherFilesAreRejected() => Assert.Throws<InvalidDataException>(() => ModuleManifest.Load(Reader(new byte[64])));
 
     [Fact]
     public void TranslationIsDeterministic()
@@ -88,4 +100,6 @@ public class ManifestTests
         var e = Assert.Throws<TranslationException>(() => new TestInstance(builder));
         Assert.Contains("global 299", e.Message, StringComparison.Ordinal);
     }
+
+    private static ReadAt Reader(byte[] bytes) => (at, into) => bytes.AsSpan((int)at, into.Length).CopyTo(into);
 }

@@ -101,9 +101,9 @@ internal sealed class AccessArguments(Func<string, string?> environment)
     {
         const string Name = "POSTGRES_HOST_AUTH_METHOD";
         string? method = Variable(Name);
-        var known = HostBasedAuthentication.HostMethods;
+        string[] known = HostBasedAuthentication.HostMethods; // an array: no LINQ at a start
         return method is null ? (password is null ? null : "scram-sha-256")
-            : known.Contains(method, StringComparer.Ordinal) ? method
+            : Array.IndexOf(known, method) >= 0 ? method
             : throw new UsageException($"{Name} is \"{method}\": use one of {string.Join(", ", known)}");
     }
 

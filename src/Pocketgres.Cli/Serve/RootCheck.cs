@@ -1,10 +1,11 @@
 using System.Globalization;
+using Pocketgres.Server.Creation;
 
 namespace Pocketgres.Cli.Serve;
 
 /// <summary>
 /// Keeps root from serving a cluster by accident, as PostgreSQL does: a superuser of it runs programs (COPY ... PROGRAM) as the server's user. In a container,
-/// where root is often the only user there is, and in a user namespace, where it is not the machine's, it may.
+/// where root is often the only user there is, and in a user namespace, where it is not the machine's, it may. Part of each start, so without LINQ, which would be loaded for it.
 /// </summary>
 internal static class RootCheck
 {
@@ -28,8 +29,8 @@ internal static class RootCheck
 
     /// <summary>Whether this is a container: by the files and variables that engines leave in one, or the control group of its first process.</summary>
     public static bool IsContainer(Func<string, bool> fileExists, Func<string, string?> variable, string controlGroups) =>
-        s_containerFiles.Any(fileExists) || s_containerVariables.Any(v => IsSet(variable(v)))
-        || s_containerGroups.Any(g => controlGroups.Contains(g, StringComparison.Ordinal));
+        Array.Exists(s_containerFiles, f => fileExists(f)) || Array.Exists(s_containerVariables, v => IsSet(variable(v)))
+        || Array.Exists(s_containerGroups, g => controlGroups.Contains(g, StringComparison.Ordinal));
 
     /// <summary>Whether user 0 here is user 0 of the machine: a user namespace maps it to somebody else.</summary>
     /// <param name="map">The text of /proc/self/uid_map: lines of a first user here, the first user outside, and how many.</param>
@@ -44,14 +45,24 @@ internal static class RootCheck
     /// <param name="settings">What is served.</param>
     public static string? WhoGetsIn(string authentication, ServeSettings settings)
     {
+        bool overTcp = false, overSocket = false;
+        foreach (string line in authentication.Split('\n'))
+        {
+            string[] fields = line.Split('#')[0].Split([' ', '\t', '\r'], StringSplitOptions.RemoveEmptyEntries);
+            if (Array.IndexOf(fields, HostBasedAuthentication.Trust) > 0)
+            {
+                overTcp |= fields[0].StartsWith("host", StringComparison.Ordinal);
+                overSocket |= fields[0] == "local";
+            }
+        }
+
         var who = new List<string>();
-        var lines = authentication.Split('\n').Select(l => l.Split('#')[0].Split([' ', '\t', '\r'], StringSplitOptions.RemoveEmptyEntries)).Where(l => l.Contains("trust")).ToList();
-        if (settings.Server.ListenAddress is { } address && lines.Any(l => l[0].StartsWith("host", StringComparison.Ordinal)))
+        if (overTcp && settings.Server.ListenAddress is { } address)
         {
             who.Add($"every user of this machine over TCP ({address})");
         }
 
-        if (settings.Server.UnixSocketDirectory is { } directory && lines.Any(l => l[0] == "local"))
+        if (overSocket && settings.Server.UnixSocketDirectory is { } directory)
         {
             who.Add($"whoever may open the Unix socket in {directory} (unix_socket_permissions, root alone by default)");
         }

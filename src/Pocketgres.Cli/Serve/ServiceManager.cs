@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Pocketgres.Cli.Serve;
@@ -16,11 +17,16 @@ internal static class ServiceManager
 
     private static void Notify(string state)
     {
-        if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 1 } address)
+        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 1 } address)
         {
-            return;
+            Send(state, address);
         }
+    }
 
+    // Of its own, since a method's first call loads the assemblies of all that it may call: .NET's sockets, which nothing else of a server needs.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Send(string state, string address)
+    {
         try
         {
             using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);

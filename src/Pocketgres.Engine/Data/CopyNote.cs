@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Pocketgres.Engine.Data;
 
@@ -41,16 +42,21 @@ internal static class CopyNote
         string path = Path.Combine(directory, Name);
         try
         {
-            return File.Exists(path)
-                ? [.. File.ReadLines(path).Take(MaximumLines).Select(l => l.Split('\t')).Where(l => l.Length == 3).GroupBy(l => l[1], StringComparer.Ordinal).Select(g => g.Last())
-                    .Select(l => $"{(l[1] == AllDatabases ? "the cluster" : $"the database {l[1]}")} of this directory was copied to {l[2]} at {l[0]}, and what is written here since then is not there; remove {path} if this one is in use on purpose")]
-                : [];
+            return File.Exists(path) ? ReadFile(path) : [];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return [];
         }
     }
+
+    // Of its own: a start without a note loads no LINQ.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static string[] ReadFile(string path) =>
+    [
+        .. File.ReadLines(path).Take(MaximumLines).Select(l => l.Split('\t')).Where(l => l.Length == 3).GroupBy(l => l[1], StringComparer.Ordinal).Select(g => g.Last())
+            .Select(l => $"{(l[1] == AllDatabases ? "the cluster" : $"the database {l[1]}")} of this directory was copied to {l[2]} at {l[0]}, and what is written here since then is not there; remove {path} if this one is in use on purpose"),
+    ];
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").Replace('\t', ' ');
 }

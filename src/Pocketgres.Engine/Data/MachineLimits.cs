@@ -66,7 +66,7 @@ internal sealed record MachineLimits(long Memory, string MemorySource, int Proce
                     yield return (directory, 2);
                 }
             }
-            else if (controllers.Split(',').FirstOrDefault(c => c is "memory" or "cpu") is { } controller)
+            else if (Array.Find(controllers.Split(','), c => c is "memory" or "cpu") is { } controller)
             {
                 string directory = Path.Combine(mount, controllers);
                 foreach (string group in Upwards(Directory.Exists(directory) ? directory : Path.Combine(mount, controller), path))

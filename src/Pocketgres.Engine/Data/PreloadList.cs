@@ -19,7 +19,7 @@ internal static partial class PreloadList
     /// <summary>The libraries listed.</summary>
     /// <exception cref="FileSystemException">The file cannot be read.</exception>
     public static IReadOnlyList<string> Read(MountTable files, string dataDirectory) => ConfigurationFiles.TryRead(files, $"{dataDirectory}/{Name}", out string text)
-        ? [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(l => LibraryName.IsMatch(l))]
+        ? Array.FindAll(text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), static l => LibraryName.IsMatch(l))
         : [];
 
     /// <summary>Adds a library, durably. A crash in between leaves the old list or the new one.</summary>

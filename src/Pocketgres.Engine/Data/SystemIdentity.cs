@@ -43,10 +43,27 @@ internal static class SystemIdentity
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, identifier);
         string wal = FileTree.Combine(dataDirectory, "pg_wal");
-        foreach (var segment in FileTree.List(files, wal).Where(e => e.Name.Length == 24 && e.Name.All(char.IsAsciiHexDigitUpper)))
+        foreach (var segment in FileTree.List(files, wal))
         {
-            Overwrite(files, FileTree.Combine(wal, segment.Name), bytes, LogSegmentHeader.SystemIdentifierOffset);
+            if (IsSegment(segment.Name))
+            {
+                Overwrite(files, FileTree.Combine(wal, segment.Name), bytes, LogSegmentHeader.SystemIdentifierOffset);
+            }
         }
+    }
+
+    // IsXLogFileName of access/xlog_internal.h.
+    private static bool IsSegment(string name)
+    {
+        foreach (char c in name)
+        {
+            if (!char.IsAsciiHexDigitUpper(c))
+            {
+                return false;
+            }
+        }
+
+        return name.Length == 24;
     }
 
     private static unsafe void Overwrite(IFileSystem files, string path, ReadOnlySpan<byte> bytes, long offset)

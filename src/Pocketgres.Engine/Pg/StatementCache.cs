@@ -92,7 +92,8 @@ internal sealed class StatementCache
             return [];
         }
 
-        Entry[] all = [.. _entries.Values];
+        var all = new Entry[_entries.Count];
+        _entries.Values.CopyTo(all, 0);
         _entries.Clear();
         _withLiteralsOnly.Clear();
         _memory = 0;

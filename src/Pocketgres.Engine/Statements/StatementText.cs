@@ -15,8 +15,7 @@ internal sealed class StatementText
 {
     private const int MostLiterals = 1024;
 
-    private static readonly SearchValues<byte> IdentifierBytes = SearchValues.Create(
-        [.. "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$"u8, .. Enumerable.Range(0x80, 0x80).Select(b => (byte)b)]);
+    private static readonly SearchValues<byte> IdentifierBytes = SearchValues.Create(MakeIdentifierBytes());
 
     private static readonly SearchValues<byte> Blanks = SearchValues.Create(" \t\r\n\f\v"u8);
 
@@ -182,6 +181,18 @@ internal sealed class StatementText
                 return after >= 0 && text[i + 1 + after] == '\'' ? -1 : i + 1;
             }
         }
+    }
+
+    // Letters, digits, and whatever is not ASCII.
+    private static byte[] MakeIdentifierBytes()
+    {
+        byte[] high = new byte[0x80];
+        for (int i = 0; i < high.Length; i++)
+        {
+            high[i] = (byte)(0x80 + i);
+        }
+
+        return [.. "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$"u8, .. high];
     }
 }
 

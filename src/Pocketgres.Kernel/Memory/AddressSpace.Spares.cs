@@ -76,7 +76,7 @@ internal sealed unsafe partial class AddressSpace
     {
         if (_reuse is not { } reuse || _image != reuse.Image || Size != reuse.Size || _workingSet is not null || !KeepsClonedMapping
             || !reuse.Cloned.Origin.WorkingSet.IsKnown || !reuse.Image.Spares.Wants(reuse.Kind)
-            || _covered.Any(c => reuse.Image.Ranges.Any(r => r.Offset < c.Offset + c.Length && c.Offset < r.Offset + r.Length))) // a part of the image is gone
+            || IsPartGone(reuse.Image))
         {
             return false;
         }
@@ -103,6 +103,23 @@ internal sealed unsafe partial class AddressSpace
 
         return hasCloned && TryRestore(reuse.Image, reuse.Cloned)
             && reuse.Image.Spares.TryAdd(new SpareSpaces.Spare(reuse.Kind, Size, (nint)_region, reuse.Cloned, HasClonedPages));
+    }
+
+    // Whether shared memory has lain over the image.
+    private bool IsPartGone(MemoryImage image)
+    {
+        foreach (var (offset, length) in image.Ranges)
+        {
+            foreach (var c in _covered)
+            {
+                if (offset < c.Offset + c.Length && c.Offset < offset + length)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Gives all pages that were written their first content. False when these are too many or cannot be told.</summary>

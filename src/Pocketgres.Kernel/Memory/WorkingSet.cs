@@ -42,7 +42,7 @@ internal sealed unsafe class WorkingSet
             _samples.Add(written);
             if (_samples.Count == Samples)
             {
-                _ranges = Merge(_samples.SelectMany(s => s).CountBy(page => page).Where(w => w.Value >= Agreeing).Select(w => w.Key));
+                _ranges = Merge(_samples);
                 _samples.Clear();
                 _samples.TrimExcess();
             }
@@ -67,11 +67,32 @@ internal sealed unsafe class WorkingSet
         }
     }
 
-    private static (long Offset, long Length)[] Merge(IEnumerable<long> pages)
+    // Pages of enough samples, in ranges. Without LINQ: a server that has run a few sessions would load it for this alone.
+    private static (long Offset, long Length)[] Merge(List<long[]> samples)
     {
-        var ranges = new List<(long Offset, long Length)>();
-        foreach (long page in pages.Order())
+        long[] pages = new long[Samples * MaximumPages];
+        int count = 0;
+        foreach (long[] sample in samples)
         {
+            sample.CopyTo(pages, count);
+            count += sample.Length;
+        }
+
+        Array.Sort(pages, 0, count);
+        var ranges = new List<(long Offset, long Length)>();
+        for (int i = 0, next; i < count; i = next)
+        {
+            long page = pages[i];
+            for (next = i + 1; next < count && pages[next] == page;)
+            {
+                next++;
+            }
+
+            if (next - i < Agreeing)
+            {
+                continue;
+            }
+
             if (ranges.Count > 0 && page - (ranges[^1].Offset + ranges[^1].Length) <= SmallGap * Page)
             {
                 ranges[^1] = (ranges[^1].Offset, page + Page - ranges[^1].Offset);

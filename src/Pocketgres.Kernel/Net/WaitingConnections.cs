@@ -87,12 +87,14 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     /// <summary>Closes all of them.</summary>
     public void Close()
     {
-        foreach (var c in _waiting.Values.Concat(_ready))
+        foreach (var c in _waiting.Values)
         {
-            _ = Libc.close(c.Descriptor);
-            filter.Ended(c.State);
-            c.Handover?.Dispose();
-            queue?.Taken();
+            Close(c);
+        }
+
+        foreach (var c in _ready)
+        {
+            Close(c);
         }
 
         filter.Waiting -= _waiting.Count;
@@ -136,6 +138,14 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
         {
             Drop(oldest);
         }
+    }
+
+    private void Close(WaitingConnection connection)
+    {
+        _ = Libc.close(connection.Descriptor);
+        filter.Ended(connection.State);
+        connection.Handover?.Dispose();
+        queue?.Taken();
     }
 
     // Until one is ready, or no more are there.
@@ -213,9 +223,14 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
 
         if (_byAge.Count > 2 * s_maximum)
         {
-            var left = _byAge.Where(static c => c.IsWaiting).ToList(); // the oldest may stay for long, while those behind it go
-            _byAge.Clear();
-            left.ForEach(_byAge.Enqueue);
+            // The oldest may stay for long, while those behind it go.
+            for (int i = _byAge.Count; i > 0; i--)
+            {
+                if (_byAge.Dequeue() is { IsWaiting: true } waiting)
+                {
+                    _byAge.Enqueue(waiting);
+                }
+            }
         }
     }
 
@@ -289,8 +304,21 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
             return oldest;
         }
 
-        int most = _counts.Values.Max();
-        return _counts[oldest.Origin] == most ? oldest : _byAge.First(c => c.IsWaiting && _counts[c.Origin] == most);
+        int most = 0;
+        foreach (int count in _counts.Values)
+        {
+            most = Math.Max(most, count);
+        }
+
+        foreach (var c in _byAge)
+        {
+            if (c.IsWaiting && _counts[c.Origin] == most)
+            {
+                return c;
+            }
+        }
+
+        return oldest;
     }
 
     private void Drop(WaitingConnection connection)

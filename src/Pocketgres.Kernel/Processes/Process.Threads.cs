@@ -108,7 +108,7 @@ public sealed unsafe partial class Process
             thread.Post(Signal.Kill);
         }
 
-        Task[] ends = [.. group.Others.Select(t => t.Exited)];
+        Task[] ends = group.Others.ConvertAll(static t => (Task)t.Exited).ToArray();
         bool wasLocked = Unlock();
         Task.WaitAll(ends);
         if (wasLocked)

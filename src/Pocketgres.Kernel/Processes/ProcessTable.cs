@@ -136,7 +136,15 @@ public sealed class ProcessTable
     {
         lock (_lock)
         {
-            return _alive.Any(p => p.State == ProcessState.Frozen);
+            foreach (var p in _alive)
+            {
+                if (p.State == ProcessState.Frozen)
+                {
+                    return true;
+                }
+            }
+
+            return false;
         }
     }
 
@@ -184,7 +192,9 @@ public sealed class ProcessTable
     {
         lock (_lock)
         {
-            return [.. _alive];
+            var alive = new Process[_alive.Count]; // not [.. _alive], which is LINQ
+            _alive.CopyTo(alive);
+            return alive;
         }
     }
 
@@ -209,16 +219,21 @@ public sealed class ProcessTable
             }
 
             // Zombies go with their parent; living children are nobody's from now on, whoever gets the parent's id later.
-            foreach (var orphan in _processes.Values.Where(p => p.ParentPid == process.Pid).ToList())
+            foreach (var p in _processes.Values)
             {
-                orphan.ParentPid = 0;
-                if (orphan.HasExited)
+                if (p.ParentPid != process.Pid)
                 {
-                    _processes.Remove(orphan.Pid);
+                    continue;
+                }
+
+                p.ParentPid = 0;
+                if (p.HasExited)
+                {
+                    _processes.Remove(p.Pid); // a dictionary allows that meanwhile
                 }
                 else
                 {
-                    orphan.InterruptWait(); // it may wait for this
+                    p.InterruptWait(); // it may wait for this
                 }
             }
         }

@@ -40,7 +40,7 @@ public sealed class ModuleImage
     /// <exception cref="FileNotFoundException">One of the three is missing.</exception>
     public static ModuleImage Load(string directory, string name)
     {
-        var manifest = ModuleManifest.Load(MappedFile.Open(Path.Combine(directory, name + ".manifest")));
+        var manifest = ModuleManifest.Load(new InstalledFile(Path.Combine(directory, name + ".manifest")).Read);
         var assembly = AssemblyLoadContext.Default.LoadFromAssemblyPath(Path.GetFullPath(Path.Combine(directory, name + ".dll")));
         return new ModuleImage(assembly, manifest, Path.Combine(directory, name + ".mem"));
     }

@@ -14,7 +14,7 @@ internal static partial class HostBasedAuthentication
     public const string Setting = "hba_file";
 
     /// <summary>The methods that this engine knows for clients of other machines.</summary>
-    public static IReadOnlyList<string> HostMethods { get; } = [Trust, Scram, "md5", "password", "reject"];
+    public static string[] HostMethods { get; } = [Trust, Scram, "md5", "password", "reject"];
 
     /// <summary>The file of a new cluster.</summary>
     public static string Text(ClusterSetup setup)

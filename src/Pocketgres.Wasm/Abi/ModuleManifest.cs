@@ -109,21 +109,24 @@ internal sealed class ModuleManifest
     }
 
     /// <summary>Reads a manifest written by <see cref="Save"/>.</summary>
-    /// <param name="bytes">The manifest, which stays as it is: symbols are looked up there.</param>
+    /// <param name="read">Reads its bytes: now, and whenever a symbol is looked up that nobody has asked for before.</param>
     /// <exception cref="InvalidDataException">It is not a manifest of this build.</exception>
-    public static ModuleManifest Load(ReadOnlyMemory<byte> bytes)
+    public static ModuleManifest Load(ReadAt read)
     {
-        var span = bytes.Span;
-        if (span.Length < FirstByte || BinaryPrimitives.ReadUInt32LittleEndian(span) != Magic)
+        Span<byte> first = stackalloc byte[FirstByte];
+        read(0, first);
+        if (BinaryPrimitives.ReadUInt32LittleEndian(first) != Magic)
         {
             throw new InvalidDataException("not a module manifest of this version: rebuild the translated modules");
         }
 
-        int length = BinaryPrimitives.ReadInt32LittleEndian(span[sizeof(uint)..]);
-        var functions = new SymbolTable<FunctionExport>(bytes[(FirstByte + length)..], static f =>
+        byte[] head = new byte[BinaryPrimitives.ReadInt32LittleEndian(first[sizeof(uint)..])];
+        read(FirstByte, head);
+        long start = FirstByte + head.Length;
+        var functions = new SymbolTable<FunctionExport>(read, start, 2 * sizeof(int), static f =>
             new FunctionExport(BinaryPrimitives.ReadInt32LittleEndian(f), BinaryPrimitives.ReadInt32LittleEndian(f[sizeof(int)..])));
-        var variables = new SymbolTable<int>(bytes[(FirstByte + length + functions.Length)..], static v => BinaryPrimitives.ReadInt32LittleEndian(v));
-        using var r = new BinaryReader(new MemoryStream(span.Slice(FirstByte, length).ToArray()));
+        var variables = new SymbolTable<int>(read, start + functions.Length, sizeof(int), static v => BinaryPrimitives.ReadInt32LittleEndian(v));
+        using var r = new BinaryReader(new MemoryStream(head));
         return ReadHead(r, functions, variables);
     }
 

@@ -1,12 +1,14 @@
 using System.Buffers.Binary;
 using System.Collections;
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
 namespace Pocketgres.Wasm.Abi;
 
 /// <summary>
-/// Symbols by name, looked up where they lie: a program exports 17,000, of which a start needs twenty. To have all of them as objects took 3 MB.
+/// Symbols by name, read where they lie when somebody asks: a program exports 18,000, of which a server needs some hundred. To have all of them as objects took 3 MB,
+/// and to map the file most of it, because the host maps 64 KB around whatever is looked at. What was found is kept. Any thread.
 /// </summary>
 /// <remarks>
 /// Little-endian: 4 bytes length of the table, 4 number of symbols, 4 number of places, a power of two; for each place 4 bytes with the offset of a symbol in the table, 0 for none;
@@ -16,25 +18,35 @@ internal sealed class SymbolTable<T> : IReadOnlyDictionary<string, T>
 {
     private const int LengthOffset = 0, CountOffset = 4, PlacesOffset = 8, FirstPlace = 12;
 
-    private readonly ReadOnlyMemory<byte> _table;
-    private readonly ValueReader _read;
+    private readonly ReadAt _read;
+    private readonly long _start;
+    private readonly int _places;
+    private readonly int _valueLength;
+    private readonly ValueReader _value;
+    private readonly ConcurrentDictionary<string, Found> _found = new(StringComparer.Ordinal);
 
-    /// <param name="bytes">What begins with a table.</param>
-    /// <param name="read">Reads a value, with which its span begins.</param>
-    public SymbolTable(ReadOnlyMemory<byte> bytes, ValueReader read)
+    /// <param name="read">Reads the file in which the table is.</param>
+    /// <param name="start">Where the table begins there.</param>
+    /// <param name="valueLength">Bytes of a value.</param>
+    /// <param name="value">Reads one.</param>
+    public SymbolTable(ReadAt read, long start, int valueLength, ValueReader value)
     {
-        _table = bytes[..BinaryPrimitives.ReadInt32LittleEndian(bytes.Span[LengthOffset..])];
-        _read = read;
+        (_read, _start, _valueLength, _value) = (read, start, valueLength, value);
+        Span<byte> head = stackalloc byte[FirstPlace];
+        read(start, head);
+        Length = BinaryPrimitives.ReadInt32LittleEndian(head[LengthOffset..]);
+        Count = BinaryPrimitives.ReadInt32LittleEndian(head[CountOffset..]);
+        _places = BinaryPrimitives.ReadInt32LittleEndian(head[PlacesOffset..]);
     }
 
     /// <summary>Reads a value.</summary>
     public delegate T ValueReader(ReadOnlySpan<byte> bytes);
 
     /// <summary>Bytes of the table.</summary>
-    public int Length => _table.Length;
+    public int Length { get; }
 
     /// <inheritdoc/>
-    public int Count => Number(_table.Span, CountOffset);
+    public int Count { get; }
 
     /// <inheritdoc/>
     public IEnumerable<string> Keys => this.Select(s => s.Key);
@@ -85,25 +97,38 @@ internal sealed class SymbolTable<T> : IReadOnlyDictionary<string, T>
     }
 
     /// <inheritdoc/>
-    public bool ContainsKey(string key) => Find(key) >= 0;
+    public bool ContainsKey(string key) => TryGetValue(key, out _);
 
     /// <inheritdoc/>
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out T value)
     {
-        int at = Find(key);
-        value = at >= 0 ? _read(_table.Span[at..]) : default;
-        return at >= 0;
+        if (!_found.TryGetValue(key, out var found))
+        {
+            found = Find(key);
+            if (found is null)
+            {
+                value = default;
+                return false;
+            }
+
+            _found.TryAdd(key, found);
+        }
+
+        value = found.Value;
+        return true;
     }
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, T>> GetEnumerator()
     {
-        for (int i = 0; i < Number(_table.Span, PlacesOffset); i++)
+        byte[] table = new byte[Length];
+        _read(_start, table);
+        for (int i = 0; i < _places; i++)
         {
-            if (Number(_table.Span, FirstPlace + (sizeof(int) * i)) is not 0 and var symbol)
+            if (BinaryPrimitives.ReadInt32LittleEndian(table.AsSpan(FirstPlace + (sizeof(int) * i))) is not 0 and var symbol)
             {
-                var name = Name(_table.Span, symbol);
-                yield return new(Encoding.UTF8.GetString(name), _read(_table.Span[(symbol + sizeof(ushort) + name.Length)..]));
+                var name = table.AsSpan(symbol + sizeof(ushort), BinaryPrimitives.ReadUInt16LittleEndian(table.AsSpan(symbol)));
+                yield return new(Encoding.UTF8.GetString(name), _value(table.AsSpan(symbol + sizeof(ushort) + name.Length)));
             }
         }
     }
@@ -111,31 +136,29 @@ internal sealed class SymbolTable<T> : IReadOnlyDictionary<string, T>
     /// <inheritdoc/>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    // Where a symbol's value is; -1 when there is none.
-    private int Find(string key)
+    private Found? Find(string key)
     {
-        var table = _table.Span;
-        Span<byte> name = key.Length <= 256 ? stackalloc byte[3 * key.Length] : new byte[Encoding.UTF8.GetMaxByteCount(key.Length)];
-        name = name[..Encoding.UTF8.GetBytes(key, name)];
-        for (uint place = Hash(name), mask = (uint)Number(table, PlacesOffset) - 1; ; place++)
+        byte[] name = Encoding.UTF8.GetBytes(key);
+        byte[] symbol = new byte[sizeof(ushort) + name.Length + _valueLength];
+        Span<byte> number = stackalloc byte[sizeof(int)];
+        for (uint place = Hash(name); ; place++)
         {
-            int symbol = Number(table, FirstPlace + (sizeof(int) * (int)(place & mask)));
-            if (symbol == 0)
+            _read(_start + FirstPlace + (sizeof(int) * (place & (_places - 1))), number);
+            int offset = BinaryPrimitives.ReadInt32LittleEndian(number);
+            if (offset == 0)
             {
-                return -1;
+                return null;
             }
 
-            if (Name(table, symbol).SequenceEqual(name))
+            // The last symbol may be shorter than the one that is looked for.
+            var there = symbol.AsSpan(0, Math.Min(symbol.Length, Length - offset));
+            _read(_start + offset, there);
+            if (BinaryPrimitives.ReadUInt16LittleEndian(there) == name.Length && there.Slice(sizeof(ushort), name.Length).SequenceEqual(name))
             {
-                return symbol + sizeof(ushort) + name.Length;
+                return new(_value(there[(sizeof(ushort) + name.Length)..]));
             }
         }
     }
-
-    private static ReadOnlySpan<byte> Name(ReadOnlySpan<byte> table, int symbol) =>
-        table.Slice(symbol + sizeof(ushort), BinaryPrimitives.ReadUInt16LittleEndian(table[symbol..]));
-
-    private static int Number(ReadOnlySpan<byte> table, int offset) => BinaryPrimitives.ReadInt32LittleEndian(table[offset..]);
 
     private static uint Hash(ReadOnlySpan<byte> name)
     {
@@ -147,4 +170,7 @@ internal sealed class SymbolTable<T> : IReadOnlyDictionary<string, T>
 
         return hash;
     }
+
+    /// <summary>The value of a symbol that was found: a class, since the framework has native code for dictionaries of those.</summary>
+    private sealed record Found(T Value);
 }
