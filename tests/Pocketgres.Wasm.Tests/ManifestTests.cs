@@ -62,12 +62,44 @@ public class ManifestTests
     public void WhatWasFoundIsNotReadAgain()
     {
         byte[] bytes = SymbolTable<int>.Encode(new Dictionary<string, int> { ["a"] = 1 }, static (w, value) => w.Write(value));
-        var table = new SymbolTable<int>((at, into) => Reader(bytes)(at, into), 0, sizeof(int), static v => BitConverter.ToInt32(v));
+        int reads = 0;
+        var table = new SymbolTable<int>((at, into) =>
+        {
+            reads++;
+            Reader(bytes)(at, into);
+        }, 0, sizeof(int), static v => BitConverter.ToInt32(v));
         Assert.False(table.ContainsKey("b"));
         Assert.Equal(1, table["a"]);
         Array.Clear(bytes);
+        int before = reads;
         Assert.Equal(1, table["a"]);
         Assert.False(table.ContainsKey("b"));
+        Assert.Equal(before, reads);
+    }
+
+    [Fact]
+    public void NamesThatAreNotThereAreKeptWithinBounds()
+    {
+        byte[] bytes = SymbolTable<int>.Encode(new Dictionary<string, int> { ["a"] = 1 }, static (w, value) => w.Write(value));
+        int reads = 0;
+        var table = new SymbolTable<int>((at, into) =>
+        {
+            reads++;
+            Reader(bytes)(at, into);
+        }, 0, sizeof(int), static v => BitConverter.ToInt32(v));
+        bool IsReadAgain(string name)
+        {
+            Assert.False(table.ContainsKey(name));
+            int before = reads;
+            Assert.False(table.ContainsKey(name));
+            return reads > before;
+        }
+
+        Assert.False(table.ContainsKey(new string('x', 1 << 20)));
+        Assert.True(IsReadAgain(new string('x', 1000)));
+        Assert.False(IsReadAgain("name"));
+        Assert.Contains(Enumerable.Range(0, 5000), i => IsReadAgain($"name{i}"));
+        Assert.Equal(1, table["a"]);
     }
 
     [Fact]

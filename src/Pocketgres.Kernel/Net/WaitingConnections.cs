@@ -325,9 +325,7 @@ internal sealed unsafe class WaitingConnections(int listener, AcceptFilter filte
     {
         Forget(connection);
         filter.Dropped++;
-        _ = Libc.close(connection.Descriptor);
-        filter.Ended(connection.State);
-        queue?.Taken();
+        Close(connection);
     }
 
     private void Forget(WaitingConnection connection)

@@ -7,8 +7,9 @@ using System.Text;
 namespace Pocketgres.Wasm.Abi;
 
 /// <summary>
-/// Symbols by name, read where they lie when somebody asks: a program exports 18,000, of which a server needs some hundred. To have all of them as objects took 3 MB,
-/// and to map the file most of it, because the host maps 64 KB around whatever is looked at. What was found is kept. Any thread.
+/// Symbols by name, read where they lie when somebody asks: a program exports 18,000, of which a server needs few. To have all of them as objects took 3 MB,
+/// and to map the file most of it, because the host maps 64 KB around whatever is looked at. What was found is kept, and also what is not there: each session that loads a module
+/// looks for the module's own symbols in the program first, which would be 256 reads for pgvector. Any thread.
 /// </summary>
 /// <remarks>
 /// Little-endian: 4 bytes length of the table, 4 number of symbols, 4 number of places, a power of two; for each place 4 bytes with the offset of a symbol in the table, 0 for none;
@@ -18,12 +19,16 @@ internal sealed class SymbolTable<T> : IReadOnlyDictionary<string, T>
 {
     private const int LengthOffset = 0, CountOffset = 4, PlacesOffset = 8, FirstPlace = 12;
 
+    // Names may be anybody's (dlsym): of those that are not there, so many are kept, if they are no longer than this.
+    private const int MostMissing = 4096, LongestMissing = 256;
+
     private readonly ReadAt _read;
     private readonly long _start;
     private readonly int _places;
     private readonly int _valueLength;
     private readonly ValueReader _value;
-    private readonly ConcurrentDictionary<string, Found> _found = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Found?> _known = new(StringComparer.Ordinal);
+    private int _missing; // names among them that are not there
 
     /// <param name="read">Reads the file in which the table is.</param>
     /// <param name="start">Where the table begins there.</param>
@@ -102,20 +107,17 @@ internal sealed class SymbolTable<T> : IReadOnlyDictionary<string, T>
     /// <inheritdoc/>
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out T value)
     {
-        if (!_found.TryGetValue(key, out var found))
+        if (!_known.TryGetValue(key, out var found))
         {
             found = Find(key);
-            if (found is null)
+            if (found is not null || (key.Length <= LongestMissing && Interlocked.Increment(ref _missing) <= MostMissing))
             {
-                value = default;
-                return false;
+                _known.TryAdd(key, found);
             }
-
-            _found.TryAdd(key, found);
         }
 
-        value = found.Value;
-        return true;
+        value = found is null ? default : found.Value;
+        return found is not null;
     }
 
     /// <inheritdoc/>
@@ -138,6 +140,11 @@ internal sealed class SymbolTable<T> : IReadOnlyDictionary<string, T>
 
     private Found? Find(string key)
     {
+        if (key.Length > ushort.MaxValue)
+        {
+            return null; // of hundreds of megabytes, perhaps
+        }
+
         byte[] name = Encoding.UTF8.GetBytes(key);
         byte[] symbol = new byte[sizeof(ushort) + name.Length + _valueLength];
         Span<byte> number = stackalloc byte[sizeof(int)];
