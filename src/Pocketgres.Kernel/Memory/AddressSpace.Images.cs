@@ -96,9 +96,9 @@ internal sealed unsafe partial class AddressSpace
         }
     }
 
-    private void MapImageAndShared(MemoryImage image, IReadOnlyList<SharedMapping> shared, bool isMapped)
+    private void MapImageAndShared(MemoryImage image, IReadOnlyList<SharedMapping> shared, SpareSpaces.Spare? spare)
     {
-        if (!isMapped)
+        if (spare is null)
         {
             image.MapInto(_region);
         }
@@ -107,17 +107,17 @@ internal sealed unsafe partial class AddressSpace
         foreach (var s in shared)
         {
             _shared.Add(s with { Memory = s.Memory.AddReference() });
-            if (isMapped && s.Memory is ClonedMemory cloned)
-            {
-                cloned.Join(this);
-            }
-            else
+            if (spare is null || (spare.Cloned is not null && s.Memory is not ClonedMemory))
             {
                 s.Memory.MapInto(this, s.Address, s.Length);
             }
+            else if (s.Memory is ClonedMemory cloned)
+            {
+                cloned.Join(this);
+            }
         }
 
-        if (!isMapped)
+        if (spare is null)
         {
             Check(Libc.mprotect(_region + image.Length, (nint)(InstanceLayout.NegativeBytes + Size - image.Length), Libc.ProtReadWrite));
         }

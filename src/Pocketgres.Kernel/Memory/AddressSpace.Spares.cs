@@ -3,14 +3,14 @@ using Pocketgres.Wasm.Abi;
 
 namespace Pocketgres.Kernel.Memory;
 
-/// <content>Spaces of clones that are used again: see <see cref="SpareSpaces"/>.</content>
+/// <content>Spaces that are used again: see <see cref="SpareSpaces"/>.</content>
 internal sealed unsafe partial class AddressSpace
 {
     private const int AnonymousAgain = Libc.MapPrivate | Libc.MapFixed | Libc.MapAnonymous | Libc.MapNoReserve;
     private const int MaximumRestoredPages = 2048; // who wrote more did more than the next one will do at its start
 
-    // In a clone: as what it can be used again, and what it must be like then. Null: never.
-    private (string Kind, MemoryImage Image, long Size, (uint Address, long Length, MemoryImage Origin) Cloned)? _reuse;
+    // As what it can be used again, and what it must be like then. Null: never.
+    private Reuse? _reuse;
 
     /// <summary>Set when the process leaves its clone's copy-on-write memory: whether the private mapping of it is still there.</summary>
     internal bool KeepsClonedMapping { get; set; }
@@ -27,17 +27,12 @@ internal sealed unsafe partial class AddressSpace
     /// <param name="pageMapPath">See <see cref="Create"/>.</param>
     private static AddressSpace Mapped(MemoryImage image, long size, IReadOnlyList<SharedMapping> shared, WorkingSet? set, string? kind, string pageMapPath)
     {
-        var cloned = kind is null ? null : ClonedIn(shared);
-        var spare = cloned is null ? null : image.Spares.TryTake(kind!, size, cloned.Value);
-        var space = new AddressSpace(pageMapPath, spare) { Size = size };
+        var reuse = kind is null ? null : ReuseOf(kind, image, size, shared, set);
+        var spare = reuse is null ? null : image.Spares.TryTake(reuse.Kind, size, reuse.Cloned);
+        var space = new AddressSpace(pageMapPath, spare) { Size = size, _reuse = reuse };
         try
         {
-            space.MapImageAndShared(image, shared, isMapped: spare is not null);
-            if (cloned is not null)
-            {
-                space._reuse = (kind!, image, size, cloned.Value);
-            }
-
+            space.MapImageAndShared(image, shared, spare);
             if (set is not null)
             {
                 if (spare is null)
@@ -52,42 +47,44 @@ internal sealed unsafe partial class AddressSpace
         }
         catch
         {
+            space._reuse = null;
             space.LeaveShared();
             space.Dispose();
             throw;
         }
     }
 
-    private static (uint Address, long Length, MemoryImage Origin)? ClonedIn(IReadOnlyList<SharedMapping> shared)
+    // A process's own children only once it is known what they write: kinds of which few are started leave nothing.
+    private static Reuse? ReuseOf(string kind, MemoryImage image, long size, IReadOnlyList<SharedMapping> shared, WorkingSet? set)
     {
         foreach (var s in shared)
         {
             if (s.Memory is ClonedMemory { Origin: { } origin })
             {
-                return (s.Address, s.Length, origin);
+                return new Reuse(kind, image, size, new ClonedPart(s.Address, s.Length, origin), null, []);
             }
         }
 
-        return null;
+        return image.IsTemplate && set is { IsKnown: true } ? new Reuse(kind, image, size, null, set, [.. shared]) : null;
     }
 
     /// <summary>The process has ended: makes the space as it was at the start and keeps it for the next one. False when it is to be freed.</summary>
     private bool TryKeep()
     {
-        if (_reuse is not { } reuse || _image != reuse.Image || Size != reuse.Size || _workingSet is not null || !KeepsClonedMapping
-            || !reuse.Cloned.Origin.WorkingSet.IsKnown || !reuse.Image.Spares.Wants(reuse.Kind)
-            || IsPartGone(reuse.Image))
+        if (_reuse is not { } reuse || _image != reuse.Image || Size != reuse.Size || _workingSet is not null
+            || (reuse.Cloned is { } c && !(KeepsClonedMapping && c.Origin.WorkingSet.IsKnown))
+            || !reuse.Image.Spares.Wants(reuse.Kind) || IsPartGone(reuse.Image))
         {
             return false;
         }
 
-        bool hasCloned = false;
+        int staying = 0;
         foreach (var s in _shared)
         {
             long offset = InstanceLayout.NegativeBytes + s.Address;
-            if (s.Address == reuse.Cloned.Address && s.Memory is ClonedMemory)
+            if (reuse.Cloned is { } cloned ? s.Address == cloned.Address && s.Memory is ClonedMemory : reuse.Shared.Contains(s))
             {
-                hasCloned = true;
+                staying++;
             }
             else if (offset >= reuse.Image.Length)
             {
@@ -101,7 +98,7 @@ internal sealed unsafe partial class AddressSpace
             // Else the clone's own copy of a small segment, where the next clone maps its own.
         }
 
-        return hasCloned && TryRestore(reuse.Image, reuse.Cloned)
+        return staying == (reuse.Cloned is null ? reuse.Shared.Length : 1) && TryRestore(reuse)
             && reuse.Image.Spares.TryAdd(new SpareSpaces.Spare(reuse.Kind, Size, (nint)_region, reuse.Cloned, HasClonedPages));
     }
 
@@ -123,54 +120,111 @@ internal sealed unsafe partial class AddressSpace
     }
 
     /// <summary>Gives all pages that were written their first content. False when these are too many or cannot be told.</summary>
-    private bool TryRestore(MemoryImage image, (uint Address, long Length, MemoryImage Origin) cloned)
+    private bool TryRestore(Reuse reuse)
     {
-        long clonedStart = InstanceLayout.NegativeBytes + cloned.Address, clonedEnd = clonedStart + cloned.Length;
-        var written = new List<(long Start, long End, int Descriptor, long At)>();
-        using var pageMap = new PageMap(_pageMapPath);
-        long end = InstanceLayout.NegativeBytes + Size;
+        var written = new List<MemoryRange>();
         int pages = 0;
-        if (!pageMap.TryForEachPrivateRun(_region, end, Note) || pages > MaximumRestoredPages)
+        using (var pageMap = new PageMap(_pageMapPath))
         {
-            return false;
-        }
-
-        foreach (var (start, stop, descriptor, at) in written)
-        {
-            if (descriptor < 0)
+            // A clone's copy-on-write memory has private pages too; what all processes map has none, and looking through it takes as long as the rest.
+            long end = InstanceLayout.NegativeBytes + Size;
+            foreach (var (start, count) in reuse.Cloned is null ? PrivateRanges(end) : [new MemoryRange(0, end)])
             {
-                // Pages that were only read are zero as well, and stay the host's one zero page.
-                for (long page = start; page < stop; page += HostPage)
+                bool isKnown = pageMap.TryForEachPrivateRun(_region + start, count, (offset, length) =>
                 {
-                    var content = new Span<byte>(_region + page, HostPage);
-                    if (content.ContainsAnyExcept((byte)0))
-                    {
-                        content.Clear();
-                    }
+                    pages += (int)(length / HostPage);
+                    written.Add(new MemoryRange(start + offset, length));
+                });
+                if (!isKnown || pages > MaximumRestoredPages)
+                {
+                    return false;
                 }
             }
-            else if (Libc.pread(descriptor, _region + start, (nint)(stop - start), at) != stop - start)
+        }
+
+        foreach (var (offset, length) in written)
+        {
+            for (long at = offset, end = offset + length; at < end;)
             {
-                return false;
+                var (content, position, until) = reuse.ContentAt(at); // a run may reach from one mapping into the next
+                until = Math.Min(until, end);
+                if (!TryRestore(at, until - at, content, position))
+                {
+                    return false;
+                }
+
+                at = until;
             }
         }
 
         return true;
+    }
 
-        void Note(long offset, long length)
+    private bool TryRestore(long offset, long length, RestoredContent content, long position)
+    {
+        switch (content)
         {
-            pages += (int)(length / HostPage);
-            for (long stop = offset + length; offset < stop;)
+            case RestoredContent.Zeroes:
+                // Pages that were only read are zero as well, and stay the host's one zero page.
+                for (long page = offset; page < offset + length; page += HostPage)
+                {
+                    var span = new Span<byte>(_region + page, HostPage);
+                    if (span.ContainsAnyExcept((byte)0))
+                    {
+                        span.Clear();
+                    }
+                }
+
+                return true;
+            case RestoredContent.Untouched:
+                return Libc.madvise(_region + offset, (nint)length, Libc.AdviseDontNeed) == 0;
+            default:
+                int descriptor = content == RestoredContent.Image ? _reuse!.Image.Descriptor : _reuse!.Cloned!.Origin.Descriptor;
+                return Libc.pread(descriptor, _region + offset, (nint)length, position) == length;
+        }
+    }
+
+    private enum RestoredContent
+    {
+        Zeroes,
+        Untouched, // what is mapped there, without a page of its own
+        Image,
+        Cloned,
+    }
+
+    /// <summary>As what a space can be used again.</summary>
+    /// <param name="Kind">What runs in it.</param>
+    /// <param name="Image">What it started from.</param>
+    /// <param name="Size">Accessible bytes.</param>
+    /// <param name="Cloned">In a clone: its copy-on-write memory.</param>
+    /// <param name="Set">Else: the pages that the next one will write. It gets no others.</param>
+    /// <param name="Shared">Else: its shared memory, which stays mapped.</param>
+    private sealed record Reuse(string Kind, MemoryImage Image, long Size, ClonedPart? Cloned, WorkingSet? Set, SharedMapping[] Shared)
+    {
+        /// <summary>What a written page had at the start, from where on, and up to where that is so.</summary>
+        public (RestoredContent Content, long Position, long Until) ContentAt(long offset)
+        {
+            long until = long.MaxValue;
+            if (Set is not null)
             {
-                // A run may reach from one mapping into the next.
-                var (descriptor, at, until) = offset < clonedStart ? (image.Descriptor, offset, clonedStart)
-                    : offset < clonedEnd ? (cloned.Origin.Descriptor, offset - clonedStart, clonedEnd)
-                    : offset < image.Length ? (image.Descriptor, offset, image.Length)
-                    : (-1, offset, end);
-                until = Math.Min(until, stop);
-                written.Add((offset, until, descriptor, at));
-                offset = until;
+                (bool isWanted, until) = Set.Find(offset);
+                if (!isWanted)
+                {
+                    return (RestoredContent.Untouched, 0, until);
+                }
             }
+            else if (Cloned is { } cloned)
+            {
+                long start = InstanceLayout.NegativeBytes + cloned.Address, end = start + cloned.Length;
+                if (offset >= start && offset < end)
+                {
+                    return (RestoredContent.Cloned, offset - start, end);
+                }
+
+                until = offset < start ? start : until;
+            }
+
+            return offset < Image.Length ? (RestoredContent.Image, offset, Math.Min(until, Image.Length)) : (RestoredContent.Zeroes, 0, until);
         }
     }
 }

@@ -63,6 +63,9 @@ internal sealed unsafe partial class AddressSpace : IDisposable
     /// <summary>What is known of the working sets of its children, by kind.</summary>
     public WorkingSets ChildSets => _childSets;
 
+    /// <summary>Spaces that its children have left to later ones; null before the first fork.</summary>
+    internal SpareSpaces? ChildSpares => _template?.Image.Spares;
+
     /// <summary>Pages copied by the last fork from this space, and how often its template was rebuilt.</summary>
     public (int CopiedPages, int TemplateBuilds) ForkStatistics => (_template?.LastDirtyPages ?? 0, _template?.Builds ?? 0);
 
@@ -194,7 +197,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         int position = _shared.FindIndex(s => s.Address > address);
         _shared.Insert(position < 0 ? _shared.Count : position, new SharedMapping(address, length, memory));
         _covered.Add(new MemoryRange(InstanceLayout.NegativeBytes + address, length));
-        _layout++;
+        ChangeLayout();
     }
 
     /// <summary>Replaces a shared mapping by fresh private pages; false if there is none at this address.</summary>
@@ -210,9 +213,19 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         mapping.Memory.Leave(this);
         MapAt(Base + address, mapping.Length, Libc.MapPrivate | Libc.MapFixed | Libc.MapAnonymous | Libc.MapNoReserve, -1, 0);
         _shared.RemoveAt(i);
-        _layout++;
+        ChangeLayout();
         mapping.Memory.Release();
         return true;
+    }
+
+    // The spaces that children have left have the shared mappings of before, and would keep that memory alive.
+    private void ChangeLayout()
+    {
+        _layout++;
+        if (_template is { Image: { IsTemplate: true } image })
+        {
+            image.Spares.Dispose();
+        }
     }
 
     /// <summary>
@@ -235,7 +248,7 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         }
 
         long size = Math.Min(Size, (breakAddress + ForkRoom) / InstanceLayout.PageSize * InstanceLayout.PageSize);
-        var child = Mapped(_template.Image, size, _shared, _childSets.For(kind), _reuse is null ? null : kind, _pageMapPath);
+        var child = Mapped(_template.Image, size, _shared, _childSets.For(kind), _reuse is null && !_template.Image.IsTemplate ? null : kind, _pageMapPath);
         try
         {
             _template.CopyDirtyPages(_region, child._region);
@@ -263,7 +276,13 @@ internal sealed unsafe partial class AddressSpace : IDisposable
         using var pageMap = new PageMap(_pageMapPath);
         foreach (var (offset, length) in PrivateRanges(InstanceLayout.NegativeBytes + Size))
         {
-            pageMap.ForEachPrivatePage(_region + offset, length, page => written.Add(offset + page));
+            _ = pageMap.TryForEachPrivateRun(_region + offset, length, (at, count) =>
+            {
+                for (long page = at; page < at + count; page += HostPage)
+                {
+                    written.Add(offset + page);
+                }
+            });
         }
 
         set.Learn(written.ToArray());

@@ -24,7 +24,7 @@ internal sealed unsafe class ForkTemplate : IDisposable
         Builds = builds;
         _layout = layout;
         _pageMap = new PageMap(pageMapPath);
-        Image = new MemoryImage("pocketgres-fork", end, parent.PrivateRanges(end));
+        Image = new MemoryImage("pocketgres-fork", end, parent.PrivateRanges(end), isTemplate: true);
         try
         {
             foreach (var (offset, length) in Image.Ranges)

@@ -19,9 +19,12 @@ internal sealed unsafe class MemoryImage
     /// <param name="name">Shows in /proc/PID/maps.</param>
     /// <param name="length">Bytes, a multiple of the page size.</param>
     /// <param name="ranges">The parts of it that are mapped; the rest is holes.</param>
+    /// <param name="isTemplate">See <see cref="IsTemplate"/>.</param>
     /// <exception cref="HostResourceException">The host refuses memory or descriptors.</exception>
-    public MemoryImage(string name, long length, IReadOnlyList<MemoryRange> ranges)
+    public MemoryImage(string name, long length, IReadOnlyList<MemoryRange> ranges, bool isTemplate = false)
     {
+        IsTemplate = isTemplate;
+        Spares = new SpareSpaces(isTemplate ? SpareSpaces.ChildPatience : null);
         Length = length;
         Ranges = ranges;
         Descriptor = Libc.memfd_create(name, 1);
@@ -32,6 +35,9 @@ internal sealed unsafe class MemoryImage
             throw new HostResourceException($"cannot create a memory image (errno {errno})", HostErrno.Map(errno));
         }
     }
+
+    /// <summary>Whether it is one process's memory for its own children, which all have the shared memory that it had then; else a snapshot's, for clones.</summary>
+    public bool IsTemplate { get; }
 
     /// <summary>The memfd.</summary>
     public int Descriptor { get; }
@@ -49,7 +55,7 @@ internal sealed unsafe class MemoryImage
     public WorkingSet WorkingSet { get; } = new();
 
     /// <summary>Address spaces that started from this image, for others that do.</summary>
-    public SpareSpaces Spares { get; } = new();
+    public SpareSpaces Spares { get; }
 
     /// <summary>Adds a reference.</summary>
     public MemoryImage AddReference()

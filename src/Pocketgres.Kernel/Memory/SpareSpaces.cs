@@ -1,15 +1,20 @@
 namespace Pocketgres.Kernel.Memory;
 
 /// <summary>
-/// Address spaces of clones' processes that have ended, made as they were at the start, for the next process of the same kind that starts from the
+/// Address spaces of processes that have ended, made as they were at the start, for the next process of the same kind that starts from the
 /// same image. Its pages are there already: getting them from the host, giving them back and changing the mappings costs ten times what copying
 /// their content does, and stops all other threads that do the same. Belongs to the image and is freed with it. Thread-safe.
 /// </summary>
-internal sealed unsafe class SpareSpaces : IDisposable
+/// <param name="patience">How long a space waits for its next process; null: as long as the image.</param>
+internal sealed unsafe class SpareSpaces(TimeSpan? patience) : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly List<Spare> _spares = [];
+    private readonly List<Spare> _spares = []; // the last one has waited least
+    private Timer? _timer; // runs while there is something that may wait too long
     private bool _disposed;
+
+    /// <summary>How long the spaces of a process's children wait: as threads without a process do (<see cref="ProcessThreads"/>).</summary>
+    public static TimeSpan ChildPatience { get; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Spaces of a kind that are kept: as many as tests run side by side. Each holds the pages that its process wrote, 1 to 3 MB.</summary>
     public static int MaximumPerKind { get; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
@@ -18,9 +23,13 @@ internal sealed unsafe class SpareSpaces : IDisposable
     /// <param name="Kind">What ran in it.</param>
     /// <param name="Size">Accessible bytes.</param>
     /// <param name="Region">See <see cref="AddressSpace.Region"/>.</param>
-    /// <param name="Cloned">Where a clone's copy-on-write memory is mapped, and from which image.</param>
+    /// <param name="Cloned">A clone's copy-on-write memory, or null.</param>
     /// <param name="HasClonedPages">Whether pages for what clones write there are in this space.</param>
-    public sealed record Spare(string Kind, long Size, nint Region, (uint Address, long Length, MemoryImage Origin) Cloned, bool HasClonedPages);
+    public sealed record Spare(string Kind, long Size, nint Region, ClonedPart? Cloned, bool HasClonedPages)
+    {
+        /// <summary>When it was kept, in milliseconds (<see cref="Environment.TickCount64"/>).</summary>
+        public long Since { get; } = Environment.TickCount64;
+    }
 
     /// <summary>Spaces that are kept.</summary>
     public int Count => Kept.Count;
@@ -42,7 +51,7 @@ internal sealed unsafe class SpareSpaces : IDisposable
     {
         lock (_lock)
         {
-            return !_disposed && _spares.Count(s => s.Kind == kind) < MaximumPerKind;
+            return HasRoom(kind);
         }
     }
 
@@ -51,30 +60,38 @@ internal sealed unsafe class SpareSpaces : IDisposable
     {
         lock (_lock)
         {
-            if (_disposed || _spares.Count(s => s.Kind == spare.Kind) >= MaximumPerKind)
+            if (!HasRoom(spare.Kind))
             {
                 return false;
             }
 
             _spares.Add(spare);
+            if (patience is { } time && _timer is null)
+            {
+                _timer = new Timer(static s => ((SpareSpaces)s!).FreeOld(), this, Timeout.Infinite, Timeout.Infinite);
+                _ = _timer.Change(time, Timeout.InfiniteTimeSpan);
+            }
+
             return true;
         }
     }
 
     /// <summary>A space for a new process, or null.</summary>
-    public Spare? TryTake(string kind, long size, (uint Address, long Length, MemoryImage Origin) cloned)
+    public Spare? TryTake(string kind, long size, ClonedPart? cloned)
     {
         lock (_lock)
         {
-            int i = _spares.FindLastIndex(s => s.Kind == kind && s.Size == size && s.Cloned == cloned);
-            if (i < 0)
+            for (int i = _spares.Count - 1; i >= 0; i--)
             {
-                return null;
+                var spare = _spares[i];
+                if (spare.Kind == kind && spare.Size == size && spare.Cloned == cloned)
+                {
+                    _spares.RemoveAt(i);
+                    return spare;
+                }
             }
 
-            var spare = _spares[i];
-            _spares.RemoveAt(i);
-            return spare;
+            return null;
         }
     }
 
@@ -84,6 +101,7 @@ internal sealed unsafe class SpareSpaces : IDisposable
         lock (_lock)
         {
             _disposed = true;
+            StopTimer();
             foreach (var spare in _spares)
             {
                 AddressArena.Release((byte*)spare.Region);
@@ -92,4 +110,50 @@ internal sealed unsafe class SpareSpaces : IDisposable
             _spares.Clear();
         }
     }
+
+    private bool HasRoom(string kind)
+    {
+        int count = 0;
+        foreach (var spare in _spares)
+        {
+            count += spare.Kind == kind ? 1 : 0;
+        }
+
+        return !_disposed && count < MaximumPerKind;
+    }
+
+    private void FreeOld()
+    {
+        lock (_lock)
+        {
+            long now = Environment.TickCount64, limit = (long)patience!.Value.TotalMilliseconds;
+            int old = 0;
+            while (old < _spares.Count && now - _spares[old].Since >= limit)
+            {
+                AddressArena.Release((byte*)_spares[old++].Region);
+            }
+
+            _spares.RemoveRange(0, old);
+            if (_spares.Count == 0)
+            {
+                StopTimer();
+            }
+            else
+            {
+                _ = _timer?.Change(limit - (now - _spares[0].Since), Timeout.Infinite);
+            }
+        }
+    }
+
+    private void StopTimer()
+    {
+        _timer?.Dispose();
+        _timer = null;
+    }
 }
+
+/// <summary>A clone's copy-on-write memory in an address space.</summary>
+/// <param name="Address">Where it is mapped.</param>
+/// <param name="Length">Bytes.</param>
+/// <param name="Origin">The content that the clone started with.</param>
+internal sealed record ClonedPart(uint Address, long Length, MemoryImage Origin);

@@ -48,6 +48,23 @@ internal sealed unsafe class WorkingSet
         }
     }
 
+    /// <summary>Whether a page belongs to the set, and up to where that is so for all that follow.</summary>
+    /// <param name="offset">Its offset.</param>
+    public (bool Contains, long Until) Find(long offset)
+    {
+        var ranges = _ranges ?? [];
+        int low = 0, high = ranges.Length; // the first range that ends behind the page
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            (low, high) = ranges[middle].Offset + ranges[middle].Length <= offset ? (middle + 1, high) : (low, middle);
+        }
+
+        return low == ranges.Length ? (false, long.MaxValue)
+            : ranges[low].Offset <= offset ? (true, ranges[low].Offset + ranges[low].Length)
+            : (false, ranges[low].Offset);
+    }
+
     /// <summary>Gives a new process its pages. Nobody has touched the region since it was mapped.</summary>
     public void Populate(byte* region)
     {
