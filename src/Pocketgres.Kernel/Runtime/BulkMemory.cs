@@ -19,6 +19,11 @@ internal static unsafe class BulkMemory
     // The log's buffers, which a start clears and a small cluster never fills, are 4 MB.
     private const nuint MuchShared = 256 << 10;
 
+    // Fresh memory is zero already, and a page that nobody writes takes none of the host's: arrays of some pages that a session clears and hardly uses were 5 % of an idle one.
+    // Larger ones are filled as a rule, and a page that is read first and written then costs two faults.
+    private const nuint FewPages = 2 * Page, ManyPages = 16 * Page;
+    private const nuint Page = 4096;
+
     /// <summary>Copies; the ranges may overlap, because all is read before anything is written.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void Copy(byte* to, byte* from, nuint count)
@@ -93,7 +98,11 @@ internal static unsafe class BulkMemory
         if (count > 64)
         {
             _ = Volatile.Read(ref at[count - 1]);
-            if (count < MuchShared || !TryGiveBack(at, count))
+            if (count is >= FewPages and <= ManyPages)
+            {
+                ClearWritten(at, count);
+            }
+            else if (count < MuchShared || !TryGiveBack(at, count))
             {
                 NativeMemory.Clear(at, count);
             }
@@ -128,11 +137,25 @@ internal static unsafe class BulkMemory
         }
     }
 
+    private static void ClearWritten(byte* at, nuint count)
+    {
+        for (byte* end = at + count; at < end;)
+        {
+            byte* next = (byte*)Math.Min((nuint)end, ((nuint)at & ~(Page - 1)) + Page);
+            var part = new Span<byte>(at, (int)(next - at));
+            if (part.ContainsAnyExcept((byte)0))
+            {
+                part.Clear();
+            }
+
+            at = next;
+        }
+    }
+
     // The pages of shared memory that lie in the range are given back to the host, which has zeroes for who touches them again. Private memory is not: of a mapped file, that would be the file's content.
     private static bool TryGiveBack(byte* at, nuint count)
     {
-        const nuint page = 4096;
-        byte* first = (byte*)(((nuint)at + page - 1) & ~(page - 1)), end = (byte*)((nuint)(at + count) & ~(page - 1));
+        byte* first = (byte*)(((nuint)at + Page - 1) & ~(Page - 1)), end = (byte*)((nuint)(at + count) & ~(Page - 1));
         if (Libc.madvise(first, (nint)(end - first), Libc.AdviseRemove) != 0)
         {
             return false;

@@ -91,4 +91,48 @@ public sealed unsafe class MemoryReturnTests
             Assert.Equal(mapping == 0 ? 1 : 0, parent.Base[mapping + (2 * MiB)]);
         }
     }
+
+    [Theory]
+    [InlineData(8192, 0)]
+    [InlineData(41_000, 100)]
+    [InlineData(65_536, 4095)]
+    public void Pages_of_zeroes_that_are_cleared_take_no_memory(int length, int at)
+    {
+        using var parent = AddressSpace.Create(4 * MiB);
+        new Span<byte>(parent.Base, MiB).Fill(1);
+        using var child = parent.Fork(MiB);
+        byte* fresh = child.Base + (2 * MiB) + at;
+        BulkMemory.Clear(fresh, (nuint)length);
+        Assert.Empty(Written(child));
+
+        int[] written = [0, length / 3, length - 1];
+        foreach (int i in written)
+        {
+            fresh[i] = 1;
+        }
+
+        fresh[-1] = fresh[length] = 2;
+        BulkMemory.Clear(fresh, (nuint)length);
+        Assert.Equal(-1, new Span<byte>(fresh, length).IndexOfAnyExcept((byte)0));
+        Assert.Equal((2, 2), (fresh[-1], fresh[length]));
+        Assert.True(Written(child).Count <= 5);
+
+        BulkMemory.Clear(child.Base + at, (nuint)length); // over the parent's content
+        Assert.Equal(-1, new Span<byte>(child.Base + at, length).IndexOfAnyExcept((byte)0));
+        Assert.Equal(1, child.Base[at + length]);
+    }
+
+    private static List<long> Written(AddressSpace space)
+    {
+        var written = new List<long>();
+        using var pageMap = new PageMap(PageMap.DefaultPath);
+        Assert.True(pageMap.TryForEachPrivateRun(space.Base, space.Size, (at, length) =>
+        {
+            for (long page = at; page < at + length; page += 4096)
+            {
+                written.Add(page);
+            }
+        }));
+        return written;
+    }
 }
