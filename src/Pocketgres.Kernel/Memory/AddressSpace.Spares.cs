@@ -65,7 +65,19 @@ internal sealed unsafe partial class AddressSpace
             }
         }
 
-        return image.IsTemplate && set is { IsKnown: true } ? new Reuse(kind, image, size, null, set, [.. shared]) : null;
+        return image.IsTemplate && set is { IsKnown: true } ? new Reuse(kind, image, size, null, set, Copy(shared)) : null;
+    }
+
+    // Neither this nor a search in it by LINQ, which a start would load for it.
+    private static SharedMapping[] Copy(IReadOnlyList<SharedMapping> shared)
+    {
+        var copy = new SharedMapping[shared.Count];
+        for (int i = 0; i < copy.Length; i++)
+        {
+            copy[i] = shared[i];
+        }
+
+        return copy;
     }
 
     /// <summary>The process has ended: makes the space as it was at the start and keeps it for the next one. False when it is to be freed.</summary>
@@ -82,7 +94,7 @@ internal sealed unsafe partial class AddressSpace
         foreach (var s in _shared)
         {
             long offset = InstanceLayout.NegativeBytes + s.Address;
-            if (reuse.Cloned is { } cloned ? s.Address == cloned.Address && s.Memory is ClonedMemory : reuse.Shared.Contains(s))
+            if (reuse.Cloned is { } cloned ? s.Address == cloned.Address && s.Memory is ClonedMemory : Array.IndexOf(reuse.Shared, s) >= 0)
             {
                 staying++;
             }
