@@ -177,16 +177,7 @@ internal sealed unsafe partial class AddressSpace
         switch (content)
         {
             case RestoredContent.Zeroes:
-                // Pages that were only read are zero as well, and stay the host's one zero page.
-                for (long page = offset; page < offset + length; page += HostPage)
-                {
-                    var span = new Span<byte>(_region + page, HostPage);
-                    if (span.ContainsAnyExcept((byte)0))
-                    {
-                        span.Clear();
-                    }
-                }
-
+                BulkMemory.ClearWritten(_region + offset, (nuint)length); // those that were only read stay the host's one zero page
                 return true;
             case RestoredContent.Untouched:
                 return Libc.madvise(_region + offset, (nint)length, Libc.AdviseDontNeed) == 0;

@@ -24,7 +24,7 @@ internal sealed unsafe class MemoryImage
     public MemoryImage(string name, long length, IReadOnlyList<MemoryRange> ranges, bool isTemplate = false)
     {
         IsTemplate = isTemplate;
-        Spares = new SpareSpaces(isTemplate ? SpareSpaces.ChildPatience : null);
+        Spares = new SpareSpaces(isTemplate ? ProcessThreads.Patience : null);
         Length = length;
         Ranges = ranges;
         Descriptor = Libc.memfd_create(name, 1);

@@ -13,10 +13,7 @@ internal sealed unsafe class SpareSpaces(TimeSpan? patience) : IDisposable
     private Timer? _timer; // runs while there is something that may wait too long
     private bool _disposed;
 
-    /// <summary>How long the spaces of a process's children wait: as threads without a process do (<see cref="ProcessThreads"/>).</summary>
-    public static TimeSpan ChildPatience { get; } = TimeSpan.FromSeconds(2);
-
-    /// <summary>Spaces of a kind that are kept: as many as tests run side by side. Each holds the pages that its process wrote, 1 to 3 MB.</summary>
+    /// <summary>Spaces of a kind that are kept: as many as processes run side by side. Each holds the pages that its process wrote, 1 to 3 MB.</summary>
     public static int MaximumPerKind { get; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
 
     /// <summary>A reservation with all its mappings and pages. Who has it frees it or gives it on.</summary>
@@ -68,8 +65,7 @@ internal sealed unsafe class SpareSpaces(TimeSpan? patience) : IDisposable
             _spares.Add(spare);
             if (patience is { } time && _timer is null)
             {
-                _timer = new Timer(static s => ((SpareSpaces)s!).FreeOld(), this, Timeout.Infinite, Timeout.Infinite);
-                _ = _timer.Change(time, Timeout.InfiniteTimeSpan);
+                _timer = new Timer(static s => ((SpareSpaces)s!).FreeOld(), this, time, Timeout.InfiniteTimeSpan);
             }
 
             return true;

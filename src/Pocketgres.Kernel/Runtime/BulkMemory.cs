@@ -137,7 +137,8 @@ internal static unsafe class BulkMemory
         }
     }
 
-    private static void ClearWritten(byte* at, nuint count)
+    /// <summary>Sets bytes to 0 without writing into pages that are zero already.</summary>
+    public static void ClearWritten(byte* at, nuint count)
     {
         for (byte* end = at + count; at < end;)
         {

@@ -6,8 +6,10 @@ namespace Pocketgres.Kernel;
 /// </summary>
 public sealed class ProcessThreads : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2); // idle threads end after that
     private const int MaximumIdle = 16;
+
+    /// <summary>How long what a process has left waits for the next one: its thread here, its address space in <see cref="Memory.SpareSpaces"/>.</summary>
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
     private readonly Stack<Worker> _idle = new();
@@ -125,7 +127,7 @@ public sealed class ProcessThreads : IDisposable
                 Thread.Name = _name;
                 _body = null;
                 body();
-                if (!_pool.Park(this) || (!WaitForWork(s_patience) && _pool.TryRetire(this)))
+                if (!_pool.Park(this) || (!WaitForWork(Patience) && _pool.TryRetire(this)))
                 {
                     return;
                 }
