@@ -219,7 +219,7 @@ relink() { find "$build/src/backend/postgres" "$build/src/bin" -maxdepth 2 -type
 for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; done
 
 # TLS is the host's, by tls.c: USE_SSL without a library, in the server only.
-make_server() { POCKET_DEBUG="$debug" POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o ${counting:+$build/profile.o --wrap=InitPostmasterChild} --export-all --wrap=postmaster_child_launch --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
+make_server() { POCKET_DEBUG="$debug" POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o ${counting:+$build/profile.o --wrap=InitPostmasterChild} --export-all --wrap=postmaster_child_launch --wrap=InitCatalogCache --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
 server() {
     if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then
         # In a folder of the build, whose name debugging information has

@@ -1,7 +1,7 @@
 /*
- * What is for the server program only. First the postmaster's fork. The linker's --wrap puts __wrap_postmaster_child_launch in place of PostgreSQL's
- * function of that name; the child calls PostgreSQL's own function again with the same arguments (they and all they point to are in the
- * copied memory) and takes its branch of fork_process() == 0. See pocket_fork_from in port.c.
+ * What is for the server program only. First what concerns the postmaster's fork. The linker's --wrap puts __wrap_postmaster_child_launch in place
+ * of PostgreSQL's function of that name; the child calls PostgreSQL's own function again with the same arguments (they and all they point to are
+ * in the copied memory) and takes its branch of fork_process() == 0. See pocket_fork_from in port.c.
  */
 #include "postgres.h"
 
@@ -10,12 +10,29 @@
 #include "libpq/libpq-be.h"
 #include "postmaster/postmaster.h"
 #include "statements.h"
+#include "utils/syscache.h"
 
 extern void pocket_fork_from(void (*again) (void *), void *argument);
 extern pid_t __real_postmaster_child_launch(BackendType child_type, int child_slot, void *startup_data, size_t startup_data_len,
 											ClientSocket *client_sock);
 extern pid_t __wrap_postmaster_child_launch(BackendType child_type, int child_slot, void *startup_data, size_t startup_data_len,
 											ClientSocket *client_sock);
+extern void __real_InitCatalogCache(void);
+extern void __wrap_InitCatalogCache(void);
+
+/*
+ * Makes the catalog caches, empty, once in a process and its children: the postmaster does so before its first fork. They are hash tables of
+ * 160 KB, and a session writes to about half of their pages.
+ */
+void
+__wrap_InitCatalogCache(void)
+{
+	static bool made = false;
+
+	if (!made)
+		__real_InitCatalogCache();
+	made = true;
+}
 
 typedef struct
 {
@@ -41,6 +58,7 @@ __wrap_postmaster_child_launch(BackendType child_type, int child_slot, void *sta
 	ChildArguments a = {child_type, child_slot, startup_data, startup_data_len, client_sock};
 	pid_t		pid;
 
+	InitCatalogCache();
 	pocket_fork_from(launch_again, &a);
 	pid = __real_postmaster_child_launch(child_type, child_slot, startup_data, startup_data_len, client_sock);
 	pocket_fork_from(NULL, NULL);

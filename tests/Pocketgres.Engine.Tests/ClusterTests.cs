@@ -50,6 +50,16 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task Sessions_start_with_the_catalog_caches_that_the_postmaster_made()
+    {
+        await using var cluster = await StartAsync();
+        // Newest first: the session makes the table of its locks before it comes to the catalog.
+        string contexts = await QueryAsync(
+            cluster, "select string_agg(name, ',') from pg_backend_memory_contexts where level = 2 and name in ('CacheMemoryContext', 'LOCALLOCK hash', 'Relcache by OID')");
+        Assert.Equal("Relcache by OID,LOCALLOCK hash,CacheMemoryContext", contexts);
+    }
+
+    [Fact]
     public async Task Starting_and_stopping_leaves_no_thread_descriptor_or_mapping_behind()
     {
         // The first rounds load code and fill pools.
