@@ -72,6 +72,7 @@ class Run:
             idle_seconds=1 if smoke else 20, connections=200)
         self.rounds = 1 if smoke else chosen.rounds
         self.results, self._servers, self._made = [], {}, set()
+        self._unable = {}  # peers whose server of this profile did not start, and why
 
     def measure(self, chosen_lines):
         for profile in lines.PROFILES:
@@ -90,7 +91,7 @@ class Run:
                 server.stop()
             except servers.PeerError as e:
                 say(str(e))
-        self._servers = {}
+        self._servers, self._unable = {}, {}
 
     def _start(self, profile, of_profile):
         for peer in self.peers:
@@ -101,7 +102,13 @@ class Run:
             if not os.path.isdir(directory):
                 peer.prepare(directory)
             server = self._servers[peer.name] = peer.server(directory, lines.PROFILES[profile], self.context.work)
-            server.start()
+            try:
+                server.start()
+            except servers.PeerError as e:  # an older build may lack what the profile asks for; the lines before must not be lost for that
+                say(str(e))
+                self._unable[peer.name] = str(e).splitlines()[0]
+                del self._servers[peer.name]
+                continue
             for database in sorted(databases):
                 if (peer.name, database) not in self._made:
                     say(f"{peer.name}: making database {database}")
@@ -111,7 +118,8 @@ class Run:
     def _line(self, line):
         rounds = min(self.rounds, line.rounds or self.rounds)
         peers = [peer for peer in self.peers if peer.can(line)]
-        samples, failed = {peer.name: [] for peer in peers}, {}
+        samples = {peer.name: [] for peer in peers}
+        failed = {} if line.measure.own else {name: why for name, why in self._unable.items() if name in samples}
         load = machine.OtherLoad(self._servers.values())
         for number in range(rounds):
             # Every second round the other way round, so that a drift of the machine favours nobody.
