@@ -266,6 +266,9 @@ internal sealed partial class FunctionTranslator
         }
     }
 
+    // Bytes from which on the host looks at what is cleared (BulkMemory): pages of zeros that are not written take no memory.
+    private const uint LongFill = 8192;
+
     private void Bulk(bool copy, Expression[] operands)
     {
         SpillConflicts(true, operands[0].LocalsWritten | operands[1].LocalsWritten | operands[2].LocalsWritten);
@@ -276,7 +279,7 @@ internal sealed partial class FunctionTranslator
             Il.Int32Constant(Site(context.Linkage.FunctionName(current)));
             Il.Call(context.Emitter.Helper(copy ? RuntimeHelper.RaceCopy : RuntimeHelper.RaceFill), -5);
         }
-        else if (copy || operands[2].Opcode is not (WasmOpcode.I32Const or WasmOpcode.I64Const))
+        else if (copy || operands[2].Opcode is not (WasmOpcode.I32Const or WasmOpcode.I64Const) || (uint)operands[2].Immediate >= LongFill)
         {
             Il.LoadArgument(0);
             Array.ForEach(operands, EmitInt32);
