@@ -101,9 +101,13 @@ public sealed unsafe class MemoryReturnTests
         using var parent = AddressSpace.Create(4 * MiB);
         new Span<byte>(parent.Base, MiB).Fill(1);
         using var child = parent.Fork(MiB);
+        bool hasZeroPage = HasZeroPage(child);
         byte* fresh = child.Base + (2 * MiB) + at;
         BulkMemory.Clear(fresh, (nuint)length);
-        Assert.Empty(Written(child));
+        if (hasZeroPage)
+        {
+            Assert.Empty(Written(child));
+        }
 
         int[] written = [0, length / 3, length - 1];
         foreach (int i in written)
@@ -115,11 +119,24 @@ public sealed unsafe class MemoryReturnTests
         BulkMemory.Clear(fresh, (nuint)length);
         Assert.Equal(-1, new Span<byte>(fresh, length).IndexOfAnyExcept((byte)0));
         Assert.Equal((2, 2), (fresh[-1], fresh[length]));
-        Assert.True(Written(child).Count <= 5);
+        if (hasZeroPage)
+        {
+            Assert.True(Written(child).Count <= 5);
+        }
 
         BulkMemory.Clear(child.Base + at, (nuint)length); // over the parent's content
         Assert.Equal(-1, new Span<byte>(child.Base + at, length).IndexOfAnyExcept((byte)0));
         Assert.Equal(1, child.Base[at + length]);
+    }
+
+    // Whether the host has one page of zeroes for all that is only read. Linux has, but for some that run as guests (pvm_no_zero_page): there a page that is read is a page taken.
+    private static bool HasZeroPage(AddressSpace space)
+    {
+        const int untouched = 3 * MiB;
+        Assert.Equal(0, space.Base[untouched]);
+        bool has = !Written(space).Contains(untouched);
+        space.Discard(untouched, 4096);
+        return has;
     }
 
     private static List<long> Written(AddressSpace space)

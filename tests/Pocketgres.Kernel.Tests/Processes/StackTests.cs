@@ -52,33 +52,17 @@ public sealed unsafe class StackTests
         kernel.Run(p =>
         {
             Assert.Throws<LongjmpException>(() => Dive(p, Endless));
-            long deep = StackPages(p);
+            long deep = StackPages();
             p.Sleep(1);
             Assert.True(deep > 60_000, $"{deep} kB"); // 64 MiB
-            Assert.InRange(StackPages(p), 0, 8_000);
+            Assert.InRange(StackPages(), 0, 8_000);
         });
 
-        // What /proc/self/smaps says of the mapping around a local variable.
-        static long StackPages(Process process)
+        // In kB, of the mapping around a local variable.
+        static long StackPages()
         {
             byte here;
-            ulong address = (ulong)&here;
-            bool found = false;
-            foreach (string line in File.ReadLines("/proc/self/smaps"))
-            {
-                string first = line[..line.IndexOf(' ', StringComparison.Ordinal)];
-                if (first.Contains('-', StringComparison.Ordinal))
-                {
-                    ulong[] range = [.. first.Split('-').Select(a => Convert.ToUInt64(a, 16))];
-                    found = range[0] <= address && address < range[1];
-                }
-                else if (found && first == "Rss:")
-                {
-                    return long.Parse(line[4..^2], System.Globalization.CultureInfo.InvariantCulture);
-                }
-            }
-
-            throw new InvalidOperationException($"no mapping of process {process.Pid}'s stack");
+            return long.Parse(Smaps.Field(&here, "Rss")[..^2], System.Globalization.CultureInfo.InvariantCulture);
         }
     }
 
