@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -246,6 +247,7 @@ int __munmap(void *address, size_t length) __attribute__((alias("munmap")));
 /* ---- the heap ---- */
 
 #define DISCARDED_AT_LEAST 65536
+#define GROWS_IN_PLACE 65536
 
 IMPORT("pocket_discard") void sys_discard(void *start, size_t length);
 
@@ -267,6 +269,23 @@ malloc_trim(size_t pad)
 {
 	malloc_inspect_all(discard_unused, NULL);
 	return 1;
+}
+
+/* dlmalloc's own; by these names also because the compiler removes a malloc whose memory is freed unused. */
+void *__libc_malloc(size_t size);
+void *__libc_realloc(void *memory, size_t size);
+void __libc_free(void *memory);
+
+/* A large part at the heap's end grows where it is. dlmalloc does so only if the rest of the heap suffices, and would else copy: an array that doubles up to
+ * 24 MB, as of a sort, touched 50. */
+void *
+realloc(void *memory, size_t size)
+{
+	size_t		had;
+
+	if (memory && size >= GROWS_IN_PLACE && size > (had = malloc_usable_size(memory)))
+		__libc_free(__libc_malloc(size - had));
+	return __libc_realloc(memory, size);
 }
 
 /* ---- POSIX semaphores: a futex in shared memory, no call of the host when uncontended ---- */

@@ -6,12 +6,6 @@ namespace Pocketgres.Kernel.Memory;
 /// <content>Address spaces from images and images from address spaces: what snapshots and clones are made of.</content>
 internal sealed unsafe partial class AddressSpace
 {
-    private const int HugePage = 2 << 20;
-
-    // From so far above what a child inherits on, its heap takes huge pages: who comes that far sorts or hashes, and takes a fault for each 2 MiB instead of 512.
-    // Most sessions stay below and have no page more; what was written up to there is also more than a working set may have (WorkingSet.MaximumPages).
-    private const int SmallHeap = 4 << 20;
-
     // Parts of the region where shared memory lay since the image was mapped: what is there now does not come from the image.
     private readonly List<MemoryRange> _covered = [];
 
@@ -126,17 +120,6 @@ internal sealed unsafe partial class AddressSpace
         if (spare is null)
         {
             Check(Libc.mprotect(_region + image.Length, (nint)(InstanceLayout.NegativeBytes + Size - image.Length), Libc.ProtReadWrite));
-            AdviseHugePages(image.Length + SmallHeap);
-        }
-    }
-
-    // Also what is not accessible yet, for Grow. Refused where Linux has no huge pages.
-    private void AdviseHugePages(long from)
-    {
-        from = ((nint)_region + from + HugePage - 1 & -HugePage) - (nint)_region;
-        if (from < InstanceLayout.NegativeBytes + MaximumSize)
-        {
-            _ = Libc.madvise(_region + from, (nint)(InstanceLayout.NegativeBytes + MaximumSize - from), Libc.AdviseHugePages);
         }
     }
 

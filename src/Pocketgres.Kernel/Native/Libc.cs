@@ -48,9 +48,6 @@ internal static unsafe partial class Libc
     /// <summary>MADV_REMOVE: pages of a shared mapping become zeroes and take no memory.</summary>
     public const int AdviseRemove = 9;
 
-    /// <summary>MADV_HUGEPAGE: a first access to a private page gets all 2 MiB around it, if they lie in the same mapping and the host has them at hand.</summary>
-    public const int AdviseHugePages = 14;
-
     /// <summary>MADV_POPULATE_WRITE: as if each page were written now (Linux 5.14).</summary>
     public const int PopulateWrite = 23;
 

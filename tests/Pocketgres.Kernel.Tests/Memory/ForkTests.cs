@@ -15,17 +15,6 @@ public sealed unsafe class ForkTests
 
     public static TheoryData<bool> WithAndWithoutPageMap => [true, false];
 
-    [Fact]
-    public void A_child_takes_huge_pages_for_a_large_heap_alone()
-    {
-        using var parent = Create(4 * MiB, pageMap: true);
-        using var child = parent.Fork(2 * MiB);
-        Assert.True(child.Grow(64 * MiB));
-        Assert.DoesNotContain("hg", Smaps.Field(child.Base + (6 * MiB) - Page, "VmFlags").Split(' ')); // advised by MADV_HUGEPAGE
-        Assert.Contains("hg", Smaps.Field(child.Base + (9 * MiB), "VmFlags").Split(' '));
-        Assert.Contains("hg", Smaps.Field(child.Base + (64 * MiB) - Page, "VmFlags").Split(' '));
-    }
-
     [Theory]
     [MemberData(nameof(WithAndWithoutPageMap))]
     public void The_child_has_what_was_written_before_and_nothing_later(bool pageMap)
