@@ -12,7 +12,8 @@ namespace Pocketgres.Kernel;
 /// </summary>
 /// <remarks>
 /// A wild address must fault in managed code, where it is the crash of one process (<see cref="Native.FaultHandler"/>). For many bytes .NET calls the C library, so the last one
-/// is looked at before: as linear memory is accessible from 0 to its size, all bytes are there if the last one is.
+/// is accessed before: as linear memory is accessible from 0 to its size, all bytes are there if the last one is. It is written where it can be, because a fresh page that is read
+/// first and written then costs two faults, and most of what fills fresh memory is copied or cleared.
 /// </remarks>
 internal static unsafe class BulkMemory
 {
@@ -30,8 +31,16 @@ internal static unsafe class BulkMemory
     {
         if (count > 64)
         {
-            _ = Volatile.Read(ref from[count - 1]);
-            _ = Volatile.Read(ref to[count - 1]);
+            byte last = Volatile.Read(ref from[count - 1]);
+            if ((nuint)(to - from) >= count && (nuint)(from - to) >= count)
+            {
+                Volatile.Write(ref to[count - 1], last);
+            }
+            else
+            {
+                _ = Volatile.Read(ref to[count - 1]);
+            }
+
             Buffer.MemoryCopy(from, to, count, count);
         }
         else if (count > 32)
@@ -86,7 +95,7 @@ internal static unsafe class BulkMemory
     {
         if (count > 0)
         {
-            _ = Volatile.Read(ref at[count - 1]);
+            Volatile.Write(ref at[count - 1], value);
             Unsafe.InitBlockUnaligned(at, value, checked((uint)count));
         }
     }
@@ -97,12 +106,15 @@ internal static unsafe class BulkMemory
     {
         if (count > 64)
         {
-            _ = Volatile.Read(ref at[count - 1]);
             if (count is >= FewPages and <= ManyPages)
             {
+                _ = Volatile.Read(ref at[count - 1]);
                 ClearWritten(at, count);
+                return;
             }
-            else if (count < MuchShared || !TryGiveBack(at, count))
+
+            Volatile.Write(ref at[count - 1], 0);
+            if (count < MuchShared || !TryGiveBack(at, count))
             {
                 NativeMemory.Clear(at, count);
             }

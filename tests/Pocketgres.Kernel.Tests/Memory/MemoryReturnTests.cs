@@ -129,6 +129,38 @@ public sealed unsafe class MemoryReturnTests
         Assert.Equal(1, child.Base[at + length]);
     }
 
+    [Theory]
+    [InlineData("clear")]
+    [InlineData("fill")]
+    [InlineData("copy")]
+    public void Fresh_pages_that_are_filled_by_small_parts_take_one_fault_each(string how)
+    {
+        const int pages = 500;
+        using var parent = AddressSpace.Create(4 * MiB);
+        using var child = parent.Fork(MiB);
+        byte* fresh = child.Base + (2 * MiB);
+        var source = stackalloc byte[100];
+        BulkMemory.Copy(fresh - 100, source, 100); // what is compiled or read at the first call
+        BulkMemory.Clear(fresh - 100, 100);
+        BulkMemory.Fill(fresh - 100, 1, 100);
+        long before = Faults();
+        for (int i = 0; i < pages; i++)
+        {
+            byte* at = fresh + (i * 4096);
+            switch (how)
+            {
+                case "clear": BulkMemory.Clear(at, 100); break;
+                case "fill": BulkMemory.Fill(at, 1, 100); break;
+                default: BulkMemory.Copy(at, source, 100); break;
+            }
+        }
+
+        Assert.InRange(Faults() - before, 0, pages * 3 / 2);
+    }
+
+    // Of this thread, without any I/O: proc_pid_stat(5).
+    private static long Faults() => long.Parse(File.ReadAllText("/proc/thread-self/stat").Split(") ")[1].Split(' ')[7], System.Globalization.CultureInfo.InvariantCulture);
+
     // Whether the host has one page of zeroes for all that is only read. Linux has, but for some that run as guests (pvm_no_zero_page): there a page that is read is a page taken.
     private static bool HasZeroPage(AddressSpace space)
     {
