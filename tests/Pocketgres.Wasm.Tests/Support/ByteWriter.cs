@@ -13,7 +13,9 @@ public class ByteWriter
 
     public void Raw(params ReadOnlySpan<byte> values) => bytes.AddRange(values);
 
-    public void U32(uint value)
+    public void U32(uint value) => U64(value);
+
+    public void U64(ulong value)
     {
         for (; value >= 0x80; value >>= 7)
         {

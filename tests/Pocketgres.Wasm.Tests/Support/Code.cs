@@ -95,10 +95,10 @@ public sealed class Code : ByteWriter
     }
 
     /// <summary>A load or store.</summary>
-    public Code Memory(WasmOpcode op, uint offset = 0)
+    public Code Memory(WasmOpcode op, ulong offset = 0)
     {
         Op(op, 0);
-        U32(offset);
+        U64(offset);
         return this;
     }
 
