@@ -234,6 +234,8 @@ server() {
     fi
     [[ "$build/src/backend/tcop/postgres.o" -nt "$port/statements.h" ]] || rm -f "$build/src/backend/tcop/postgres.o"
     POCKET_DEBUG="$debug" m src/backend/tcop postgres.o "COPT=-DUSE_SSL -DSTATEMENT_CALLS -include $port/statements.h"
+    find "$build/src/backend/executor" -name 'nodeHash*.o' ! -newer "$port/hashtuple.h" -delete
+    POCKET_DEBUG="$debug" m src/backend/executor nodeHash.o nodeHashjoin.o "COPT=-DUSE_SSL -include $port/hashtuple.h"
     make_server
 }
 step "server" server
