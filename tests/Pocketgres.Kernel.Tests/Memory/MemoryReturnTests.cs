@@ -143,7 +143,7 @@ public sealed unsafe class MemoryReturnTests
         BulkMemory.Copy(fresh - 100, source, 100); // what is compiled or read at the first call
         BulkMemory.Clear(fresh - 100, 100);
         BulkMemory.Fill(fresh - 100, 1, 100);
-        long before = Faults();
+        long before = HostResources.PageFaults();
         for (int i = 0; i < pages; i++)
         {
             byte* at = fresh + (i * 4096);
@@ -155,11 +155,8 @@ public sealed unsafe class MemoryReturnTests
             }
         }
 
-        Assert.InRange(Faults() - before, 0, pages * 3 / 2);
+        Assert.InRange(HostResources.PageFaults() - before, 0, pages * 3 / 2);
     }
-
-    // Of this thread, without any I/O: proc_pid_stat(5).
-    private static long Faults() => long.Parse(File.ReadAllText("/proc/thread-self/stat").Split(") ")[1].Split(' ')[7], System.Globalization.CultureInfo.InvariantCulture);
 
     // Whether the host has one page of zeroes for all that is only read. Linux has, but for some that run as guests (pvm_no_zero_page): there a page that is read is a page taken.
     private static bool HasZeroPage(AddressSpace space)

@@ -30,6 +30,9 @@ internal static class HostResources
     /// <summary>Resident memory in bytes.</summary>
     public static long ResidentBytes() => 4096 * long.Parse(File.ReadAllText("/proc/self/statm").Split(' ')[1], CultureInfo.InvariantCulture);
 
+    /// <summary>Page faults of the calling thread that read nothing from a disk: minflt of proc_pid_stat(5).</summary>
+    public static long PageFaults() => long.Parse(File.ReadAllText("/proc/thread-self/stat").Split(") ")[1].Split(' ')[7], CultureInfo.InvariantCulture);
+
     /// <summary>Threads of kernel processes: "pg-" and the process id.</summary>
     public static int ProcessThreads() => Enumerable.Range(0, 10).Sum(digit => ThreadIds($"pg-{digit}").Count);
 

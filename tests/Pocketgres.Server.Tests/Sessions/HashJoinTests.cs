@@ -4,13 +4,13 @@ using Pocketgres.Server.Tests.Infrastructure;
 namespace Pocketgres.Server.Tests.Sessions;
 
 /// <summary>Hash joins, whose tuples have another layout than PostgreSQL's (eng/engine/hashtuple.h).</summary>
-public class HashJoinTests
+[Collection(SharedServer.Name)]
+public class HashJoinTests(ServerFixture fixture) : SessionTest(fixture)
 {
     [OursFact]
     public async Task A_tuple_of_two_integers_takes_32_bytes_of_a_hash_table()
     {
-        await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0", "-c", "fsync=off"]);
-        await using NpgsqlConnection session = await server.OpenAsync();
+        NpgsqlConnection session = await OpenAsync();
         await session.ExecuteAsync("create table a as select i k, i v from generate_series(1, 100000) i; create table b as table a; analyze a, b; " +
             "set work_mem = '64MB'; set enable_mergejoin = off; set enable_nestloop = off; set max_parallel_workers_per_gather = 0");
         using var plan = JsonDocument.Parse(await session.ScalarAsync<string>("explain (analyze, format json) select sum(a.v + b.v) from a join b using (k)"));
@@ -21,15 +21,14 @@ public class HashJoinTests
     }
 
     /// <summary>In memory, in batches on disk, with a skewed outer side, and in parallel; what finds no partner needs the marks of those that did.</summary>
-    [OursTheory]
+    [Theory]
     [InlineData("64MB", 0)]
     [InlineData("64kB", 0)]
     [InlineData("64MB", 2)]
     [InlineData("64kB", 2)]
     public async Task Hash_joins_find_what_merge_joins_find(string memory, int workers)
     {
-        await using CliServer server = await CliServer.StartAsync(["serve", "memory:", "--port", "0", "-c", "fsync=off"]);
-        await using NpgsqlConnection session = await server.OpenAsync();
+        NpgsqlConnection session = await OpenAsync();
         await session.ExecuteAsync("create table a as select case when i % 5 = 0 then 7 when i % 11 = 0 then null else i * 7919::bigint % 60000 end k, repeat('a', i % 40) v from generate_series(1, 50000) i; " +
             "create table b as select case when i % 13 = 0 then null else i end k, repeat('b', i % 30) v from generate_series(1, 40000) i; analyze a, b; " +
             $"set work_mem = '{memory}'; set hash_mem_multiplier = 1; set enable_nestloop = off; set max_parallel_workers_per_gather = {workers}; set min_parallel_table_scan_size = 0; " +
