@@ -1,6 +1,7 @@
 /*
  * Before nodeHash.c and nodeHashjoin.c: a tuple of a hash join's table takes 8 bytes less, 32 instead of 40 with two integers, as with pointers of 32 bits.
  * Its hash value lies in the six bytes that every MinimalTuple leaves unused behind its length, and not in 8 bytes of its own before it.
+ * Buckets take 4 bytes by hashjoin.sed.
  */
 #include "postgres.h"
 #include "access/htup_details.h"
@@ -20,6 +21,7 @@
 
 StaticAssertDecl(offsetof(HashJoinTupleData, hashvalue) - HJTUPLE_OVERHEAD == offsetof(MinimalTupleData, mt_padding), "the hash value lies in the padding");
 StaticAssertDecl(sizeof(uint32) <= MINIMAL_TUPLE_PADDING, "the hash value fits in the padding");
+StaticAssertDecl(sizeof(*((HashJoinTableData *) NULL)->buckets.unshared) == sizeof(uint32), "hashjoin.sed has changed the header");
 StaticAssertDecl(HJTUPLE_OVERHEAD == MAXALIGN(HJTUPLE_OVERHEAD), "the tuple behind the link is aligned");
 
 /* nodeHash.c sets a hash value before it copies the tuple. */
