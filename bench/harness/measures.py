@@ -215,12 +215,13 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True)
 class IdleConnection:
-    """MB (PSS) of one idle connection: what 50 that have run one query add, divided by 50."""
+    """MB (PSS) of one idle connection: what 50 that have run one query add, divided by 50, to a server at which nobody does anything any more."""
     own = True
     count: int = 50
 
     def run(self, context, peer, settings):
         with started(context, peer, settings) as server:
+            wait_for_start_to_settle(context)
             before = server.memory_mb()[1]
             sessions = open_all(server, self.count)
             after = server.memory_mb()[1]
@@ -278,7 +279,7 @@ class IdleCpu:
     def run(self, context, peer, settings):
         with started(context, peer, settings) as server:
             sessions = open_all(server, self.sessions)
-            time.sleep(min(5.0, context.idle_seconds))  # what follows a start, the first autovacuum round for one, is over
+            wait_for_start_to_settle(context)
             begin, used = time.perf_counter(), server.cpu_seconds()
             time.sleep(context.idle_seconds)
             used, elapsed = server.cpu_seconds() - used, time.perf_counter() - begin
@@ -310,6 +311,11 @@ def warm_directory(context, peer, settings):
         server.start()
         server.stop()
     return directory
+
+
+def wait_for_start_to_settle(context):
+    """What follows a start is over then, the first autovacuum round for one."""
+    time.sleep(min(5.0, context.idle_seconds))
 
 
 def open_all(server, count):
