@@ -220,12 +220,23 @@ for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; d
 
 # TLS is the host's, by tls.c: USE_SSL without a library, in the server only.
 make_server() { POCKET_DEBUG="$debug" POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o ${counting:+$build/profile.o --wrap=InitPostmasterChild} --export-all --wrap=postmaster_child_launch --wrap=InitCatalogCache --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
+# make takes a file of the build tree before one of the source. Of nodeHash.c all lines must change or none: one would clear more than another allocates.
 changed() { # file under src, lines that differ afterwards, sed script
     local copy="$build/src/$1" lines
     sed -f "$3" "$source_tree/src/$1" >"$copy.new"
     lines="$(diff "$source_tree/src/$1" "$copy.new" | grep -c '^>' || true)"
-    [[ "$lines" == "$2" ]] || { echo "error: ${3##*/} changes $lines lines of src/$1 instead of $2: the source is another than it was written for" >&2; return 1; }
+    if [[ "$lines" != "$2" ]]; then echo "${3##*/} changes $lines lines of src/$1 instead of $2"; rm "$copy.new"; return 1; fi
     if cmp -s "$copy.new" "$copy"; then rm "$copy.new"; else mv "$copy.new" "$copy"; fi
+}
+hash_joins() {
+    local executor="$build/src/backend/executor" join_cflags="-DUSE_SSL -include $port/hashtuple.h"
+    if changed include/executor/hashjoin.h 1 "$port/hashjoin.sed" && changed backend/executor/nodeHash.c 9 "$port/hashjoin.sed"; then
+        join_cflags+=" -Wno-int-conversion -DSMALL_BUCKETS"
+    else                          # a later minor release
+        rm -f "$build/src/include/executor/hashjoin.h" "$executor"/nodeHash.{c,o} "$executor/nodeHashjoin.o"
+    fi
+    find "$executor" -name 'nodeHash*.o' ! -newer "$port/hashtuple.h" -delete
+    POCKET_DEBUG="$debug" m src/backend/executor nodeHash.o nodeHashjoin.o "COPT=$join_cflags"
 }
 server() {
     if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then
@@ -241,14 +252,11 @@ server() {
     fi
     [[ "$build/src/backend/tcop/postgres.o" -nt "$port/statements.h" ]] || rm -f "$build/src/backend/tcop/postgres.o"
     POCKET_DEBUG="$debug" m src/backend/tcop postgres.o "COPT=-DUSE_SSL -DSTATEMENT_CALLS -include $port/statements.h"
-    # make takes a file of the build tree before one of the source. Of nodeHash.c all lines must change or none: one would clear more than another allocates.
-    changed include/executor/hashjoin.h 1 "$port/hashjoin.sed"
-    changed backend/executor/nodeHash.c 9 "$port/hashjoin.sed"
-    find "$build/src/backend/executor" -name 'nodeHash*.o' ! -newer "$port/hashtuple.h" -delete
-    POCKET_DEBUG="$debug" m src/backend/executor nodeHash.o nodeHashjoin.o "COPT=-DUSE_SSL -Wno-int-conversion -include $port/hashtuple.h"
+    hash_joins
     make_server
 }
 step "server" server
+[[ -f "$build/src/backend/executor/nodeHash.c" ]] || say "warning: eng/engine/hashjoin.sed was written for another minor release: hash joins are slower (log: $base/build/log/server)"
 modules=(src/pl/plpgsql/src src/backend/snowball src/backend/replication/libpqwalreceiver src/backend/replication/pgoutput
     src/backend/utils/mb/conversion_procs contrib/test_decoding)
 # Those with libraries of their own contain them: libpq with what it needs of PostgreSQL's client code, libcrypto, libxslt (libxml2 is the server's).

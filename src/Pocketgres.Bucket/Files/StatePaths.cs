@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Globalization;
+using Pocketgres.Engine.Data;
 
 namespace Pocketgres.Bucket.Files;
 
@@ -13,12 +13,9 @@ internal static class StatePaths
 
     private const string WalDirectory = "/pg_wal/";
 
-    private static readonly SearchValues<char> s_digits = SearchValues.Create("0123456789ABCDEF");
-
-    /// <summary>A file of the write-ahead log: pg_wal/ and 24 hexadecimal digits, maybe .partial behind (then it is no more written).</summary>
+    /// <summary>A file of the write-ahead log: pg_wal/ and 24 hexadecimal digits; one with .partial behind them is no more written, and is none.</summary>
     public static bool IsWalSegment(string path) =>
-        path.Length == WalDirectory.Length + 24 && path.StartsWith(WalDirectory, StringComparison.Ordinal)
-        && path.AsSpan(WalDirectory.Length).IndexOfAnyExcept(s_digits) < 0;
+        path.StartsWith(WalDirectory, StringComparison.Ordinal) && LogSegments.IsName(path.AsSpan(WalDirectory.Length));
 
     /// <summary>The position in the write-ahead log at which a file of it begins: its name is timeline, upper half of the position, number of the segment below it.</summary>
     public static ulong WalPosition(string path)

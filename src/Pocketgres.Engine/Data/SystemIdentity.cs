@@ -45,25 +45,11 @@ internal static class SystemIdentity
         string wal = FileTree.Combine(dataDirectory, "pg_wal");
         foreach (var segment in FileTree.List(files, wal))
         {
-            if (IsSegment(segment.Name))
+            if (LogSegments.IsName(segment.Name))
             {
                 Overwrite(files, FileTree.Combine(wal, segment.Name), bytes, LogSegmentHeader.SystemIdentifierOffset);
             }
         }
-    }
-
-    // IsXLogFileName of access/xlog_internal.h.
-    private static bool IsSegment(string name)
-    {
-        foreach (char c in name)
-        {
-            if (!char.IsAsciiHexDigitUpper(c))
-            {
-                return false;
-            }
-        }
-
-        return name.Length == 24;
     }
 
     private static unsafe void Overwrite(IFileSystem files, string path, ReadOnlySpan<byte> bytes, long offset)
