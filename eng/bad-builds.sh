@@ -47,7 +47,7 @@ try "wrong hash" "has not the SHA-256" "POCKETGRES_SOURCES=$work/wrong" "POCKETG
 mkdir "$work/bin"
 for tool in bash dirname nproc mkdir flock cat sha256sum cut sort find sed grep awk readlink; do ln -s "$(command -v $tool)" "$work/bin/$tool"; done
 try "compiler missing" "is not on the PATH" POCKETGRES_TOOLCHAIN=path "PATH=$work/bin" "$engine"
-for tool in clang++ wasm-ld llvm-ar llvm-ranlib llvm-nm make bison flex perl bzip2 zic; do ln -s /bin/true "$work/bin/$tool"; done
+for tool in clang++ wasm-ld llvm-ar llvm-ranlib llvm-nm llvm-profdata make bison flex perl bzip2 zic; do ln -s /bin/true "$work/bin/$tool"; done
 printf '#!/bin/sh\necho 14.0.6\n' >"$work/bin/clang"
 chmod +x "$work/bin/clang"
 try "compiler too old" "needed is 19 or newer" POCKETGRES_TOOLCHAIN=path "PATH=$work/bin" "$engine"
