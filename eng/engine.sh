@@ -221,22 +221,21 @@ for file in "$POCKET_SYSROOT"/*.a "$POCKET_SYSROOT/port.o"; do relink "$file"; d
 # TLS is the host's, by tls.c: USE_SSL without a library, in the server only.
 make_server() { POCKET_DEBUG="$debug" POCKET_WHOLE_LIBC=1 POCKET_LINK="$build/server.o $build/tls.o ${counting:+$build/profile.o --wrap=InitPostmasterChild} --export-all --wrap=postmaster_child_launch --wrap=InitCatalogCache --wrap=setitimer" m src/backend COPT=-DUSE_SSL "$@"; }
 # make takes a file of the build tree before one of the source. Of nodeHash.c all lines must change or none: one would clear more than another allocates.
-changed() { # file under src, lines that differ afterwards, sed script
+changed() { # file under src, lines of it that hashjoin.sed changes
     local copy="$build/src/$1" lines
-    sed -f "$3" "$source_tree/src/$1" >"$copy.new"
+    sed -f "$port/hashjoin.sed" "$source_tree/src/$1" >"$copy.new"
     lines="$(diff "$source_tree/src/$1" "$copy.new" | grep -c '^>' || true)"
-    if [[ "$lines" != "$2" ]]; then echo "${3##*/} changes $lines lines of src/$1 instead of $2"; rm "$copy.new"; return 1; fi
+    if [[ "$lines" != "$2" ]]; then echo "hashjoin.sed changes $lines lines of src/$1 instead of $2"; rm "$copy.new"; return 1; fi
     if cmp -s "$copy.new" "$copy"; then rm "$copy.new"; else mv "$copy.new" "$copy"; fi
 }
 hash_joins() {
-    local executor="$build/src/backend/executor" join_cflags="-DUSE_SSL -include $port/hashtuple.h"
-    if changed include/executor/hashjoin.h 1 "$port/hashjoin.sed" && changed backend/executor/nodeHash.c 9 "$port/hashjoin.sed"; then
-        join_cflags+=" -Wno-int-conversion -DSMALL_BUCKETS"
-    else                          # a later minor release
+    local executor="$build/src/backend/executor"
+    if ! changed include/executor/hashjoin.h 1 || ! changed backend/executor/nodeHash.c 9; then # a later minor release
         rm -f "$build/src/include/executor/hashjoin.h" "$executor"/nodeHash.{c,o} "$executor/nodeHashjoin.o"
     fi
     find "$executor" -name 'nodeHash*.o' ! -newer "$port/hashtuple.h" -delete
-    POCKET_DEBUG="$debug" m src/backend/executor nodeHash.o nodeHashjoin.o "COPT=$join_cflags"
+    # A bucket becomes a pointer and the other way round; a changed source with an unchanged header, or the reverse, is an error.
+    POCKET_DEBUG="$debug" m src/backend/executor nodeHash.o nodeHashjoin.o "COPT=-DUSE_SSL -Wno-int-conversion -Werror=incompatible-pointer-types -include $port/hashtuple.h"
 }
 server() {
     if [[ ! "$build/server.o" -nt "$port/server.c" || ! "$build/server.o" -nt "$port/statements.h" ]]; then

@@ -21,9 +21,6 @@
 
 StaticAssertDecl(offsetof(HashJoinTupleData, hashvalue) - HJTUPLE_OVERHEAD == offsetof(MinimalTupleData, mt_padding), "the hash value lies in the padding");
 StaticAssertDecl(sizeof(uint32) <= MINIMAL_TUPLE_PADDING, "the hash value fits in the padding");
-#ifdef SMALL_BUCKETS
-StaticAssertDecl(sizeof(*((HashJoinTableData *) NULL)->buckets.unshared) == sizeof(uint32), "hashjoin.sed has changed the header");
-#endif
 StaticAssertDecl(HJTUPLE_OVERHEAD == MAXALIGN(HJTUPLE_OVERHEAD), "the tuple behind the link is aligned");
 
 /* nodeHash.c sets a hash value before it copies the tuple. */

@@ -136,11 +136,7 @@ public class FailingCallTests(ITestOutputHelper output)
             await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("insert into t values (2)"));
         }
 
-        // Until it learns of the crash the postmaster lets clients in, and then ends their sessions.
-        await Wait.UntilAsync(
-            () => server.Log.SkipWhile(e => !e.Message.Contains("automatic recovery in progress", StringComparison.Ordinal))
-                .Any(e => e.Message.Contains("ready to accept connections", StringComparison.Ordinal)),
-            "the server has recovered");
+        await server.RecoveredAsync("sync file");
         Assert.Contains(server.Log, e => e.Severity == "PANIC" && e.Message.Contains("sync file", StringComparison.Ordinal));
         await using (NpgsqlConnection session = await ReconnectAsync(server))
         {

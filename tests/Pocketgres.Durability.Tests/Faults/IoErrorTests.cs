@@ -81,7 +81,7 @@ public sealed class IoErrorTests : IDisposable
             await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("checkpoint"));
         }
 
-        await RecoveredAsync(server, words);
+        await server.RecoveredAsync(words);
         await KeptAsync(server, Rows + 100);
     }
 
@@ -98,7 +98,7 @@ public sealed class IoErrorTests : IDisposable
             await Assert.ThrowsAnyAsync<NpgsqlException>(() => session.ExecuteAsync("insert into t values (0, 'in doubt')"));
         }
 
-        await RecoveredAsync(server, words);
+        await server.RecoveredAsync(words);
         await using (NpgsqlConnection session = await server.OpenAsync())
         {
             await session.ExecuteAsync("delete from t where i = 0; insert into t values (-1, 'after')");
@@ -258,26 +258,6 @@ public sealed class IoErrorTests : IDisposable
         await using NpgsqlConnection session = await server.OpenAsync();
         await session.ExecuteAsync($"create table t (i int, v text); insert into t select i, repeat('v', 200) from generate_series(1, {Rows}) i; checkpoint");
         return "/" + await session.ScalarAsync<string>("select pg_relation_filepath('t')");
-    }
-
-    static async Task RecoveredAsync(EmbeddedServer server, string words)
-    {
-        await Wait.UntilAsync(() => server.Log.Any(l => l.Severity == "PANIC" && l.Message.Contains(words, StringComparison.Ordinal)), "PANIC: " + words);
-
-        // Not only a session: the postmaster lets clients in until it learns of the crash.
-        await Wait.UntilAsync(() => server.Log.Any(l => l.Message.Contains("automatic recovery in progress", StringComparison.Ordinal)), "the server recovers");
-        await Wait.UntilAsync(async () =>
-        {
-            try
-            {
-                await using NpgsqlConnection session = await server.OpenAsync();
-                return true;
-            }
-            catch (NpgsqlException)
-            {
-                return false;
-            }
-        }, "the server has recovered");
     }
 
     /// <summary>The rows are there now, and after a power cut.</summary>

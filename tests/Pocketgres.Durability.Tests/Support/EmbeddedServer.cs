@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Pocketgres.Engine;
 using Pocketgres.Engine.Logging;
 using Pocketgres.Kernel.Files;
+using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Durability.Tests.Support;
 
@@ -76,6 +77,27 @@ sealed class EmbeddedServer : IAsyncDisposable
             await connection.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Waits until the server has recovered from a PANIC whose message has these words.</summary>
+    public async Task RecoveredAsync(string words)
+    {
+        await Wait.UntilAsync(() => Log.Any(l => l.Severity == "PANIC" && l.Message.Contains(words, StringComparison.Ordinal)), "PANIC: " + words);
+
+        // Not only a session: the postmaster lets clients in until it learns of the crash.
+        await Wait.UntilAsync(() => Log.Any(l => l.Message.Contains("automatic recovery in progress", StringComparison.Ordinal)), "the server recovers");
+        await Wait.UntilAsync(async () =>
+        {
+            try
+            {
+                await using NpgsqlConnection session = await OpenAsync();
+                return true;
+            }
+            catch (NpgsqlException)
+            {
+                return false;
+            }
+        }, "the server has recovered");
     }
 
     /// <summary>As SIGKILL.</summary>

@@ -1,4 +1,5 @@
-using System.Text.Json;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Pocketgres.Server.Tests.Infrastructure;
 
 namespace Pocketgres.Server.Tests.Sessions;
@@ -13,11 +14,10 @@ public class HashJoinTests(ServerFixture fixture) : SessionTest(fixture)
         NpgsqlConnection session = await OpenAsync();
         await session.ExecuteAsync("create table a as select i k, i v from generate_series(1, 100000) i; create table b as table a; analyze a, b; " +
             "set work_mem = '64MB'; set enable_mergejoin = off; set enable_nestloop = off; set max_parallel_workers_per_gather = 0");
-        using var plan = JsonDocument.Parse(await session.ScalarAsync<string>("explain (analyze, format json) select sum(a.v + b.v) from a join b using (k)"));
-        JsonElement hash = Find(plan.RootElement[0].GetProperty("Plan"), "Hash")!.Value;
-        Assert.Equal(1, hash.GetProperty("Hash Batches").GetInt32());
-        Assert.Equal(131072, hash.GetProperty("Hash Buckets").GetInt32());
-        Assert.InRange(hash.GetProperty("Peak Memory Usage").GetInt32(), 3_125 + 512, 3_200 + 512); // kB; 3,907 with 40 bytes a tuple, 1,024 with 8 a bucket
+        string plan = string.Join('\n', await session.ColumnAsync<string>("explain (analyze, costs off) select sum(a.v + b.v) from a join b using (k)"));
+        Match hash = Regex.Match(plan, @"Buckets: 131072  Batches: 1  Memory Usage: (\d+)kB");
+        Assert.True(hash.Success, plan);
+        Assert.InRange(int.Parse(hash.Groups[1].Value, CultureInfo.InvariantCulture), 3_125 + 512, 3_200 + 512); // 3,907 with 40 bytes a tuple, 1,024 with 8 a bucket
     }
 
     /// <summary>In memory, in batches on disk, with a skewed outer side, and in parallel; what finds no partner needs the marks of those that did.</summary>
@@ -42,15 +42,5 @@ public class HashJoinTests(ServerFixture fixture) : SessionTest(fixture)
             await session.ExecuteAsync("set enable_hashjoin = off; set enable_mergejoin = on");
             Assert.Equal(await session.ScalarAsync<string>(query), hashed);
         }
-    }
-
-    private static JsonElement? Find(JsonElement plan, string type)
-    {
-        if (plan.GetProperty("Node Type").GetString() == type)
-        {
-            return plan;
-        }
-
-        return plan.TryGetProperty("Plans", out JsonElement plans) ? plans.EnumerateArray().Select(p => Find(p, type)).FirstOrDefault(f => f is not null) : null;
     }
 }
