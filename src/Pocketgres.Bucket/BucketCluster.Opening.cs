@@ -55,8 +55,9 @@ internal sealed partial class BucketCluster
                     predicted.SetResult(log);
                 } : null,
             }.OpenAsync(stop.Token);
-            bool isTaken = await Task.WhenAny(opening, predicted.Task).ConfigureAwait(false) == opening;
-            var log = isTaken ? await opening.ConfigureAwait(false) : await predicted.Task.ConfigureAwait(false);
+            await Task.WhenAny(opening, predicted.Task).ConfigureAwait(false);
+            bool isTaken = !predicted.Task.IsCompleted; // else the files are those of the prediction, even if the store has said by now what is true
+            var log = await (isTaken ? opening : predicted.Task).ConfigureAwait(false);
             await IgnoreDamageAsync(boot, report).ConfigureAwait(false);
             if (log.Manifest is null)
             {

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Pocketgres.Bucket.Formats;
 using Pocketgres.Bucket.Tests.Stores;
+using Pocketgres.Engine;
+using Pocketgres.Kernel.Files;
 using Pocketgres.ObjectStore;
 using Pocketgres.ObjectStore.S3;
 using Pocketgres.Server.Tests.Infrastructure;
@@ -93,6 +95,36 @@ public sealed class PredictedStartTests : IDisposable
         await server.KillAsync();
         await using var last = await CliServer.StartAsync(Arguments());
         Assert.Equal("1, 2, 3", await RowsAsync(last));
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_hint_that_is_out_of_date_is_noticed_when_the_store_says_so_at_once(bool isOutOfDate)
+    {
+        const string later = "/later.conf";
+        var said = new List<string>();
+        using var store = new MemoryObjectStore(); // answers before the call returns, so that all is known when the opener first looks
+        await using (var made = await BucketCluster.OpenAsync(store, "", new BucketOptions(), EngineFiles.Default, null))
+        {
+            FileTree.WriteAll(made.Files, "/sooner.conf", [1], 0x180, sync: true); // else the first image is the last, and its hint has no copies
+            await made.CloseAsync();
+        }
+
+        byte[] hint = (await store.GetAsync(Keys.Head))!.Content;
+        await using (var between = await BucketCluster.OpenAsync(store, "", new BucketOptions(), EngineFiles.Default, null, mayPredict: true))
+        {
+            FileTree.WriteAll(between.Files, later, [1], 0x180, sync: true);
+            await between.CloseAsync();
+        }
+
+        if (isOutOfDate)
+        {
+            await store.PutAsync(Keys.Head, hint);
+        }
+
+        await using var last = await BucketCluster.OpenAsync(store, "", new BucketOptions(), EngineFiles.Default, said.Add, mayPredict: true);
+        Assert.Equal(!isOutOfDate, FileTree.Exists(last.Files, later));
+        Assert.Equal(!isOutOfDate, await last.Taken);
+        Assert.Equal(isOutOfDate, said.Any(line => line.Contains("opened by others since", StringComparison.Ordinal)));
     }
 
     [Fact]
