@@ -60,41 +60,6 @@ public sealed class ClusterTests
     }
 
     [Fact]
-    public async Task Starting_and_stopping_leaves_no_thread_descriptor_or_mapping_behind()
-    {
-        // The first rounds load code and fill pools.
-        for (int i = 0; i < 2; i++)
-        {
-            await RoundAsync();
-        }
-
-        var before = Usage();
-        for (int i = 0; i < 5; i++)
-        {
-            await RoundAsync();
-        }
-
-        // Pools of the .NET runtime come and go: wait until the count is back instead of taking one look.
-        var deadline = Stopwatch.StartNew();
-        var after = Usage();
-        while ((after.Descriptors > before.Descriptors + 5 || after.LargeMappings > before.LargeMappings) && deadline.Elapsed < s_deadline)
-        {
-            GC.Collect();
-            await Task.Delay(50);
-            after = Usage();
-        }
-
-        Assert.True(after.Descriptors <= before.Descriptors + 5, $"{before} -> {after}");
-        Assert.True(after.LargeMappings <= before.LargeMappings, $"{before} -> {after}");
-
-        static async Task RoundAsync()
-        {
-            await using var cluster = await StartAsync();
-            await ExecuteAsync(cluster, "select 1");
-        }
-    }
-
-    [Fact]
     public async Task A_directory_keeps_its_identity_and_content_over_restarts()
     {
         string directory = Path.Combine(Path.GetTempPath(), "pocketgres-" + Guid.NewGuid().ToString("N"));
@@ -405,10 +370,4 @@ public sealed class ClusterTests
             }
         }
     }
-
-    private static (int Descriptors, int LargeMappings) Usage() =>
-    (
-        Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(),
-        File.ReadLines("/proc/self/maps").Count(l => l.Contains("memfd:pocketgres", StringComparison.Ordinal))
-    );
 }

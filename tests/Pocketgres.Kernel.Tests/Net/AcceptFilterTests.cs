@@ -6,6 +6,7 @@ using Pocketgres.Kernel.Tests.Support;
 namespace Pocketgres.Kernel.Tests.Net;
 
 /// <summary>Connections that a listening process does not see until their first request is there: a line, here.</summary>
+[Collection("Whole process")]
 public sealed unsafe class AcceptFilterTests
 {
     private const int Eagain = -(int)Errno.EAGAIN;
