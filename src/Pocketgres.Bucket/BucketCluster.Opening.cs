@@ -56,8 +56,8 @@ internal sealed partial class BucketCluster
                 } : null,
             }.OpenAsync(stop.Token);
             await Task.WhenAny(opening, predicted.Task).ConfigureAwait(false);
-            bool isTaken = !predicted.Task.IsCompleted; // else the files are those of the prediction, even if the store has said by now what is true
-            var log = await (isTaken ? opening : predicted.Task).ConfigureAwait(false);
+            bool isPredicted = predicted.Task.IsCompleted; // and so are the files, even if the store has said by now what is true
+            var log = await (isPredicted ? predicted.Task : opening).ConfigureAwait(false);
             await IgnoreDamageAsync(boot, report).ConfigureAwait(false);
             if (log.Manifest is null)
             {
@@ -77,7 +77,7 @@ internal sealed partial class BucketCluster
             cluster = new BucketCluster(new RetryingObjectStore(bucket, Timeout.InfiniteTimeSpan), log, options, files, step, stop);
             files.Log = cluster._shipper;
             cluster.Taken = cluster.TakeAsync(opening, began, bucket, prefix, report);
-            if (isTaken)
+            if (!isPredicted)
             {
                 await cluster.Taken.ConfigureAwait(false);
             }
