@@ -33,8 +33,15 @@ public sealed class InstanceTests
         await using var pg = await Database.StartAsync();
         await using var connection = await pg.DataSource.OpenConnectionAsync();
         await using var command = new NpgsqlCommand("SELECT pg_sleep(600)", connection);
-        using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
-        var e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => command.ExecuteScalarAsync(cancel.Token));
+        using var cancel = new CancellationTokenSource();
+        var running = command.ExecuteScalarAsync(cancel.Token);
+        while (await pg.QueryAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == 0)
+        {
+            await Task.Yield();
+        }
+
+        await cancel.CancelAsync();
+        var e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
         Assert.Equal(PostgresErrorCodes.QueryCanceled, Assert.IsType<PostgresException>(e.InnerException).SqlState);
         Assert.Equal(1, await new NpgsqlCommand("SELECT 1", connection).ExecuteScalarAsync());
     }

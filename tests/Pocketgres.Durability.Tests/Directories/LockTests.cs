@@ -17,9 +17,6 @@ public class LockTests(ITestOutputHelper output)
 {
     static readonly string[] s_unshare = ["--mount", "--pid", "--fork", "--kill-child", "--uts", "--mount-proc", "sh", "-c"];
 
-    /// <summary>A second is the goal, the start of the .NET process included; a machine with other work to do is given more.</summary>
-    static readonly TimeSpan s_bound = TimeSpan.FromSeconds(5);
-
     [Fact]
     public async Task Another_process_is_refused_by_every_path_and_told_who_has_it()
     {
@@ -219,7 +216,7 @@ public class LockTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Another_cluster_of_the_same_process_is_refused_within_a_second()
+    public async Task Another_cluster_of_the_same_process_is_refused()
     {
         using var directory = new TemporaryDirectory();
         var options = new ClusterOptions { DataDirectory = directory.Combine("data"), Port = 0 };
@@ -229,7 +226,6 @@ public class LockTests(ITestOutputHelper output)
             long started = Stopwatch.GetTimestamp();
             var refused = await Assert.ThrowsAsync<ClusterException>(() => PostgresCluster.StartAsync(options));
             output.WriteLine($"{Stopwatch.GetElapsedTime(started).TotalSeconds:0.000} s: {refused.Message}");
-            Assert.InRange(Stopwatch.GetElapsedTime(started).TotalSeconds, 0, 1);
             Assert.Equal(ClusterError.DirectoryInUse, refused.Error);
             Assert.Contains(Environment.ProcessId.ToString(CultureInfo.InvariantCulture), refused.Message, StringComparison.Ordinal);
             await server.KillAsync(); // the next round finds it free
@@ -265,12 +261,10 @@ public class LockTests(ITestOutputHelper output)
     {
         long started = Stopwatch.GetTimestamp();
         ToolResult result = await Tool.RunAsync(program, arguments, deadline: TimeSpan.FromSeconds(30));
-        TimeSpan time = Stopwatch.GetElapsedTime(started);
-        output.WriteLine($"{time.TotalSeconds:0.00} s: {result.Error.Trim()}");
+        output.WriteLine($"{Stopwatch.GetElapsedTime(started).TotalSeconds:0.00} s: {result.Error.Trim()}");
         Assert.Equal(4, result.ExitCode);
         Assert.Contains("in use", result.Error, StringComparison.Ordinal);
         Assert.Contains(holder, result.Error, StringComparison.Ordinal);
         Assert.Single(result.Error.TrimEnd().Split('\n'));
-        Assert.InRange(time, TimeSpan.Zero, s_bound);
     }
 }

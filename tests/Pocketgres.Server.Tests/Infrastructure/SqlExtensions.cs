@@ -56,6 +56,17 @@ static class SqlExtensions
                 pid, type, waitEvent),
             $"backend {pid} waits on {type}/{waitEvent}");
 
+    /// <summary>Runs a long statement, cancels it by its token when another session sees that it runs, and expects that it was this that ended it.</summary>
+    public static async Task CancelsByTokenAsync(this NpgsqlConnection session, NpgsqlConnection observer)
+    {
+        using var cancel = new CancellationTokenSource();
+        await using NpgsqlCommand command = Command(session, "select pg_sleep(600)", []);
+        Task<int> running = command.ExecuteNonQueryAsync(cancel.Token);
+        await observer.WaitForEventAsync(session.ProcessID, "Timeout", "PgSleep");
+        await cancel.CancelAsync();
+        await running.FailsAsync("57014");
+    }
+
     /// <summary>Waits until the backend is blocked by exactly that other one.</summary>
     public static Task WaitForBlockedAsync(this NpgsqlConnection observer, int pid, int by) =>
         Wait.UntilAsync(
