@@ -35,7 +35,7 @@ public sealed unsafe class KernelLockTests
         {
             var random = new Random(seed);
             int i = 0;
-            for (; i < perProcess && Stopwatch.GetElapsedTime(start) < HammerTime; i++)
+            for (; i < perProcess && (i < 200 || Stopwatch.GetElapsedTime(start) < HammerTime); i++)
             {
                 Add();
                 switch (random.Next(8))
@@ -63,7 +63,7 @@ public sealed unsafe class KernelLockTests
         int hostRounds = 0;
         var host = new Thread(() =>
         {
-            while (Stopwatch.GetElapsedTime(start) < HammerTime && !all.All(p => p.HasExited))
+            while (hostRounds < 20 || (Stopwatch.GetElapsedTime(start) < HammerTime && !all.All(p => p.HasExited)))
             {
                 kernel.Kernel.RunLocked(() =>
                 {
@@ -76,7 +76,6 @@ public sealed unsafe class KernelLockTests
         kernel.Finish(all);
         Assert.True(host.Join(TestKernel.Patience));
         Assert.Equal(done + hostRounds, counter);
-        Assert.True(done > 1000 && hostRounds > 10, $"{done} and {hostRounds} rounds");
         Assert.Null(kernel.Kernel.Lock.Holder);
         Assert.False(kernel.Kernel.Lock.IsWanted);
     }
