@@ -35,11 +35,7 @@ public sealed class InstanceTests
         await using var command = new NpgsqlCommand("SELECT pg_sleep(600)", connection);
         using var cancel = new CancellationTokenSource();
         var running = command.ExecuteScalarAsync(cancel.Token);
-        while (await pg.QueryAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == 0)
-        {
-            await Task.Yield();
-        }
-
+        await pg.UntilAsync($"EXISTS (SELECT FROM pg_stat_activity WHERE pid = {connection.ProcessID} AND wait_event = 'PgSleep')");
         await cancel.CancelAsync();
         var e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
         Assert.Equal(PostgresErrorCodes.QueryCanceled, Assert.IsType<PostgresException>(e.InnerException).SqlState);

@@ -33,11 +33,7 @@ public sealed class MigrationTests : IDisposable
         File.WriteAllText(_directory.Below("2.sql"), "CREATE TABLE b (x int); SELECT pg_sleep(600);");
         using var cancel = new CancellationTokenSource();
         var run = pg.MigrateAsync(_directory.Path, cancellationToken: cancel.Token);
-        while (await pg.QueryAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND pid <> pg_backend_pid()") == 0)
-        {
-            await Task.Yield();
-        }
-
+        await pg.UntilAsync("EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND pid <> pg_backend_pid())");
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
         Assert.Equal("a", await pg.QueryAsync<string>("SELECT string_agg(relname, ',') FROM pg_class WHERE relname IN ('a', 'b')"));

@@ -24,4 +24,13 @@ internal static class Database
         await using var command = instance.DataSource.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync())!;
     }
+
+    /// <summary>Waits until a condition holds, as another session sees it.</summary>
+    public static async Task UntilAsync(this PostgresInstance instance, string condition)
+    {
+        for (var deadline = DateTime.UtcNow.AddSeconds(60); !await instance.QueryAsync<bool>($"SELECT {condition}"); await Task.Delay(5))
+        {
+            Assert.True(DateTime.UtcNow < deadline, $"never true: {condition}");
+        }
+    }
 }

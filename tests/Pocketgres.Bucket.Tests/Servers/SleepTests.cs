@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Pocketgres.Bucket.Tests.Stores;
 using Pocketgres.ObjectStore;
@@ -130,15 +129,7 @@ public sealed class SleepTests : IDisposable
     ]);
 
     // The last thing that a closing server does is to remove its heartbeat.
-    async Task WaitForSleepAsync()
-    {
-        var time = Stopwatch.StartNew();
-        while ((await _store.ListAsync("bucket/cluster/live/")).Entries.Count > 0)
-        {
-            Assert.True(time.Elapsed < TimeSpan.FromSeconds(30), "the cluster does not sleep");
-            await Task.Delay(TimeSpan.FromMilliseconds(20));
-        }
-    }
+    Task WaitForSleepAsync() => Wait.UntilAsync(async () => (await _store.ListAsync("bucket/cluster/live/")).Entries.Count == 0, "the cluster sleeps");
 
     static async Task<NpgsqlConnection> OpenAsync(string directory, int port)
     {

@@ -224,7 +224,7 @@ public class LockTests(ITestOutputHelper output)
         {
             await using EmbeddedServer server = await EmbeddedServer.StartAsync(options);
             long started = Stopwatch.GetTimestamp();
-            var refused = await Assert.ThrowsAsync<ClusterException>(() => PostgresCluster.StartAsync(options));
+            var refused = await Assert.ThrowsAsync<ClusterException>(() => Wait.ForAsync(PostgresCluster.StartAsync(options), "the refusal"));
             output.WriteLine($"{Stopwatch.GetElapsedTime(started).TotalSeconds:0.000} s: {refused.Message}");
             Assert.Equal(ClusterError.DirectoryInUse, refused.Error);
             Assert.Contains(Environment.ProcessId.ToString(CultureInfo.InvariantCulture), refused.Message, StringComparison.Ordinal);

@@ -276,7 +276,7 @@ public sealed unsafe class SignalTests
         });
         var b = kernel.Start(p =>
         {
-            for (int i = 1; i <= 100 || (i <= 50_000 && Stopwatch.GetElapsedTime(start) < HammerTime); i++)
+            for (int i = 1; i <= 101 || (i <= 50_000 && Stopwatch.GetElapsedTime(start) < HammerTime); i++)
             {
                 p.Kernel.Kill(a.Pid, Signal.User1);
                 WaitUntil(p, () => pongs == i);
@@ -285,6 +285,7 @@ public sealed unsafe class SignalTests
             p.Kernel.Kill(a.Pid, Signal.Terminate);
         }, (_, _) => pongs++);
         kernel.Finish(a, b);
+        Assert.True(pongs > 100, $"only {pongs} rounds");
     }
 
     [Fact]
@@ -323,7 +324,7 @@ public sealed unsafe class SignalTests
         });
         long start = Stopwatch.GetTimestamp();
         int sent = 0;
-        while (sent < 100 || (sent < 100_000 && Stopwatch.GetElapsedTime(start) < HammerTime))
+        while (sent <= 100 || (sent < 100_000 && Stopwatch.GetElapsedTime(start) < HammerTime))
         {
             p.Post(Signal.User1);
             sent++;
@@ -341,6 +342,7 @@ public sealed unsafe class SignalTests
 
         p.Post(Signal.User2);
         kernel.Finish(p);
+        Assert.True(sent > 100, $"only {sent} rounds");
     }
 
     private static void WaitUntil(Process p, Func<bool> condition)

@@ -76,6 +76,7 @@ public sealed unsafe class KernelLockTests
         kernel.Finish(all);
         Assert.True(host.Join(TestKernel.Patience));
         Assert.Equal(done + hostRounds, counter);
+        Assert.True(done > 1000 && hostRounds > 10, $"{done} and {hostRounds} rounds");
         Assert.Null(kernel.Kernel.Lock.Holder);
         Assert.False(kernel.Kernel.Lock.IsWanted);
     }
@@ -130,19 +131,32 @@ public sealed unsafe class KernelLockTests
     public void A_computing_process_lets_short_ones_run()
     {
         using var kernel = new TestKernel();
-        var hog = kernel.Start(p => ((delegate*<byte*, long, void>)p.Export("spin"))(p.Memory, long.MaxValue));
+        int thread = 0;
+        var hog = kernel.Start(p =>
+        {
+            Volatile.Write(ref thread, HostResources.CurrentThread);
+            ((delegate*<byte*, long, void>)p.Export("spin"))(p.Memory, long.MaxValue);
+        });
+        Eventually.Holds(() => Volatile.Read(ref thread) != 0, "the computing process begins");
+        var waits = new List<long>();
         kernel.Run(p =>
         {
-            while (kernel.Kernel.Preemptions < 50)
+            while (waits.Count < 200 || kernel.Kernel.Preemptions <= 20)
             {
-                p.Sleep(100_000); // the other one computes, and would for ever
+                p.Sleep(100_000); // the other one computes
+                long before = HostResources.ProcessorTime(thread);
                 p.RunBlocking(() => 0);
+                waits.Add(HostResources.ProcessorTime(thread) - before);
             }
         });
         int spins = kernel.Kernel.RunLocked(() => *(int*)(hog.Memory + TestProgram.SpinCounter));
         Eventually.Holds(() => kernel.Kernel.RunLocked(() => *(int*)(hog.Memory + TestProgram.SpinCounter)) != spins, "the computing process going on");
         kernel.Kernel.Kill(hog.Pid, Signal.Kill);
         Assert.Equal(Signal.Kill, kernel.Finish(hog));
+
+        // It is asked after a millisecond; half of the waits beyond 50 ms of its processor time would be no preemption at all.
+        waits.Sort();
+        Assert.True(waits[waits.Count / 2] < 50_000_000, $"median {waits[waits.Count / 2]} ns");
     }
 
     [Fact]
@@ -166,8 +180,8 @@ public sealed unsafe class KernelLockTests
         })).ToArray();
         Eventually.Holds(() => turns.All(t => t > 0), "everybody has begun");
         int[] first = [.. turns];
-        Eventually.Holds(() => turns.Zip(first).All(t => t.First - t.Second >= 25), "everybody's twenty-fifth turn");
-        int[] taken = [.. turns.Zip(first, (t, f) => t - f)];
+        int[] taken = [];
+        Eventually.Holds(() => (taken = [.. turns.Zip(first, (t, f) => t - f)]).All(t => t >= 25), "everybody's twenty-fifth turn");
         Assert.True(taken.Max() < 10 * taken.Min(), $"turns: {string.Join(", ", taken)}");
 
         // A yield hands the lock over: the yielding thread does not win it back.

@@ -58,6 +58,9 @@ internal static class HostResources
         return ids;
     }
 
+    /// <summary>The calling thread, as the host numbers it.</summary>
+    public static int CurrentThread => int.Parse(Path.GetFileName(new FileInfo("/proc/thread-self").LinkTarget!), CultureInfo.InvariantCulture);
+
     /// <summary>Processor time of a thread in nanoseconds (first number of schedstat).</summary>
     public static long ProcessorTime(int thread) =>
         long.Parse(File.ReadAllText($"/proc/self/task/{thread}/schedstat").Split(' ')[0], CultureInfo.InvariantCulture);

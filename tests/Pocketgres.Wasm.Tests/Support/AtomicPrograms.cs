@@ -13,7 +13,6 @@ internal sealed class AtomicPrograms : IDisposable
     private const int Logs = 0x10000;
     private readonly TestInstance instance;
     private readonly Func<AtomicPrograms, bool> attempt;
-    private Changer? changer;
 
     private AtomicPrograms(WasmBuilder builder, CodeVariant variant, Func<AtomicPrograms, bool> attempt)
     {
@@ -96,15 +95,16 @@ internal sealed class AtomicPrograms : IDisposable
         }, "run", "ii");
         return new AtomicPrograms(builder, variant, p =>
         {
+            using var changer = new Changer(p);
             for (int looks = 0; looks < 20;)
             {
-                long writes = p.changer!.Writes;
+                long writes = changer.Writes;
                 if (p.instance.Call("run", 2_000_000) > 0)
                 {
                     return false;
                 }
 
-                looks += p.changer.Writes > writes ? 1 : 0; // a busy machine may not let the other one run meanwhile
+                looks += changer.Writes > writes ? 1 : 0; // a busy machine may not let the other one run meanwhile
             }
 
             return true;
@@ -135,9 +135,6 @@ internal sealed class AtomicPrograms : IDisposable
     }
 
     public void Dispose() => instance.Dispose();
-
-    /// <summary>A thread that changes the cell until it is disposed of.</summary>
-    public IDisposable Change() => changer = new Changer(this);
 
     // Each thread sets and clears its own bit, and looks whether that is as it left it.
     private static AtomicPrograms Bits(string name, CodeVariant variant)
@@ -227,6 +224,7 @@ internal sealed class AtomicPrograms : IDisposable
         return (results[0], results[1]);
     }
 
+    // A thread that changes the cell until it is disposed of.
     private sealed class Changer : IDisposable
     {
         private readonly Thread thread;
